@@ -1,0 +1,46 @@
+# Everything a developer does. `make` alone tells what there is.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+DEMO   := demo
+
+.PHONY: help setup demo test check bench lock clean
+.DEFAULT_GOAL := help
+
+help:  ## Show this list.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP)  ## Make the environment in .venv (pinned and hash-checked).
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] <= (3, 13) else f"peil needs Python 3.11, 3.12 or 3.13; {sys.executable} is {v.major}.{v.minor}. Name another: make PYTHON=python3.12 …")'
+	@$(PYTHON) -c 'import venv, ensurepip' || { echo "The venv module is missing: on Debian or Ubuntu, apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup  ## Run the whole pipeline over fictional posts and show what it sees.
+	$(BIN)/peil demo --folder $(DEMO)
+
+test: setup  ## Run every test.
+	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+check: setup  ## Formatting, lint, types and the contracts between packages.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+bench: setup  ## Measure; figures and conditions are in docs/performance.md.
+	$(BIN)/python bench/run.py
+
+lock: setup  ## Resolve the ranges in pyproject.toml to pinned versions with hashes.
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --upgrade --output-file requirements/dev.txt
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --constraint requirements/dev.txt --output-file requirements/run.txt
+
+clean:  ## Remove what was built; the demo's folder too.
+	rm -rf build dist $(DEMO) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,167 @@
+"""What peil asks of a store. It speaks questions, never an engine's own query language.
+
+Nothing here is suppressed: `index.answers` stands between a store and every reader.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from rules.tree import Node
+from stream.partitions import Partition
+from stream.post import Post
+
+Scope = Literal["kept", "both"]
+"""Questions read `kept`; backtests read `both` and count an id once."""
+
+Dimension = Literal[
+    "hour", "day", "week", "month", "language", "topic", "sentiment", "source", "platform",
+    "kind", "rule", "place", "reach", "hashtag", "domain",
+]  # fmt: skip
+"""What posts can be counted by. Times are local to the settings' time zone, by `created_at`:
+`2026-11-24T09` (hour), `2026-11-24` (day), `2026-W48` (ISO week), `2026-11` (month). A label
+that a model abstained from counts under `?`. `rule` is the rule's id without its version."""
+
+Bin = Literal["hour", "day", "week", "month"]
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """Which posts: those that `query` matches (None: all), created in `since`..`until`.
+
+    `since` is inclusive and `until` exclusive, both Unix milliseconds, None: open.
+    """
+
+    query: Node | None = None
+    since: int | None = None
+    until: int | None = None
+    scope: Scope = "kept"
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """A count with what suppression needs: `authors` is the number of distinct authors, exact
+    up to `k` and then `k` (within one key epoch; over two epochs the larger)."""
+
+    posts: int
+    authors: int
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts by one or two dimensions. A post can count in several cells of `rule`, `place`,
+    `hashtag` and `domain`, so cells need not add up to `total`. Empty cells are left out."""
+
+    dimensions: tuple[Dimension, ...]
+    cells: Mapping[tuple[str, ...], Cell]
+    total: Cell
+    k: int
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A stored post that a question found, with the token spans (first, last + 1) that did."""
+
+    post: Post
+    spans: tuple[tuple[int, int], ...]
+
+
+class Term(msgspec.Struct, frozen=True):
+    """A folded word with its counts in two sets of posts and how typical it is of the first
+    (log-odds ratio with an informative Dirichlet prior, as a z-score; Monroe et al. 2008)."""
+
+    word: str
+    inside: Cell
+    outside: Cell
+    score: float
+
+
+class TooBroad(Exception):
+    """An inexact query has more candidates than may be verified; narrow the period."""
+
+
+class Located(msgspec.Struct, frozen=True):
+    """Where an id is now, and which version of it."""
+
+    partition: Partition
+    version: int
+    keep_until: int
+    first_observed: int
+
+
+class Store(Protocol):
+    """Labelled posts to answers. One writer; many readers, in other processes too.
+
+    Errors: `stream.errors.Retry` when the engine is busy or away, `Reject` for one post that
+    it cannot take, `Stop` when the disk is full or the index was written by a newer peil.
+    """
+
+    def where(self, ids: Sequence[str]) -> Mapping[str, Sequence[Located]]:
+        """Every place of each id that is there, written but not yet flushed ones included."""
+        ...
+
+    def write(self, partition: Partition, posts: Sequence[Post]) -> None:
+        """Put `posts` into `partition`, in place of what has the same id there."""
+        ...
+
+    def remove(self, partition: Partition, ids: Sequence[str]) -> None:
+        """Take these ids out of `partition`; unknown ones are no error."""
+        ...
+
+    def remove_authors(self, authors: Sequence[str], up_to_rev: int) -> int:
+        """Take out every post of these pseudonyms up to that rev; returns how many."""
+        ...
+
+    def flush(self) -> None:
+        """When it returns, all that was written and removed survives a kill and is seen by
+        readers that `reload`. Called by the worker before it commits its offsets."""
+        ...
+
+    def reload(self) -> None:
+        """See what other processes have flushed."""
+        ...
+
+    def purge(self) -> int:
+        """Rewrite what still holds removed texts on disk; returns how many texts are gone."""
+        ...
+
+    def expire(self, now: int) -> Sequence[Partition]:
+        """Drop the partitions whose day has come at `now` (Unix ms); their files are gone."""
+        ...
+
+    def partitions(self) -> Mapping[Partition, int]:
+        """The partitions there are and the number of posts in each."""
+        ...
+
+    def close(self) -> None:
+        """Release the writer lock and files; unflushed writes are given up."""
+        ...
+
+    def count(self, question: Question) -> Cell:
+        """How many posts and (up to k) authors. Raises TooBroad, like all questions below."""
+        ...
+
+    def count_over_time(
+        self, question: Question, *, bin: Bin = "day", by: Dimension | None = None
+    ) -> Table:
+        """Counts per bin, and per value of `by` when it is given (dimensions: bin, by)."""
+        ...
+
+    def top(self, question: Question, *, by: Dimension, limit: int = 50) -> Table:
+        """Counts per value of `by`, the `limit` largest."""
+        ...
+
+    def compare(self, first: Question, second: Question, *, by: Dimension) -> tuple[Table, Table]:
+        """Two questions side by side over the same values of `by`."""
+        ...
+
+    def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
+        """At most `limit` posts drawn at random; the same seed and posts give the same draw."""
+        ...
+
+    def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:
+        """Newest first by `created_at` (then id), those created before `before` (exclusive)."""
+        ...
+
+    def typical_terms(
+        self, question: Question, *, against: Question, limit: int = 50
+    ) -> Sequence[Term]:
+        """Words of the first question's posts that stand out against the second's."""
+        ...

@@ -1,0 +1,72 @@
+"""What a collector promises: native items in, raw posts out, nothing lost silently."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+import pydantic
+
+from stream.events import Gap
+from stream.post import RawAuthorDelete, RawDelete, RawPost
+
+RawItem = RawPost | RawDelete | RawAuthorDelete
+Cursor = Mapping[str, Any]
+"""What a collector needs to go on where it stopped: JSON values, opaque to everybody else."""
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """An item that could not be mapped. It holds no values of the item, only its skeleton.
+
+    `where` says how to find the item again (file hash and offset, feed and position),
+    `why` the reason, `skeleton` the keys and types.
+    """
+
+    where: str
+    why: str
+    skeleton: Mapping[str, str]
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """What one poll brought. `cursor` is saved only after all items are acknowledged.
+
+    `read` counts native items, mapped or not: read = items + rejected + skipped. `skipped`
+    counts by reason the items that carry no post by design (a boost without text, a header).
+    """
+
+    cursor: Cursor
+    read: int = 0
+    items: Sequence[RawItem] = ()
+    rejected: Sequence[Rejected] = ()
+    skipped: Mapping[str, int] = {}
+    gaps: Sequence[Gap] = ()
+    warnings: Sequence[str] = ()
+
+
+class Collector(Protocol):
+    """One source's way into peil. Built per run from its settings; holds no state of its own
+    beyond the run: what must be remembered is in the cursor.
+
+    Errors are named by recovery: `Retry(after)` the source is to be asked again later,
+    `Stop(why)` a person must act; a single bad item is a `Rejected` in the batch. An error,
+    a block page or a changed format is never an empty batch.
+    """
+
+    name: ClassVar[str]
+    """The word in `collector = "…"` of a source file."""
+
+    Settings: ClassVar[type[pydantic.BaseModel]]
+    """The model of the source file's `[settings]`; unknown keys are errors."""
+
+    repeats: ClassVar[bool]
+    """Whether the same item can be shown twice, so that seen-keys are kept."""
+
+    live: ClassVar[bool]
+    """Whether what is older than the source's retention is dropped as `too_old`."""
+
+    def poll(self, cursor: Cursor) -> Iterator[Batch]:
+        """Everything there is since `cursor` (empty: from the start), in batches; may block.
+
+        The caller saves each batch's cursor after the broker acknowledged it, before it takes
+        the next one; so a kill between two batches costs and repeats nothing.
+        """
+        ...

@@ -1,0 +1,128 @@
+"""The settings: one TOML file, the environment over it, flags over both.
+
+Each package owns its section's model; this module only puts them together.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from enrich.settings import EnrichSettings
+from index.settings import IndexSettings
+from ingest.settings import IngestSettings
+from privacy.settings import PrivacySettings
+from stream.errors import Stop
+from stream.settings import StreamSettings
+
+PREFIX = "PEIL_"
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("not a time zone; write one such as Europe/Amsterdam") from error
+    return name
+
+
+class Settings(BaseModel):
+    """Everything that can be set, with its default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        "Europe/Amsterdam", description="Days and hours in answers are those of this time zone."
+    )
+    engine: Literal["embedded"] = Field(
+        "embedded", description="Where the log and the store live: `embedded` is this machine."
+    )
+    purpose: str = Field(
+        "",
+        description="What this working folder is used for, as it stands in the access log; "
+        "texts and counts are refused while it is empty.",
+    )
+    stream: StreamSettings = StreamSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    ingest: IngestSettings = IngestSettings()
+    enrich: EnrichSettings = EnrichSettings()
+    index: IndexSettings = IndexSettings()
+
+
+def load_settings(
+    path: Path, *, environ: Mapping[str, str], overrides: Iterable[str] = ()
+) -> Settings:
+    """The settings of the file at `path`, changed by `environ` and then by `overrides`.
+
+    A variable `PEIL_STREAM__BATCH` and an override `stream.batch=200` both set `batch` in
+    section `[stream]`. Raises Stop with all that is wrong, and where each value came from.
+    """
+    values = _read(path)
+    origins: dict[tuple[str, ...], str] = {}
+    for name, text in sorted(environ.items()):
+        if name.startswith(PREFIX):
+            keys = tuple(name.removeprefix(PREFIX).lower().split("__"))
+            _put(values, keys, text)
+            origins[keys] = f"the environment variable {name}"
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        if not equals:
+            raise Stop(f"--set {override}: write it as --set section.key=value")
+        keys = tuple(name.strip().split("."))
+        _put(values, keys, text)
+        origins[keys] = f"--set {override}"
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        lines = [_explain(problem, origins, path) for problem in error.errors()]
+        raise Stop("the settings are wrong:\n" + "\n".join(f"  {line}" for line in lines)) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Stop(f"{path} cannot be read ({error}); mend or replace it") from error
+    except tomllib.TOMLDecodeError as error:
+        raise Stop(f"{path} is not valid TOML: {error}; mend that line") from error
+
+
+def _put(values: dict[str, Any], keys: tuple[str, ...], text: str) -> None:
+    for key in keys[:-1]:
+        inner = values.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise Stop(f"{'.'.join(keys)}: {key} is a value, not a section")
+        values = inner
+    values[keys[-1]] = _value(text)
+
+
+def _value(text: str) -> Any:
+    """The text as TOML would read it (`5`, `true`, `["a"]`), else the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _explain(problem: Any, origins: Mapping[tuple[str, ...], str], path: Path) -> str:
+    keys = tuple(str(part) for part in problem["loc"])
+    origin = origins.get(keys, str(path))
+    if problem["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(keys[-1], _known(keys[:-1]), n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        return f"{'.'.join(keys)} ({origin}): there is no such setting{hint}"
+    return f"{'.'.join(keys)} ({origin}): {problem['msg']}, got {problem['input']!r}"
+
+
+def _known(section: tuple[str, ...]) -> list[str]:
+    model: Any = Settings
+    for key in section:
+        field = model.model_fields.get(key)
+        if field is None or not hasattr(field.annotation, "model_fields"):
+            return []
+        model = field.annotation
+    return list(model.model_fields)

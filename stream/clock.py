@@ -1,0 +1,63 @@
+"""Time as a value that is handed in: nothing in a step reads the machine's clock."""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+
+
+class Clock(Protocol):
+    """The present, in milliseconds since 1970-01-01T00:00Z, and a way to let time pass."""
+
+    def now(self) -> int:
+        """The present moment in Unix milliseconds. Never blocks."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Return after `seconds`. Blocks, or moves the clock when time is simulated."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class ManualClock:
+    """A clock that moves only when told to: months pass in a test within a millisecond."""
+
+    def __init__(self, now: int) -> None:
+        self._now = now
+
+    def now(self) -> int:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(int(seconds * 1000))
+
+    def advance(self, milliseconds: int) -> None:
+        """Move the present by `milliseconds`, which may not be negative."""
+        if milliseconds < 0:
+            message = f"a clock does not go back: {milliseconds} ms"
+            raise ValueError(message)
+        self._now += milliseconds
+
+
+def to_datetime(milliseconds: int) -> datetime:
+    """Unix milliseconds as an aware datetime in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def to_milliseconds(moment: datetime) -> int:
+    """An aware datetime as Unix milliseconds; a naive one is refused."""
+    if moment.tzinfo is None:
+        message = f"{moment.isoformat()} has no time zone: say which one is meant"
+        raise ValueError(message)
+    return int(moment.timestamp() * 1000)

@@ -1,0 +1,55 @@
+"""Partitions are named by when they expire: dropping one is the delete.
+
+`recent-until-2026-11-27` holds what no rule matched, a day a partition; `kept-until-2027-02-22`
+what one did, a week a partition (its Monday). Both round down, so no text outlives its term.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal, NamedTuple
+
+from stream.clock import DAY_MS
+from stream.post import Post
+
+Class = Literal["recent", "kept"]
+
+RECENT_TERM_MS = 3 * DAY_MS
+"""What no rule matches is gone everywhere 72 hours after first observation."""
+
+
+class Partition(NamedTuple):
+    """A class and the UTC day at whose start all of it is dropped."""
+
+    kind: Class
+    until: date
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}-until-{self.until.isoformat()}"
+
+    @property
+    def until_ms(self) -> int:
+        """The start of the day of expiry in Unix milliseconds."""
+        return int(datetime.combine(self.until, datetime.min.time(), UTC).timestamp() * 1000)
+
+    @classmethod
+    def parse(cls, name: str) -> "Partition":
+        """The partition of that name; ValueError when it is not one."""
+        kind, _, day = name.partition("-until-")
+        if kind == "recent":
+            return cls("recent", date.fromisoformat(day))
+        if kind == "kept":
+            return cls("kept", date.fromisoformat(day))
+        message = f"{name!r} is not a partition: expected recent-until-DATE or kept-until-DATE"
+        raise ValueError(message)
+
+
+def partition_of(post: Post) -> Partition:
+    """Where `post` belongs by its matches, its source's wish and its first observation."""
+    if post.kept:
+        day = _day(post.keep_until)
+        return Partition("kept", day - timedelta(days=day.weekday()))
+    return Partition("recent", _day(min(post.first_observed + RECENT_TERM_MS, post.keep_until)))
+
+
+def _day(milliseconds: int) -> date:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).date()
