@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from rules.tree import Node
+from stream.lifecycle import Located
 from stream.partitions import Partition
 from stream.post import Post
 
@@ -75,15 +76,6 @@ class Term(msgspec.Struct, frozen=True):
 
 class TooBroad(Exception):
     """An inexact query has more candidates than may be verified; narrow the period."""
-
-
-class Located(msgspec.Struct, frozen=True):
-    """Where an id is now, and which version of it."""
-
-    partition: Partition
-    version: int
-    keep_until: int
-    first_observed: int
 
 
 class Store(Protocol):
