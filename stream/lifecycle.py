@@ -80,7 +80,7 @@ def settle(
             home = partition_of(post)
             writes.setdefault(home, []).append(post)
             stale = [place.partition for place in places if place.partition != home]
-        elif outcome in ("deleted", "blocked"):
+        elif outcome in ("deleted", "blocked", "expired"):
             stale = [p.partition for p in places if p.version <= version_of(event)]
         else:
             best = max(places, key=_rank, default=None)
@@ -111,5 +111,5 @@ def _decide(
     )
     home = partition_of(post)
     if home.until_ms <= now:
-        return None, "deleted" if places else "expired"
+        return None, "expired"
     return post, home.kind

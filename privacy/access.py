@@ -1,0 +1,173 @@
+"""Who read what and why: append-only, chained by hashes, anchored outside the database.
+
+The fields are those of the Dutch Logboek Dataverwerkingen. The words of a query are encrypted
+under a key per month; destroying that key at its term makes them unreadable and leaves the
+chain whole.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Engine, insert, select
+
+from privacy.keys import KeyRing, destroy_file
+from privacy.tables import access
+from stream.clock import DAY_MS, Clock, to_datetime
+
+ANCHOR = "access.head"
+START = "0" * 64
+NONCE_BYTES = 12
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry. `payload` holds the query's words, None once their key is destroyed."""
+
+    number: int
+    at: int
+    actor: str
+    purpose: str
+    action: str
+    outcome: str
+    payload: str | None
+
+
+class AccessLog:
+    """The access log in the operational database, its keys and its anchor in `folder`."""
+
+    def __init__(self, engine: Engine, *, keys: KeyRing, folder: Path, clock: Clock) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._folder = folder
+        self._clock = clock
+
+    def append(
+        self, *, actor: str, purpose: str, action: str, payload: str, outcome: str = "answered"
+    ) -> int:
+        """Write an entry, durable on return; returns its number. Raises on any failure, so what
+        cannot be logged is not done."""
+        at = self._clock.now()
+        fields = {
+            "at": at,
+            "actor": actor,
+            "purpose": purpose,
+            "action": action,
+            "outcome": outcome,
+            "payload": self._encrypt(at, payload),
+        }
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # the chain has one end: nobody else now
+            last = connection.execute(
+                select(access.c.number, access.c.digest).order_by(access.c.number.desc()).limit(1)
+            ).first()
+            number, previous = (1, START) if last is None else (last.number + 1, last.digest)
+            digest = _digest(number, previous, fields)
+            connection.execute(
+                insert(access).values(number=number, previous=previous, digest=digest, **fields)
+            )
+            connection.commit()
+        self._anchor(number, digest)
+        return number
+
+    def verify(self) -> list[str]:
+        """What is wrong with the chain: nothing, or where it was changed, cut or reordered."""
+        problems: list[str] = []
+        expected, previous = 1, START
+        digests: dict[int, str] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(select(access).order_by(access.c.number)):
+                fields = {
+                    name: row._mapping[name]  # noqa: SLF001  (SQLAlchemy's documented name)
+                    for name in ("at", "actor", "purpose", "action", "outcome", "payload")
+                }
+                if row.number != expected:
+                    problems.append(f"entries {expected} to {row.number - 1} are missing")
+                elif row.previous != previous:
+                    problems.append(f"entry {row.number} does not follow the one before it")
+                if row.digest != _digest(row.number, row.previous, fields):
+                    problems.append(f"entry {row.number} was changed")
+                expected, previous = row.number + 1, row.digest
+                digests[row.number] = row.digest
+        anchor = self._read_anchor()
+        if anchor is None:
+            if digests:
+                problems.append(f"the anchor {self._folder / ANCHOR} is missing")
+        elif digests.get(anchor[0]) != anchor[1]:
+            problems.append(f"entry {anchor[0]}, which the anchor names, is not there as it was")
+        return problems
+
+    def entries(self) -> Iterator[Access]:
+        """Every entry, oldest first."""
+        with self._engine.connect() as connection:
+            for row in connection.execute(select(access).order_by(access.c.number)):
+                yield Access(
+                    number=row.number,
+                    at=row.at,
+                    actor=row.actor,
+                    purpose=row.purpose,
+                    action=row.action,
+                    outcome=row.outcome,
+                    payload=self._decrypt(row.at, row.payload),
+                )
+
+    def shred(self, *, now: int, days: int) -> int:
+        """Destroy the keys of payloads older than `days`; returns how many months went."""
+        oldest = _month(now - days * DAY_MS)
+        keys = [path for path in self._folder.glob("access-*.key") if path.stem < oldest]
+        for path in keys:
+            destroy_file(path)
+        return len(keys)
+
+    def _encrypt(self, at: int, payload: str) -> bytes:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return nonce + AESGCM(self._keys.key(_month(at))).encrypt(nonce, payload.encode(), None)
+
+    def _decrypt(self, at: int, payload: bytes) -> str | None:
+        name = _month(at)
+        if not (self._folder / f"{name}.key").exists():
+            return None
+        try:
+            plain = AESGCM(self._keys.key(name)).decrypt(
+                payload[:NONCE_BYTES], payload[NONCE_BYTES:], None
+            )
+        except InvalidTag:
+            return None
+        return plain.decode()
+
+    def _anchor(self, number: int, digest: str) -> None:
+        held = self._read_anchor()
+        if held is not None and held[0] >= number:
+            return
+        draft = self._folder / f".{ANCHOR}.{secrets.token_hex(4)}"
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(f"{number} {digest}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._folder / ANCHOR)
+
+    def _read_anchor(self) -> tuple[int, str] | None:
+        with contextlib.suppress(FileNotFoundError):
+            number, digest = (self._folder / ANCHOR).read_text().split()
+            return int(number), digest
+        return None
+
+
+def _month(at: int) -> str:
+    return f"access-{to_datetime(at):%Y-%m}"
+
+
+def _digest(number: int, previous: str, fields: dict[str, object]) -> str:
+    plain = [number, previous, *(_plain(fields[name]) for name in sorted(fields))]
+    return hashlib.sha256(json.dumps(plain, ensure_ascii=True).encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    return value.hex() if isinstance(value, bytes) else value

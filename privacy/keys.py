@@ -1,0 +1,130 @@
+"""The keys behind pseudonyms: files that only their owner may read, destroyed when their time
+has come, never escrowed and never in a backup of posts."""
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from stream.clock import DAY_MS, Clock
+from stream.errors import Stop
+
+EPOCH_DAYS = 90
+"""For so long an author keeps one pseudonym; after that nobody can link old and new."""
+
+KEY_BYTES = 32
+PSEUDONYM_DIGITS = 32
+NOBODY = "\x00unknown"
+"""Stands for a missing author: all of them count as one."""
+
+
+class KeyRing:
+    """The keys in one folder. Safe when several processes open it at once.
+
+    `longest_retention_days` is how long after its epoch a key may still be needed to erase.
+    """
+
+    def __init__(self, folder: Path, *, clock: Clock, longest_retention_days: int) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self._clock = clock
+        self._retention_ms = longest_retention_days * DAY_MS
+        _check_mode(folder, 0o700)
+        self._known: dict[str, bytes] = {}
+
+    def post_id(self, platform: str, native_id: str) -> str:
+        """The post's id everywhere after the gate. Its key never rotates, so an edit or a
+        delete finds the post again."""
+        return self._digest("id", platform, native_id)
+
+    def content_hash(self, *parts: str) -> str:
+        """A keyed hash of a post's content: tells an edit from the same thing seen again."""
+        return self._digest("id", "content", *parts)
+
+    def author(self, platform: str, author: str | None, *, at: int) -> str:
+        """The pseudonym of `author` in the key epoch of `at` (Unix ms)."""
+        epoch = epoch_of(at)
+        return self._pseudonym(epoch, platform, author)
+
+    def authors(self, platform: str, author: str) -> tuple[str, ...]:
+        """The pseudonyms of `author` in every epoch whose key still exists, newest first."""
+        self.author(platform, author, at=self._clock.now())
+        return tuple(self._pseudonym(epoch, platform, author) for epoch in self.epochs())
+
+    def epochs(self) -> tuple[int, ...]:
+        """The epochs whose keys exist, newest first."""
+        names = (path.stem for path in self._folder.glob("epoch-*.key"))
+        return tuple(sorted((int(name.removeprefix("epoch-")) for name in names), reverse=True))
+
+    def destroy_expired(self, now: int) -> int:
+        """Overwrite and remove the keys of epochs that no stored post can belong to any more."""
+        destroyed = 0
+        for epoch in self.epochs():
+            if (epoch + 1) * EPOCH_DAYS * DAY_MS + self._retention_ms <= now:
+                destroy_file(self._folder / f"epoch-{epoch}.key")
+                self._known.pop(f"epoch-{epoch}", None)
+                destroyed += 1
+        return destroyed
+
+    def key(self, name: str) -> bytes:
+        """The key of that name, made when it does not exist yet."""
+        if name not in self._known:
+            self._known[name] = _read_or_make(self._folder / f"{name}.key")
+        return self._known[name]
+
+    def _pseudonym(self, epoch: int, platform: str, author: str | None) -> str:
+        who = NOBODY if author is None else author
+        return f"{epoch}-{self._digest(f'epoch-{epoch}', platform, who)}"
+
+    def _digest(self, key: str, *parts: str) -> str:
+        # Lengths go in front, so that ("ab", "c") and ("a", "bc") differ.
+        message = b"".join(
+            len(data).to_bytes(4, "big") + data
+            for data in (part.encode("utf-8", "surrogatepass") for part in parts)
+        )
+        return hmac.new(self.key(key), message, hashlib.sha256).hexdigest()[:PSEUDONYM_DIGITS]
+
+
+def epoch_of(at: int) -> int:
+    """The number of the key epoch that `at` (Unix ms) lies in."""
+    return at // (EPOCH_DAYS * DAY_MS)
+
+
+def destroy_file(path: Path) -> None:
+    """Overwrite a key's file with noise, then remove it."""
+    with path.open("r+b") as file:
+        file.write(secrets.token_bytes(path.stat().st_size))
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()
+
+
+def _read_or_make(path: Path) -> bytes:
+    if not path.exists():
+        # Written under a name of its own and linked into place: another process that makes
+        # the same key at this moment sees a whole key, and both end up with the first one.
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass  # the other process was first: its key counts
+        finally:
+            draft.unlink()
+    _check_mode(path, 0o600)
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise Stop(f"{path} is damaged: {len(key)} bytes instead of {KEY_BYTES}; restore the key")
+    return key
+
+
+def _check_mode(path: Path, allowed: int) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & ~allowed:
+        raise Stop(f"{path} may be read by others (mode {mode:o}); run: chmod {allowed:o} {path}")
