@@ -36,13 +36,13 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
-        "Europe/Amsterdam", description="Days and hours in answers are those of this time zone."
+        default="Europe/Amsterdam", description="Days and hours in answers are those of this time zone."
     )
     engine: Literal["embedded"] = Field(
-        "embedded", description="Where the log and the store live: `embedded` is this machine."
+        default="embedded", description="Where the log and the store live: `embedded` is this machine."
     )
     purpose: str = Field(
-        "",
+        default="",
         description="What this working folder is used for, as it stands in the access log; "
         "texts and counts are refused while it is empty.",
     )

@@ -119,7 +119,7 @@ class Gate:
             try:
                 match item:
                     case RawPost():
-                        self._admit_post(item, key or "", terms, known, result, repeats=bool(seen))
+                        self._admit_post(item, key or "", terms, known, result)
                     case RawDelete():
                         self._admit_delete(item, key or "", terms, known, result)
                     case RawAuthorDelete():
@@ -141,8 +141,6 @@ class Gate:
         terms: Terms,
         known: dict[str, Sighting],
         result: Admitted,
-        *,
-        repeats: bool,
     ) -> None:
         repaired = repair(raw.text)
         if not repaired.text and not raw.has_media:
@@ -172,8 +170,7 @@ class Gate:
             return
         sighting = Sighting(key, content, first_observed, rev)
         post = self._post(raw, sighting, terms, repaired.text, created, tuple(flags))
-        if not repeats or before is None or rev > before.rev:
-            result.events.append(Upsert(post))
+        result.events.append(Upsert(post))
         known[key] = result.sightings[key] = sighting
 
     def _post(
@@ -185,7 +182,9 @@ class Gate:
         created: int,
         flags: tuple[str, ...],
     ) -> Post:
-        handles = (*raw.handles, *([raw.author] if _is_handle(raw.author) else []))
+        handles = [*raw.handles]
+        if raw.author is not None and _is_handle(raw.author):
+            handles.append(raw.author)
         scrubbed = scrub(text, handles=handles, regions=self._settings.regions)
         for kind, count in scrubbed.counts.items():
             self._metrics.count("peil_gate_scrubbed_total", count, kind=kind)
@@ -252,11 +251,9 @@ class Gate:
         return tuple(dict.fromkeys(clean))[:MAX_TAGS]
 
 
-def _is_handle(author: str | None) -> bool:
-    """Whether the author's own name can be looked for in the text: one word, not a number."""
-    return author is not None and regex.fullmatch(r"@?[\w.-]{4,64}", author) is not None and (
-        regex.search(r"[\d_.-]", author) is not None
-    )
+def _is_handle(author: str) -> bool:
+    """Whether the author's own name can be looked for in the text: an ordinary word cannot."""
+    return bool(regex.fullmatch(r"@?(?=\w*[\d_.-])[\w.-]{4,64}", author))
 
 
 def _domains(links: Iterable[str]) -> tuple[str, ...]:

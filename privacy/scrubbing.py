@@ -152,8 +152,8 @@ def scrub(
     text = _NAMED_ACCOUNT.sub(lambda m: f"{m['where']}{m['how']}{named(m)}", text)
     for handle in sorted({name.strip("@ ") for name in handles}, key=len, reverse=True):
         if handle:
-            pattern = rf"(?<!\w){regex.escape(handle)}(?!\w)"
-            text = regex.sub(pattern, put(PERSON, "handle"), text, flags=regex.IGNORECASE)
+            word = rf"(?<!\w){regex.escape(handle)}(?!\w)"
+            text = regex.sub(word, put(PERSON, "handle"), text, flags=regex.IGNORECASE)
     if _DIGITS.search(text):
         text = _ibans(text, put(ACCOUNT, "iban"))
         text = _citizen_numbers(text, put(CITIZEN_NUMBER, "citizen_number"))

@@ -9,17 +9,17 @@ class PrivacySettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     k: int = Field(
-        10, ge=10, description="A count over fewer distinct authors or posts is shown as `<k`."
+        default=10, ge=10, description="A count over fewer distinct authors or posts is shown as `<k`."
     )
     longest_retention_days: int = Field(
-        90, ge=1, le=90, description="No source may keep its posts longer than this."
+        default=90, ge=1, le=90, description="No source may keep its posts longer than this."
     )
     regions: tuple[str, ...] = Field(
-        ("NL", "BE", "TR", "MA", "DE", "GB"),
+        default=("NL", "BE", "TR", "MA", "DE", "GB"),
         description="Countries whose phone numbers are recognised without their prefix.",
     )
     access_log_days: int = Field(
-        1095,
+        default=1095,
         ge=30,
         description="After so many days the words of a query in the access log become unreadable; "
         "who, when and why stay.",

@@ -78,8 +78,12 @@ class PrometheusMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        kinds = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}
-        self._metrics = {
+        kinds: Mapping[str, type[Counter] | type[Gauge] | type[Histogram]] = {
+            "counter": Counter,
+            "gauge": Gauge,
+            "histogram": Histogram,
+        }
+        self._metrics: Mapping[str, Counter | Gauge | Histogram] = {
             name: kinds[metric.kind](name, metric.help, metric.labels, registry=self.registry)
             for name, metric in METRICS.items()
         }
@@ -110,7 +114,10 @@ class PrometheusMetrics:
 
     def _child(self, name: str, labels: Mapping[str, str]) -> Counter | Gauge | Histogram:
         metric = self._metrics[name]
-        return metric.labels(**labels) if labels else metric
+        if not labels:
+            return metric
+        child: Counter | Gauge | Histogram = metric.labels(**labels)
+        return child
 
 
 class NoMetrics:

@@ -8,22 +8,22 @@ class StreamSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    batch: int = Field(500, ge=1, le=10_000, description="Records that a worker takes at once.")
+    batch: int = Field(default=500, ge=1, le=10_000, description="Records that a worker takes at once.")
     lease_seconds: float = Field(
-        30.0,
+        default=30.0,
         gt=0,
         description="A worker that does not poll for so long loses its partitions to the others.",
     )
     record_bytes: int = Field(
-        4_000_000, ge=1_000, description="A record above this size is refused."
+        default=4_000_000, ge=1_000, description="A record above this size is refused."
     )
     quarantine_share: float = Field(
-        0.2,
+        default=0.2,
         gt=0,
         le=1,
         description="A worker stops when more than this share of its last 1,000 records had to "
         "be quarantined.",
     )
     quarantine_run: int = Field(
-        100, ge=1, description="A worker stops after so many bad records without a good one."
+        default=100, ge=1, description="A worker stops after so many bad records without a good one."
     )

@@ -1,0 +1,45 @@
+"""What can be wrong with a query or a rule document, always with its place and a hint."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from stream.errors import PeilError
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One mistake in a query: where (from 1), what stands there, what was expected, what to do."""
+
+    line: int
+    column: int
+    text: str
+    expected: str
+    hint: str
+
+    def __str__(self) -> str:
+        found = f" instead of {self.text!r}" if self.text else ""
+        return f"line {self.line}, column {self.column}: {self.expected}{found}. {self.hint}".strip()
+
+
+class Note(msgspec.Struct, frozen=True):
+    """Something that was read as meant, and how."""
+
+    line: int
+    column: int
+    message: str
+
+
+class QueryError(PeilError):
+    """A query with mistakes: all of them, in the order of the text."""
+
+    def __init__(self, query: str, problems: Sequence[Problem]) -> None:
+        self.query = query
+        self.problems = tuple(problems)
+        super().__init__("\n".join(_pointed(query, problem) for problem in self.problems))
+
+
+def _pointed(query: str, problem: Problem) -> str:
+    lines = query.split("\n")
+    line = lines[problem.line - 1] if problem.line <= len(lines) else ""
+    caret = " " * (problem.column - 1) + "^" * max(1, len(problem.text.split("\n")[0]))
+    return f"{problem}\n    {line}\n    {caret}"

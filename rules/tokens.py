@@ -1,0 +1,189 @@
+"""The one tokenizer: every engine gets its tokens, so none can disagree with another.
+
+Words are those of Unicode's UAX #29 with these tailorings: a straight and a curly apostrophe
+are the same; `huis.Maar` is two words (a forgotten space); a hashtag is one token with two
+forms; an emoji sequence is one token, with a second form without skin tones; an address
+(with a scheme or `www.`) and an e-mail address give no tokens; a placeholder `‹…›` gives one
+without forms. Scripts that write no spaces (Chinese, Thai) give a token a character, so that
+a word of them is a phrase.
+
+A sentence ends at a line break, at `!`, `?`, `…` and their like, and at a full stop that ends
+a chunk of text unless it follows an abbreviation or a single letter.
+"""
+
+import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
+
+import regex
+
+from rules.folding import APOSTROPHES, fold
+from stream.post import Token
+
+TOKENIZER_VERSION = "1"
+"""Changes whenever a text could give other tokens; it is part of every rule's version."""
+
+MAX_CHUNK = 1_000
+"""Characters without white space that are looked at together; longer ones are cut."""
+
+# A memo entry for a longer chunk would cost more memory than it saves time.
+_MEMO_CHUNK = 60
+
+_CHUNK = regex.compile(rf"(?:https?://|www\.)\S*|\S{{1,{MAX_CHUNK}}}|[\n\r\v\f\x85\u2028\u2029]")
+_INVISIBLE = r"\u00AD\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF"
+_TO_CLEAN = regex.compile(rf"[{_INVISIBLE}\uFE00-\uFE0F]")
+_DROPPED = regex.compile(rf"[{_INVISIBLE}\uFE00-\uFE0F]+")
+_DROPPED_IN_EMOJI = regex.compile(r"[\uFE00-\uFE0F]+")
+
+_ONE_EMOJI = r"(?:(?![©®™‼⁉〰〽ℹ])\p{Extended_Pictographic}\p{Emoji_Modifier}?)"
+_EMOJI = (
+    rf"{_ONE_EMOJI}[\U000E0020-\U000E007E]*\U000E007F?(?:\u200D{_ONE_EMOJI})*"
+    r"|\p{Regional_Indicator}{2}|[0-9#*]\u20E3"
+)
+_IS_EMOJI = regex.compile(rf"(?:{_EMOJI})")
+_SKIN_TONE = regex.compile(r"(?<=.)\p{Emoji_Modifier}")
+
+_PIECE = regex.compile(
+    r"(?P<placeholder>‹[^‹›]{1,20}›)"
+    r"|(?P<address>\b[a-z][a-z0-9+.-]*://\S*|\bwww\.\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
+    r"|(?P<end>[!?…‼⁉؟。！？।]+)"
+    rf"|(?P<emoji>{_EMOJI})"
+    r"|(?P<tag>(?<![\w#＃])[#＃](?=[\p{N}_]*\p{L})[\p{L}\p{M}\p{N}_]+)"
+    # What UAX #29 keeps together, between two of its boundaries, when it holds a letter.
+    r"|(?P<word>\b(?=[\w])(?:.\B)*+.(?<=\w|\p{M}))",
+    regex.V1 | regex.WORD | regex.IGNORECASE,
+)
+_FORGOTTEN_SPACE = regex.compile(r"(?<=\p{Ll}{2})\.(?=\p{Lu})")
+
+_FULL_STOP = regex.compile(r"\.[\"'”’»)\]]*$")
+_ABBREVIATIONS = frozenset(
+    """aug bijv blz bv ca dd dec dhr dr drs etc evt excl feb fig gem incl ing inz ir jan jr jul jun
+    kg km max mevr min mln mr mrs ms mw nl no nov nr okt oct oud pag prof ref resp sept sep sr st
+    str tel vgl vs zgn zg zsm""".split()
+)
+
+
+class _Piece(NamedTuple):
+    """A token of a chunk: offsets within the chunk, and whether a sentence starts with it."""
+
+    start: int
+    end: int
+    forms: tuple[str, ...]
+    cased: str
+    starts: bool
+
+
+class _Chunk(NamedTuple):
+    pieces: tuple[_Piece, ...]
+    ends: bool
+    """Whether a sentence ends with the chunk."""
+
+
+def tokenise(text: str) -> tuple[Token, ...]:
+    """The tokens of `text` in order; offsets count its characters as given.
+
+    Never fails, whatever the text. Sentences are numbered from 0 without gaps.
+    """
+    tokens: list[Token] = []
+    sentence = 0
+    ended = False
+    for found in _CHUNK.finditer(text):
+        chunk = found.group()
+        if chunk.isspace():
+            ended = True
+            continue
+        pieces, ends = _memo(chunk) if len(chunk) <= _MEMO_CHUNK else _read(chunk)
+        base = found.start()
+        for start, end, forms, cased, starts in pieces:
+            if (ended or starts) and tokens:
+                sentence += 1
+            ended = False
+            tokens.append(Token(base + start, base + end, forms, cased, sentence))
+        ended = ended or ends
+    return tuple(tokens)
+
+
+def _read(chunk: str) -> _Chunk:
+    if chunk.isascii() and chunk.isalnum():
+        return _Chunk((_Piece(0, len(chunk), (fold(chunk),), chunk, starts=False),), ends=False)
+    clean, offsets = _clean(chunk)
+    pieces: list[_Piece] = []
+    starts = False
+    for found in _PIECE.finditer(clean):
+        if found.lastgroup == "end":
+            starts = True
+            continue
+        for first, last, forms in _forms(found.lastgroup or "", found.group()):
+            begin, end = found.start() + first, found.start() + last
+            cased = _plain(clean[begin:end])
+            starts = starts or first > 0
+            pieces.append(_Piece(offsets[begin][0], offsets[end - 1][1], forms, cased, starts))
+            starts = False
+    return _Chunk(tuple(pieces), ends=starts or _stops(clean))
+
+
+_memo = lru_cache(maxsize=200_000)(_read)
+
+
+def _forms(kind: str, text: str) -> list[tuple[int, int, tuple[str, ...]]]:
+    """Start, end and forms of the tokens that a piece of a chunk gives."""
+    match kind:
+        case "placeholder":
+            return [(0, len(text), ())]
+        case "address":
+            return []
+        case "emoji":
+            plain = _SKIN_TONE.sub("", text)
+            forms = (fold(text),) if plain == text else (fold(text), fold(plain))
+            return [(0, len(text), forms)]
+        case "tag":
+            word = fold(text[1:])
+            return [(0, len(text), (f"#{word}", word))] if word else []
+        case _:
+            return _words(text)
+
+
+def _words(text: str) -> list[tuple[int, int, tuple[str, ...]]]:
+    cuts = [found.start() for found in _FORGOTTEN_SPACE.finditer(text)]
+    words: list[tuple[int, int, tuple[str, ...]]] = []
+    for start, end in zip([0, *(cut + 1 for cut in cuts)], [*cuts, len(text)], strict=True):
+        word = text[start:end]
+        bare = word.strip("_")
+        first = start + len(word) - len(word.lstrip("_"))
+        form = fold(bare)
+        if form:  # nothing but marks folds away: no position, in any engine
+            words.append((first, first + len(bare), (form,)))
+    return words
+
+
+def _clean(chunk: str) -> tuple[str, list[tuple[int, int]]]:
+    """The chunk in NFC without invisible characters, and where each character came from."""
+    if not _TO_CLEAN.search(chunk) and unicodedata.is_normalized("NFC", chunk):
+        return chunk, [(index, index + 1) for index in range(len(chunk))]
+    characters: list[str] = []
+    offsets: list[tuple[int, int]] = []
+    # NFC composes only inside a grapheme cluster, and an emoji sequence is one.
+    for found in regex.finditer(r"\X", chunk):
+        cluster = found.group()
+        bare = _DROPPED_IN_EMOJI.sub("", cluster)
+        if not _IS_EMOJI.fullmatch(bare):
+            bare = unicodedata.normalize("NFC", _DROPPED.sub("", cluster))
+        characters.append(bare)
+        offsets.extend([found.span()] * len(bare))
+    return "".join(characters), offsets
+
+
+def _plain(text: str) -> str:
+    """The text as written, but with one kind of apostrophe."""
+    return text if text.isascii() else text.translate(_APOSTROPHE)
+
+
+_APOSTROPHE = str.maketrans(dict.fromkeys(APOSTROPHES, "'"))
+
+
+def _stops(clean: str) -> bool:
+    found = _FULL_STOP.search(clean)
+    if not found:
+        return False
+    word = clean[: found.start()].rpartition(".")[2].strip("\"'“”‘’«»([")  # noqa: B005
+    return not (word.lower() in _ABBREVIATIONS or (len(word) == 1 and word.isalpha()))
