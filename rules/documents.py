@@ -1,0 +1,219 @@
+"""Rule documents and keyword lists: TOML files with their examples beside them."""
+
+import difflib
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from rules.errors import QueryError
+from rules.evaluator import evaluate
+from rules.parser import ListEntries, Lists, list_lookup, parse
+from rules.tokens import TOKENIZER_VERSION, tokenise
+from rules.tree import Node
+from stream.errors import Stop
+from stream.post import Label, Post
+
+VERSION_DIGITS = 10
+
+
+class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A text that a rule must match, or must not."""
+
+    text: str
+    lang: str = ""
+    why: str = ""
+
+
+class KeywordList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A list file in `config/lists`."""
+
+    id: str
+    version: int
+    title: str
+    owner: str
+    entries: tuple[str, ...]
+    lint: bool = False
+    match: tuple[Example, ...] = ()
+    no_match: tuple[Example, ...] = ()
+
+
+class RuleDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule file in `config/rules`."""
+
+    id: str
+    title: str
+    purpose: str
+    category: str
+    owner: str
+    expires: date
+    query: str
+    special_category: bool = False
+    guidance: str = ""
+    match: tuple[Example, ...] = ()
+    no_match: tuple[Example, ...] = ()
+
+
+class ActiveRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule as it is matched. `version` addresses all that decides its matches."""
+
+    id: str
+    version: str
+    title: str
+    category: str
+    special_category: bool
+    tree: Node
+
+    @property
+    def name(self) -> str:
+        """`rule@version`."""
+        return f"{self.id}@{self.version}"
+
+
+class Book(msgspec.Struct, frozen=True, kw_only=True):
+    """All rules and lists of a folder."""
+
+    rules: Mapping[str, RuleDocument]
+    lists: Mapping[str, KeywordList]
+
+    def lookup(self) -> Lists:
+        """The lists as the parser asks for them."""
+        return list_lookup(
+            {
+                name: {each.version: ListEntries(name, each.version, each.entries)}
+                for name, each in self.lists.items()
+                if not each.lint
+            }
+        )
+
+    def active(self, *, today: date) -> tuple[ActiveRule, ...]:
+        """The rules that have not expired on `today`, parsed; Stop when one does not parse."""
+        lookup = self.lookup()
+        return tuple(
+            activate(document, lookup)
+            for document in self.rules.values()
+            if document.expires > today
+        )
+
+
+def activate(document: RuleDocument, lists: Lists) -> ActiveRule:
+    """The rule as it is matched; Stop with every mistake in its query."""
+    try:
+        tree = parse(document.query, lists=lists, use="stream").tree
+    except QueryError as error:
+        raise Stop(f"rule {document.id} cannot be read:\n{error}") from error
+    return ActiveRule(
+        id=document.id,
+        version=version_of(tree),
+        title=document.title,
+        category=document.category,
+        special_category=document.special_category,
+        tree=tree,
+    )
+
+
+def version_of(tree: Node) -> str:
+    """The hash of all that decides what a rule matches: its query with the lists' entries, and
+    the tokenizer. A title or an owner changes nothing."""
+    canonical = f"{TOKENIZER_VERSION}\n{tree!r}"
+    return hashlib.sha256(canonical.encode()).hexdigest()[:VERSION_DIGITS]
+
+
+def load_book(config: Path) -> Book:
+    """Every rule in `config/rules` and list in `config/lists`; Stop names all bad files."""
+    problems: list[str] = []
+    rules = _load(config / "rules", RuleDocument, problems)
+    lists = _load(config / "lists", KeywordList, problems)
+    if problems:
+        raise Stop("rule files are wrong:\n" + "\n".join(f"  {line}" for line in problems))
+    return Book(
+        rules={document.id: document for document in rules},
+        lists={document.id: document for document in lists},
+    )
+
+
+Document = TypeVar("Document", RuleDocument, KeywordList)
+
+
+def _load(folder: Path, kind: type[Document], problems: list[str]) -> list[Document]:
+    documents: list[Document] = []
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            document = msgspec.toml.decode(path.read_bytes(), type=kind)
+        except (msgspec.DecodeError, OSError) as error:
+            problems.append(f"{path.parent.name}/{path.name}: {error}{_suggest(str(error), kind)}")
+            continue
+        if document.id != path.stem:
+            problems.append(
+                f"{path.parent.name}/{path.name}: its id is {document.id!r}; name both the same"
+            )
+        documents.append(document)
+    return documents
+
+
+def _suggest(message: str, kind: type[msgspec.Struct]) -> str:
+    unknown = re.search(r"unknown field `(\w+)`", message)
+    if unknown is None:
+        return ""
+    close = difflib.get_close_matches(unknown[1], kind.__struct_fields__, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one example."""
+
+    document: str
+    expected: bool
+    matched: bool
+    example: Example
+
+    @property
+    def passed(self) -> bool:
+        return self.expected == self.matched
+
+    def __str__(self) -> str:
+        should = "should match and does not" if self.expected else "should not match and does"
+        return f"{self.document} {should}: {self.example.text!r} {self.example.why}".rstrip()
+
+
+def run_examples(book: Book) -> list[Outcome]:
+    """Evaluate every example of every rule and list with the evaluator that defines the language."""
+    lookup = book.lookup()
+    results: list[Outcome] = []
+    for rule in book.rules.values():
+        results += _run(rule, activate(rule, lookup).tree)
+    for each in book.lists.values():
+        if not each.lint:
+            results += _run(each, parse(f"${each.id}", lists=lookup).tree)
+    return results
+
+
+def _run(document: RuleDocument | KeywordList, tree: Node) -> list[Outcome]:
+    return [
+        Outcome(document.id, expected, evaluate(tree, example_post(example)).matched, example)
+        for expected, examples in ((True, document.match), (False, document.no_match))
+        for example in examples
+    ]
+
+
+def example_post(example: Example) -> Post:
+    """A post of nothing but the example's text and language."""
+    label = Label(value=example.lang, confidence=1.0, model="example", version="1")
+    return Post(
+        id="example",
+        author="0-example",
+        source="example",
+        platform="example",
+        kind="post",
+        created_at=0,
+        first_observed=0,
+        keep_until=0,
+        text=example.text,
+        version=0,
+        tokens=tokenise(example.text),
+        lang=label if example.lang else None,
+    )
