@@ -31,6 +31,7 @@ AHEAD_MS = 600_000
 
 MAX_TAGS = 50
 _LANGUAGE = regex.compile(r"[a-z]{2,3}")
+_LINK = regex.compile(r"(?:https?://|\bwww\.)[^\s<>\"]+", regex.IGNORECASE)
 _HOST = regex.compile(r"(?:[\p{L}\d-]+\.)+\p{L}{2,24}")
 _PROFILE_HOSTS = (
     "bsky.social", "tumblr.com", "wordpress.com", "substack.com", "github.io", "medium.com",
@@ -202,7 +203,7 @@ class Gate:
             version=pack(min(sighting.rev, MAX_REV), 0),
             keep=terms.keep,
             hashtags=self._hashtags(raw.hashtags),
-            domains=_domains(raw.links),
+            domains=_domains([*raw.links, *_LINK.findall(text)]),
             has_media=raw.has_media,
             reach=_reach(raw.reach),
             declared_lang=_language(raw.declared_lang),

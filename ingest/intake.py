@@ -1,0 +1,148 @@
+"""The way in: collector, gate, log, and only then the cursor."""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+
+from ingest.contract import Batch, Collector
+from ingest.memory import Memory
+from ingest.settings import IngestSettings
+from ingest.sources import Source
+from privacy.gate import Admitted, Gate, Terms
+from privacy.register import Register
+from stream.broker import Broker, Entry
+from stream.clock import DAY_MS, Clock
+from stream.codec import encode
+from stream.errors import Stop
+from stream.events import Upsert
+from stream.metrics import Metrics
+from stream.quarantine import Quarantine
+from stream.topics import POSTS
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Account:
+    """What became of every item that was read: read = appended + deletes + dropped + rejected
+    + skipped. `ids` holds the ids of the appended posts, twice when a post came twice."""
+
+    read: int = 0
+    appended: int = 0
+    deletes: int = 0
+    rejected: int = 0
+    gaps: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    ids: list[bytes] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every item is accounted for."""
+        left = self.appended + self.deletes + self.rejected
+        return self.read == left + self.dropped.total() + self.skipped.total()
+
+
+class Intake:
+    """Runs collectors through the gate into topic `posts`. One source at a time a thread."""
+
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        gate: Gate,
+        register: Register,
+        memory: Memory,
+        quarantine: Quarantine,
+        metrics: Metrics,
+        clock: Clock,
+        settings: IngestSettings,
+    ) -> None:
+        self._broker = broker
+        self._gate = gate
+        self._register = register
+        self._memory = memory
+        self._quarantine = quarantine
+        self._metrics = metrics
+        self._clock = clock
+        self._settings = settings
+
+    def run(self, source: Source, collector: Collector) -> Account:
+        """Collect everything that `source` has; returns the account of it.
+
+        Raises Stop when the register has no open entry, and what the collector raises; what
+        was acknowledged until then stays, and the next run goes on after it.
+        """
+        self._register.entry(source.id)
+        account = Account()
+        number = self._memory.start_run(source.id, self._clock.now())
+        outcome = "failed"
+        try:
+            bad_run = 0
+            for batch in collector.poll(self._memory.cursor(source.id)):
+                self._register.entry(source.id)  # it may have been closed meanwhile
+                self._take(source, collector, batch, account)
+                bad_run = 0 if batch.items else bad_run + len(batch.rejected)
+                if bad_run >= self._settings.reject_run:
+                    raise Stop(
+                        f"source {source.id}: the last {bad_run} items could not be read "
+                        f"({batch.rejected[-1].why}); its format has changed, see "
+                        "`peil quarantine list`"
+                    )
+            outcome = "ended"
+        finally:
+            self._memory.end_run(
+                number,
+                self._clock.now(),
+                read=account.read,
+                appended=account.appended,
+                outcome=outcome,
+            )
+        return account
+
+    def _take(self, source: Source, collector: Collector, batch: Batch, account: Account) -> None:
+        terms = Terms(
+            source=source.id,
+            keep=source.keep,
+            retention_days=source.retention_days,
+            live=collector.live,
+        )
+        seen = self._memory.seen(source.id) if collector.repeats else None
+        admitted = self._gate.admit(batch.items, terms=terms, seen=seen)
+        entries = [
+            Entry(event.key, encode(event)) for event in (*admitted.events, *batch.gaps)
+        ]
+        for start in range(0, len(entries), self._settings.chunk):
+            self._broker.append(POSTS.name, entries[start : start + self._settings.chunk])
+        for rejected in batch.rejected:
+            self._quarantine.put_skeleton(
+                source.id, where=rejected.where, why=rejected.why, shape=rejected.skeleton
+            )
+        for position, why in admitted.rejected:
+            where = f"{source.id}: item {position} of a batch"
+            self._quarantine.put_skeleton(source.id, where=where, why=why, shape={})
+        until = self._clock.now() + self._settings.seen_days * DAY_MS
+        self._memory.advance(source.id, batch.cursor, admitted.sightings, until=until)
+        self._note(source.id, batch, admitted, account)
+
+    def _note(self, source: str, batch: Batch, admitted: Admitted, account: Account) -> None:
+        posts = [event.post.id for event in admitted.events if isinstance(event, Upsert)]
+        account.read += batch.read
+        account.appended += len(posts)
+        account.deletes += len(admitted.events) - len(posts)
+        account.rejected += len(batch.rejected) + len(admitted.rejected)
+        account.gaps += len(batch.gaps)
+        account.dropped += admitted.dropped
+        account.skipped += Counter(batch.skipped)
+        account.ids += [bytes.fromhex(each) for each in posts]
+        account.warnings += batch.warnings
+        for warning in batch.warnings:
+            logger.warning("source %s: %s", source, warning)
+        count = self._metrics.count
+        count("peil_ingest_read_total", batch.read, source=source)
+        count("peil_ingest_appended_total", len(admitted.events), source=source)
+        rejected = len(batch.rejected) + len(admitted.rejected)
+        count("peil_ingest_rejected_total", rejected, source=source)
+        count("peil_ingest_gaps_total", len(batch.gaps), source=source)
+

@@ -1,0 +1,156 @@
+"""An item of an export file as a raw post: tolerant of how each tool names its columns."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+import msgspec
+
+from ingest.contract import RawItem
+from ingest.timestamps import parse_moment
+from stream.errors import Reject
+from stream.post import Kind, RawDelete, RawPost
+
+Item = Mapping[str, Any]
+
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "id": ("id", "post_id", "item_id", "native_id", "uri", "guid"),
+    "text": ("body", "text", "content", "message", "full_text", "caption", "description", "desc"),
+    "title": ("title", "subject"),
+    "author": ("author", "author_id", "user_id", "user", "username", "account"),
+    "created": ("timestamp", "created_at", "unix_timestamp", "date", "datetime", "published",
+                "created", "createTime", "taken_at"),
+    "edited": ("edited_at", "updated_at", "collected_at"),
+    "deleted": ("deleted", "is_deleted"),
+    "links": ("links", "urls"),
+    "tags": ("tags", "hashtags"),
+    "language": ("language", "lang", "languages"),
+    "kind": ("kind", "type"),
+    "thread": ("thread_id",),
+    "media": ("has_media", "media", "images", "image_urls", "video_url", "attachments"),
+    "platform": ("source_platform", "platform"),
+    "likes": ("like_count", "likes", "favorite_count", "digg_count"),
+    "reposts": ("repost_count", "reposts", "retweet_count", "share_count", "shares"),
+    "replies": ("reply_count", "replies", "comment_count", "comments"),
+    "quotes": ("quote_count",),
+}  # fmt: skip
+"""By what names the columns go. `[settings.columns]` of a source puts its own name in front."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+NO = ("", "0", "false", "no", "none", "null", "nee", "[]")
+MAX_KEYS = 40
+
+
+class Mapper(msgspec.Struct, frozen=True, kw_only=True):
+    """How the items of one source are read: its platform, and its own names of columns."""
+
+    platform: str
+    columns: Mapping[str, str] = {}
+
+    def map(self, item: Item, *, observed_at: int) -> RawItem:
+        """The raw post, or delete, in `item`; Reject when it holds neither."""
+        envelope, item = _open_envelope(item)
+        native_id = self._text(item, "id") or str(envelope.get("item_id", ""))
+        platform = self._text(envelope, "platform") or self._text(item, "platform") or self.platform
+        text = self._text(item, "text")
+        title = self._text(item, "title")
+        if title and title not in text:
+            text = f"{title}\n{text}".strip()
+        author = self._author(item)
+        created = self._value(item, "created")
+        edited_at = parse_moment(self._value(item, "edited"))
+        if not native_id:
+            if not text:
+                raise Reject("no id and no text under any name that is known")
+            whole = f"{author}\0{created}\0{text}"
+            native_id = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
+        if _yes(self._value(item, "deleted")):
+            return RawDelete(
+                platform=platform, native_id=native_id, observed_at=observed_at, edited_at=edited_at
+            )
+        if self._value(item, "text") is None and not title:
+            raise Reject("no text under any name that is known")
+        created_at = parse_moment(created)
+        return RawPost(
+            platform=platform,
+            native_id=native_id,
+            text=text,
+            observed_at=observed_at,
+            author=author,
+            kind=self._kind(item, native_id),
+            created_at=created_at,
+            edited_at=edited_at,
+            hashtags=tuple(_listed(self._value(item, "tags"))),
+            links=tuple(_listed(self._value(item, "links"))),
+            has_media=_yes(self._value(item, "media")),
+            reach=self._reach(item),
+            declared_lang=next(iter(_listed(self._value(item, "language"))), None),
+            flags=() if created_at is not None or created in (None, "") else ("unread_date",),
+        )
+
+    def _value(self, item: Item, name: str) -> Any:
+        own = self.columns.get(name)
+        for key in (own,) if own else NAMES[name]:
+            if key in item and item[key] is not None:
+                return item[key]
+        return None
+
+    def _text(self, item: Item, name: str) -> str:
+        value = self._value(item, name)
+        if isinstance(value, Mapping):
+            value = value.get("text", "")
+        return str(value).strip() if isinstance(value, str | int) else ""
+
+    def _author(self, item: Item) -> str | None:
+        value = self._value(item, "author")
+        if isinstance(value, Mapping):
+            value = value.get("id") or value.get("username")
+        return str(value) if isinstance(value, str | int) and value != "" else None
+
+    def _kind(self, item: Item, native_id: str) -> Kind:
+        stated = self._text(item, "kind").casefold()
+        thread = self._text(item, "thread")
+        fallback: Kind = "reply" if thread and thread != native_id else "post"
+        return next((kind for kind in KINDS if kind == stated), fallback)
+
+    def _reach(self, item: Item) -> int | None:
+        counts = [
+            _count(self._value(item, name)) for name in ("likes", "reposts", "replies", "quotes")
+        ]
+        known = [count for count in counts if count is not None]
+        return sum(known) if known else None
+
+
+def skeleton(item: Any) -> dict[str, str]:
+    """The keys and types of an item, none of its values."""
+    if isinstance(item, Mapping):
+        return {str(key)[:40]: type(item[key]).__name__ for key in list(item)[:MAX_KEYS]}
+    return {"": type(item).__name__}
+
+
+def _open_envelope(item: Item) -> tuple[Item, Item]:
+    """Zeeschuimer wraps the platform's own object in an envelope; others have none."""
+    data = item.get("data")
+    if "item_id" in item and isinstance(data, Mapping):
+        inner = data.get("legacy")
+        return item, {**data, **inner} if isinstance(inner, Mapping) else data
+    return {}, item
+
+
+def _yes(value: Any) -> bool:
+    return bool(value) and str(value).strip().casefold() not in NO
+
+
+def _count(value: Any) -> int | None:
+    try:
+        return None if value in (None, "") else int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _listed(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        return (part.strip(" []'\"") for part in value.split(",") if part.strip(" []'\""))
+    if isinstance(value, list | tuple):
+        return (str(part) for part in value if isinstance(part, str | int))
+    return ()

@@ -1,0 +1,141 @@
+"""What collecting remembers between runs: cursors, seen-keys, and how each run went."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from ingest import tables
+from ingest.contract import Cursor
+from privacy.gate import Sighting
+
+KEYS_AT_ONCE = 500
+
+
+class SeenKeys:
+    """The seen-keys of one source; `privacy.gate.Seen` for the gate."""
+
+    def __init__(self, engine: Engine, source: str) -> None:
+        self._engine = engine
+        self._source = source
+
+    def lookup(self, ids: Sequence[str]) -> Mapping[str, Sighting]:
+        found: dict[str, Sighting] = {}
+        seen = tables.seen.c
+        wanted = sorted(set(ids))
+        with self._engine.connect() as connection:
+            for start in range(0, len(wanted), KEYS_AT_ONCE):
+                rows = connection.execute(
+                    select(seen.id, seen.content_hash, seen.first_observed, seen.rev).where(
+                        seen.source == self._source,
+                        seen.id.in_(wanted[start : start + KEYS_AT_ONCE]),
+                    )
+                )
+                for row in rows:
+                    found[row.id] = Sighting(row.id, row.content_hash, row.first_observed, row.rev)
+        return found
+
+
+class Memory:
+    """Cursors, seen-keys and runs of all sources in the operational database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def seen(self, source: str) -> SeenKeys:
+        """The seen-keys of `source`."""
+        return SeenKeys(self._engine, source)
+
+    def cursor(self, source: str) -> Cursor:
+        """Where `source` stopped; empty when it never ran."""
+        with self._engine.connect() as connection:
+            value = connection.scalar(
+                select(tables.cursor.c.value).where(tables.cursor.c.source == source)
+            )
+        return {} if value is None else json.loads(value)
+
+    def advance(
+        self, source: str, cursor: Cursor, sightings: Mapping[str, Sighting], *, until: int
+    ) -> None:
+        """Save where `source` is and what it showed, both or neither. Called only after the
+        log acknowledged what the cursor leaves behind; `until` (Unix ms) ends the memory."""
+        with self._engine.begin() as connection:
+            statement = upsert(tables.cursor).values(source=source, value=json.dumps(cursor))
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=[tables.cursor.c.source],
+                    set_={"value": statement.excluded.value},
+                )
+            )
+            if sightings:
+                self._remember(connection, source, sightings, until)
+
+    def _remember(
+        self, connection: Connection, source: str, sightings: Mapping[str, Sighting], until: int
+    ) -> None:
+        statement = upsert(tables.seen)
+        new = statement.excluded
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=[tables.seen.c.source, tables.seen.c.id],
+                set_={
+                    "content_hash": new.content_hash,
+                    "first_observed": new.first_observed,
+                    "rev": new.rev,
+                    "until": new.until,
+                },
+            ),
+            [
+                {
+                    "source": source,
+                    "id": each.id,
+                    "content_hash": each.content_hash,
+                    "first_observed": each.first_observed,
+                    "rev": each.rev,
+                    "until": until,
+                }
+                for each in sightings.values()
+            ],
+        )
+
+    def forget(self, now: int) -> int:
+        """Drop seen-keys whose time is over; returns how many."""
+        with self._engine.begin() as connection:
+            return connection.execute(delete(tables.seen).where(tables.seen.c.until <= now)).rowcount
+
+    def start_run(self, source: str, now: int) -> int:
+        """A run of `source` begins; returns its number."""
+        with self._engine.begin() as connection:
+            result = connection.execute(
+                insert(tables.run)
+                .values(source=source, started=now, read=0, appended=0, outcome="running")
+                .returning(tables.run.c.number)
+            )
+            return int(result.scalar_one())
+
+    def end_run(self, number: int, now: int, *, read: int, appended: int, outcome: str) -> None:
+        """The run ended: how much it read and appended, and how it went."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(tables.run)
+                .where(tables.run.c.number == number)
+                .values(ended=now, read=read, appended=appended, outcome=outcome)
+            )
+
+    def last_runs(self) -> Mapping[str, int]:
+        """When each source was last started, Unix ms."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                select(tables.run.c.source, func.max(tables.run.c.started)).group_by(
+                    tables.run.c.source
+                )
+            )
+            return {source: started for source, started in rows}
+
+    def last_outcomes(self) -> Mapping[str, tuple[int, int, int, str]]:
+        """Of each source's last run: when it started, items read, appended, and its outcome."""
+        newest = select(func.max(tables.run.c.number)).group_by(tables.run.c.source)
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(tables.run).where(tables.run.c.number.in_(newest)))
+            return {row.source: (row.started, row.read, row.appended, row.outcome) for row in rows}

@@ -1,0 +1,35 @@
+"""The tables of collecting: cursors, seen-keys and the runs of each source."""
+
+from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table
+
+metadata = MetaData()
+
+cursor = Table(
+    "cursor",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("value", String, nullable=False),
+)
+
+seen = Table(
+    "seen",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("content_hash", String, nullable=False),
+    Column("first_observed", BigInteger, nullable=False),
+    Column("rev", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False, index=True),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("source", String, nullable=False, index=True),
+    Column("started", BigInteger, nullable=False),
+    Column("ended", BigInteger),
+    Column("read", Integer, nullable=False),
+    Column("appended", Integer, nullable=False),
+    Column("outcome", String, nullable=False),
+)
