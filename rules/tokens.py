@@ -45,13 +45,16 @@ _SKIN_TONE = regex.compile(r"(?<=.)\p{Emoji_Modifier}")
 
 _PIECE = regex.compile(
     r"(?P<placeholder>‹[^‹›]{1,20}›)"
-    r"|(?P<address>\b[a-z][a-z0-9+.-]*://\S*|\bwww\.\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
+    r"|(?P<address>\b[A-Za-z][A-Za-z0-9+.-]{1,15}://\S*|\b[Ww]{3}\.\S+|[\w.+-]++@[\w-]+(?:\.[\w-]+)+)"
     r"|(?P<end>[!?…‼⁉؟。！？।]+)"
     rf"|(?P<emoji>{_EMOJI})"
     r"|(?P<tag>(?<![\w#＃])[#＃](?=[\p{N}_]*\p{L})[\p{L}\p{M}\p{N}_]+)"
-    # What UAX #29 keeps together, between two of its boundaries, when it holds a letter.
-    r"|(?P<word>\b(?=[\w])(?:.\B)*+.(?<=\w|\p{M}))",
-    regex.V1 | regex.WORD | regex.IGNORECASE,
+    # Scripts that write no spaces: a token a character.
+    r"|(?P<sign>[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*+)"
+    # UAX #29: letters and digits, with what may stand between two letters or two digits.
+    r"|(?P<word>[\p{L}\p{M}\p{N}_]++(?:(?:(?<=[\p{L}\p{M}])['’‘ʼ＇·](?=\p{L})"
+    r"|(?<=\p{N})[.,'](?=\p{N})|(?<=\p{L})[.](?=\p{L}))[\p{L}\p{M}\p{N}_]++)*+)",
+    regex.V1,
 )
 _FORGOTTEN_SPACE = regex.compile(r"(?<=\p{Ll}{2})\.(?=\p{Lu})")
 

@@ -1,0 +1,183 @@
+"""One partition: an index of tantivy in a folder of its own."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import tantivy
+from tantivy import DocAddress, Query
+
+from index.local.schema import document, id_numbers, schema
+from stream.codec import decode_post
+from stream.errors import Retry, Stop
+from stream.lifecycle import Located
+from stream.partitions import Partition
+from stream.post import Post
+from stream.version import MAX_GENERATION, pack
+
+DOCUMENTS_AT_ONCE = 5_000
+
+
+class LocalPartition:
+    """A partition for reading, and for the one writer. Not shared between threads."""
+
+    def __init__(self, name: Partition, folder: Path, *, timezone: str, heap: int) -> None:
+        self.name = name
+        self.folder = folder
+        self._timezone = timezone
+        self._heap = heap
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.schema = schema()
+        try:
+            self._index = tantivy.Index(self.schema, str(folder))
+        except ValueError as error:
+            raise Stop(
+                f"{folder} cannot be read: {error}; move the partition away and replay the log"
+            ) from error
+        self._index.config_reader("manual")
+        self._index.reload()
+        self.searcher = self._index.searcher()
+        self._writer: tantivy.IndexWriter | None = None
+
+    def reload(self) -> None:
+        """See what was committed since."""
+        self._index.reload()
+        self.searcher = self._index.searcher()
+
+    def __len__(self) -> int:
+        return self.searcher.num_docs
+
+    # Writing.
+
+    def write(self, posts: Sequence[Post]) -> None:
+        writer = self._open_writer()
+        for post in posts:
+            writer.delete_documents_by_term("id", post.id)
+            writer.add_document(document(post, timezone=self._timezone))
+
+    def remove(self, ids: Sequence[str]) -> None:
+        writer = self._open_writer()
+        for each in ids:
+            writer.delete_documents_by_term("id", each)
+
+    def remove_authors(self, authors: Sequence[str], up_to_rev: int) -> int:
+        """Remove what these pseudonyms wrote up to that rev; returns how many posts."""
+        query = Query.boolean_query(
+            [
+                (tantivy.Occur.Must, Query.term_set_query(self.schema, "author", list(authors))),
+                (
+                    tantivy.Occur.Must,
+                    Query.range_query(
+                        self.schema,
+                        "version",
+                        tantivy.FieldType.Integer,
+                        None,
+                        pack(up_to_rev, MAX_GENERATION),
+                    ),
+                ),
+            ]
+        )
+        found = self.count(query)
+        if found:
+            self._open_writer().delete_documents_by_query(query)
+        return found
+
+    def flush(self) -> None:
+        """Durable and visible when it returns."""
+        if self._writer is not None:
+            self._writer.commit()
+            self.reload()
+
+    @property
+    def holds_removed(self) -> bool:
+        """Whether the text of removed posts still lies in a file."""
+        meta = json.loads((self.folder / "meta.json").read_text())
+        return any(segment.get("deletes") for segment in meta["segments"])
+
+    def close(self) -> None:
+        """Let go of the writer lock; what was not flushed is given up."""
+        if self._writer is not None:
+            self._writer.rollback()
+            self._writer.wait_merging_threads()
+            self._writer = None
+
+    def settle_merges(self) -> None:
+        """Wait for merges that run in the background, and drop what they made superfluous."""
+        if self._writer is not None:
+            self._writer.commit()
+            self._writer.wait_merging_threads()
+            self._writer = None
+            self.reload()
+
+    def _open_writer(self) -> tantivy.IndexWriter:
+        if self._writer is None:
+            try:
+                self._writer = self._index.writer(heap_size=self._heap, num_threads=1)
+            except ValueError as error:
+                if "Lock" in str(error):
+                    raise Retry(
+                        f"{self.folder} is being written by another process; the index has one "
+                        "writer: end the other `peil run` or `peil import` first"
+                    ) from error
+                raise Stop(f"{self.folder} cannot be written: {error}") from error
+        return self._writer
+
+    # Reading.
+
+    def count(self, query: Query) -> int:
+        """How many posts `query` matches."""
+        answer = self.searcher.aggregate(query, {"posts": {"value_count": {"field": "version"}}})
+        return int(answer["posts"]["value"])
+
+    def addresses(self, query: Query) -> list[DocAddress]:
+        """Every post that `query` matches, in the order of the files."""
+        limit = max(1, self.count(query))  # tantivy reserves room for all of a limit
+        hits = self.searcher.search(_unscored(query), limit=limit, count=False).hits
+        return sorted((hit[1] for hit in hits), key=lambda at: (at.segment_ord, at.doc))
+
+    def newest(self, query: Query, limit: int) -> list[Post]:
+        """The `limit` posts that `query` matches with the latest creation."""
+        result = self.searcher.search(
+            _unscored(query), limit=limit, count=False, order_by_field="ms"
+        )
+        return [self.post(address) for _, address in result.hits]
+
+    def post(self, address: DocAddress) -> Post:
+        """The stored post at `address`."""
+        return decode_post(bytes(self.searcher.doc(address)["post"][0]))
+
+    def posts(self, query: Query) -> Iterator[Post]:
+        """The stored posts that `query` matches."""
+        return (self.post(address) for address in self.addresses(query))
+
+    def column(self, name: str, addresses: Sequence[DocAddress]) -> list[int]:
+        """A number of each post, in the order of `addresses`."""
+        values = self.searcher.fast_field_values(name, list(addresses))
+        return [int(value or 0) for value in values]
+
+    def aggregate(self, query: Query, request: dict[str, Any]) -> dict[str, Any]:
+        """What tantivy's aggregation `request` says of the posts that `query` matches."""
+        return self.searcher.aggregate(query, request)
+
+    def where(self, ids: Sequence[str]) -> dict[str, Located]:
+        """Which of `ids` are here, and in which version."""
+        addresses = self.addresses(Query.term_set_query(self.schema, "id", list(ids)))
+        if not addresses:
+            return {}
+        names = {id_numbers(each): each for each in ids}
+        columns = zip(
+            *(
+                self.column(name, addresses)
+                for name in ("id_high", "id_low", "version", "keep_until", "first_observed")
+            ),
+            strict=True,
+        )
+        return {
+            names[high, low]: Located(self.name, version, keep_until, first_observed)
+            for high, low, version, keep_until, first_observed in columns
+        }
+
+
+def _unscored(query: Query) -> Query:
+    return Query.const_score_query(query, 1.0)

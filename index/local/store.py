@@ -1,0 +1,362 @@
+"""`index.contract.Store` on tantivy, in one folder."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tantivy import Occur, Query
+
+from index.contract import (
+    Bin, Cell, Dimension, Hit, Question, Table, Term, TooBroad,
+)  # fmt: skip
+from index.local.partition import LocalPartition
+from index.local.query import Compiled, Compiler, between
+from index.local.schema import LABELS, VERSION, schema
+from index.tally import Tally, author_of
+from index.typical import typical
+from index.values import bin_name, values_of
+from rules.evaluator import evaluate
+from stream.errors import Stop
+from stream.lifecycle import Located
+from stream.partitions import Partition
+from stream.post import Post
+
+MANIFEST = "manifest.json"
+BUCKETS = 60_000
+"""How many cells tantivy counts at once; it allows 65,000."""
+
+
+class LocalStore:
+    """The store in `folder`. One process writes; others read, and `reload` to see more."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        timezone: str,
+        k: int,
+        max_candidates: int = 200_000,
+        writer_megabytes: int = 32,
+    ) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self._timezone = timezone
+        self._k = k
+        self._max_candidates = max_candidates
+        self._heap = writer_megabytes * 1_000_000
+        self._compiler = Compiler(schema())
+        self._schema = schema()
+        self._partitions: dict[Partition, LocalPartition] = {}
+        self._generations: dict[str, int] = {}
+        self._unflushed: dict[str, dict[Partition, Located | None]] = {}
+        self.reload()
+
+    # Writing.
+
+    def where(self, ids: Sequence[str]) -> Mapping[str, Sequence[Located]]:
+        found: dict[str, dict[Partition, Located]] = {}
+        for partition in self._partitions.values():
+            for key, located in partition.where(ids).items():
+                found.setdefault(key, {})[partition.name] = located
+        for key in ids:
+            for name, change in self._unflushed.get(key, {}).items():
+                if change is None:
+                    found.get(key, {}).pop(name, None)
+                else:
+                    found.setdefault(key, {})[name] = change
+        return {key: tuple(places.values()) for key, places in found.items() if places}
+
+    def write(self, partition: Partition, posts: Sequence[Post]) -> None:
+        self._open(partition).write(posts)
+        for post in posts:
+            place = Located(partition, post.version, post.keep_until, post.first_observed)
+            self._unflushed.setdefault(post.id, {})[partition] = place
+
+    def remove(self, partition: Partition, ids: Sequence[str]) -> None:
+        if partition in self._partitions:
+            self._partitions[partition].remove(ids)
+            for key in ids:
+                self._unflushed.setdefault(key, {})[partition] = None
+
+    def remove_authors(self, authors: Sequence[str], up_to_rev: int) -> int:
+        self.flush()
+        removed = sum(
+            partition.remove_authors(authors, up_to_rev) for partition in self._partitions.values()
+        )
+        self.flush()
+        return removed
+
+    def flush(self) -> None:
+        for partition in self._partitions.values():
+            partition.flush()
+        self._unflushed.clear()
+
+    def purge(self) -> int:
+        """Rewrite each partition that still holds removed texts into a new generation."""
+        self.flush()
+        rewritten = 0
+        for name, partition in list(self._partitions.items()):
+            partition.settle_merges()
+            if not partition.holds_removed:
+                continue
+            posts = list(partition.posts(Query.all_query()))
+            partition.close()
+            generation = self._generations[name.name] + 1
+            fresh = self._at(name, generation)
+            if fresh.folder.exists():
+                fresh.close()
+                shutil.rmtree(fresh.folder)
+                fresh = self._at(name, generation)
+            fresh.write(posts)
+            fresh.flush()
+            self._partitions[name] = fresh
+            self._generations[name.name] = generation
+            self._save()
+            shutil.rmtree(partition.folder)
+            rewritten += len(posts)
+        return rewritten
+
+    def expire(self, now: int) -> Sequence[Partition]:
+        gone = [name for name in self._partitions if name.until_ms <= now]
+        for name in gone:
+            partition = self._partitions.pop(name)
+            partition.close()
+            del self._generations[name.name]
+            self._save()
+            shutil.rmtree(partition.folder.parent)
+        return gone
+
+    def reload(self) -> None:
+        path = self._folder / MANIFEST
+        if path.exists():
+            held = json.loads(path.read_text())
+            if held["version"] != VERSION:
+                raise Stop(
+                    f"{self._folder} was written by another version of peil "
+                    f"({held['version']} instead of {VERSION}); move it away and replay the log"
+                )
+            self._generations = held["partitions"]
+        for name, generation in self._generations.items():
+            partition = Partition.parse(name)
+            known = self._partitions.get(partition)
+            if known is None or known.folder.name != f"g{generation}":
+                if self._path(partition, generation).exists():
+                    self._partitions[partition] = self._at(partition, generation)
+            else:
+                known.reload()
+        for partition in [p for p in self._partitions if p.name not in self._generations]:
+            self._partitions.pop(partition).close()
+
+    def partitions(self) -> Mapping[Partition, int]:
+        return {name: len(self._partitions[name]) for name in sorted(self._partitions)}
+
+    def close(self) -> None:
+        for partition in self._partitions.values():
+            partition.close()
+        self._partitions.clear()
+
+    def _open(self, name: Partition) -> LocalPartition:
+        if name not in self._partitions:
+            self._partitions[name] = self._at(name, 1)
+            self._generations[name.name] = 1
+            self._save()
+        return self._partitions[name]
+
+    def _path(self, name: Partition, generation: int) -> Path:
+        return self._folder / name.name / f"g{generation}"
+
+    def _at(self, name: Partition, generation: int) -> LocalPartition:
+        return LocalPartition(
+            name, self._path(name, generation), timezone=self._timezone, heap=self._heap
+        )
+
+    def _save(self) -> None:
+        draft = self._folder / f".{MANIFEST}"
+        with draft.open("w") as file:
+            json.dump({"version": VERSION, "partitions": self._generations}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._folder / MANIFEST)
+
+    # Questions.
+
+    def count(self, question: Question) -> Cell:
+        return self._tally(question, ()).cell()
+
+    def count_over_time(
+        self, question: Question, *, bin: Bin = "day", by: Dimension | None = None  # noqa: A002
+    ) -> Table:
+        dimensions: tuple[Dimension, ...] = (bin,) if by is None else (bin, by)
+        return self._table(question, dimensions)
+
+    def top(self, question: Question, *, by: Dimension, limit: int = 50) -> Table:
+        table = self._table(question, (by,))
+        largest = sorted(table.cells.items(), key=lambda item: (-item[1].posts, item[0]))[:limit]
+        return Table(
+            dimensions=table.dimensions, cells=dict(largest), total=table.total, k=table.k
+        )
+
+    def compare(self, first: Question, second: Question, *, by: Dimension) -> tuple[Table, Table]:
+        return self._table(first, (by,)), self._table(second, (by,))
+
+    def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
+        chosen = sorted(self._posts(question), key=lambda post: _rank(post.id, seed))[:limit]
+        return [self._hit(question, post) for post in chosen]
+
+    def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:
+        if before is not None:
+            until = before if question.until is None else min(before, question.until)
+            question = Question(
+                query=question.query, since=question.since, until=until, scope=question.scope
+            )
+        compiled = self._compile(question)
+        posts: dict[str, Post] = {}
+        if compiled.exact:
+            for partition in self._asked(question):
+                posts |= {post.id: post for post in partition.newest(compiled.upper, limit)}
+        else:
+            posts = {post.id: post for post in self._posts(question)}
+        newest = sorted(posts.values(), key=lambda post: (-post.created_at, post.id))[:limit]
+        return [self._hit(question, post) for post in newest]
+
+    def typical_terms(
+        self, question: Question, *, against: Question, limit: int = 50
+    ) -> Sequence[Term]:
+        return typical(self._posts(question), self._posts(against), k=self._k, limit=limit)
+
+    def _table(self, question: Question, dimensions: tuple[Dimension, ...]) -> Table:
+        return self._tally(question, dimensions).table(dimensions, self.count(question))
+
+    def _tally(self, question: Question, dimensions: tuple[Dimension, ...]) -> Tally:
+        compiled = self._compile(question)
+        if compiled.exact and question.scope == "kept":
+            return self._aggregated(question, compiled, dimensions)
+        tally = Tally(self._k)
+        for post in self._posts(question):
+            keys: list[tuple[str, ...]] = [()]
+            for dimension in dimensions:
+                values = values_of(post, dimension, timezone=self._timezone)
+                keys = [(*key, value) for key in keys for value in values]
+            for key in keys:
+                tally.add(key, 1, [author_of(post.author)])
+        return tally
+
+    def _aggregated(
+        self, question: Question, compiled: Compiled, dimensions: tuple[Dimension, ...]
+    ) -> Tally:
+        tally = Tally(self._k)
+        fields = [_column(dimension) for dimension in dimensions]
+        for partition in self._asked(question):
+            for key, posts, authors in self._cells(partition, compiled.upper, fields):
+                tally.add(key, posts, authors)
+        return tally.merged(
+            lambda key: tuple(
+                _value(dimension, value) for dimension, value in zip(dimensions, key, strict=True)
+            )
+        )
+
+    def _cells(
+        self, partition: LocalPartition, query: Query, fields: Sequence[str]
+    ) -> Iterator[tuple[tuple[str, ...], int, list[tuple[int, int]]]]:
+        request = {"epoch": _terms("epoch", BUCKETS, {"who": _terms("who", self._k)})}
+        for field in reversed(fields):
+            request = {field: _terms(field, BUCKETS, request)}
+        answer = partition.aggregate(query, request)
+        yield from _unnest(answer, fields, ())
+
+    def _posts(self, question: Question) -> Iterator[Post]:
+        """Every post that answers `question`, once; verified where the engine cannot decide."""
+        compiled = self._compile(question)
+        partitions = self._asked(question)
+        candidates = sum(partition.count(compiled.upper) for partition in partitions)
+        if candidates > self._max_candidates:
+            raise TooBroad(
+                f"{candidates} posts would have to be read for this question and at most "
+                f"{self._max_candidates} may be: narrow the period, or add a word that must occur"
+            )
+        seen: set[str] = set()
+        for partition in partitions:
+            for post in partition.posts(compiled.upper):
+                if post.id in seen:
+                    continue
+                if compiled.exact or self._matches(question, post):
+                    seen.add(post.id)
+                    yield post
+
+    def _matches(self, question: Question, post: Post) -> bool:
+        tree = question.query
+        return tree is None or evaluate(tree, post, timezone=self._timezone).matched
+
+    def _hit(self, question: Question, post: Post) -> Hit:
+        if question.query is None:
+            return Hit(post, ())
+        return Hit(post, evaluate(question.query, post, timezone=self._timezone).spans)
+
+    def _asked(self, question: Question) -> list[LocalPartition]:
+        """The partitions to ask, kept ones first: an id in both counts as kept."""
+        return [
+            self._partitions[name]
+            for name in sorted(self._partitions)
+            if question.scope == "both" or name.kind == "kept"
+        ]
+
+    def _compile(self, question: Question) -> Compiled:
+        whole = Compiled(Query.all_query(), None)
+        tree = question.query
+        compiled = self._compiler.compile(tree) if tree is not None else whole
+        upper, exact = compiled.upper, compiled.exact or tree is None
+        if question.since is not None or question.until is not None:
+            period = between(self._schema, "ms", question.since, question.until)
+            upper = Query.boolean_query([(Occur.Must, upper), (Occur.Must, period)])
+        return Compiled(upper, upper if exact else None)
+
+
+def _terms(field: str, size: int, below: dict[str, Any] | None = None) -> dict[str, Any]:
+    request: dict[str, Any] = {"terms": {"field": field, "size": size, "segment_size": size}}
+    if below:
+        request["aggs"] = below
+    return request
+
+
+def _unnest(
+    answer: Mapping[str, Any], fields: Sequence[str], key: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], int, list[tuple[int, int]]]]:
+    """The innermost buckets of an aggregation as (values, posts, authors)."""
+    if fields:
+        for bucket in _buckets(answer[fields[0]]):
+            yield from _unnest(bucket, fields[1:], (*key, str(bucket["key"])))
+        return
+    posts, authors = 0, []
+    for epoch in _buckets(answer["epoch"]):
+        posts += epoch["doc_count"]
+        authors += [(int(epoch["key"]), int(who["key"])) for who in epoch["who"]["buckets"]]
+    yield key, posts, authors
+
+
+def _buckets(answer: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    if answer.get("sum_other_doc_count") or answer.get("doc_count_error_upper_bound"):
+        raise TooBroad("there are too many different values to count at once: narrow the period")
+    buckets: Sequence[Mapping[str, Any]] = answer["buckets"]
+    return buckets
+
+
+def _column(dimension: Dimension) -> str:
+    if dimension in LABELS:
+        return dimension
+    return "hour" if dimension == "hour" else "day"
+
+
+def _value(dimension: Dimension, value: str) -> str:
+    if dimension == "hour":
+        return bin_name(int(value), "hour")
+    if dimension in ("day", "week", "month"):
+        return bin_name(int(value) * 24, dimension)
+    return value
+
+
+def _rank(post_id: str, seed: int) -> bytes:
+    return hashlib.blake2b(f"{seed}:{post_id}".encode(), digest_size=8).digest()

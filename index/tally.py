@@ -1,0 +1,54 @@
+"""Counting with what suppression needs: posts, and distinct authors exactly up to k."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from index.contract import Cell, Dimension, Table
+
+Key = tuple[str, ...]
+Author = tuple[int, int]
+"""An author as counted: the key epoch, and a number that stands for the pseudonym."""
+
+
+def author_of(pseudonym: str) -> Author:
+    """The key epoch and the first 64 bits of a pseudonym `<epoch>-<hex digits>`."""
+    epoch, _, digits = pseudonym.partition("-")
+    return int(epoch), int(digits[:16], 16)
+
+
+class Tally:
+    """Counts per cell. Sets of authors stop growing at k an epoch: more is not needed."""
+
+    def __init__(self, k: int) -> None:
+        self._k = k
+        self._posts: dict[Key, int] = defaultdict(int)
+        self._authors: dict[Key, dict[int, set[int]]] = defaultdict(dict)
+
+    def add(self, key: Key, posts: int, authors: Iterable[Author]) -> None:
+        """`posts` more in cell `key`, by these authors; k of them an epoch are enough."""
+        self._posts[key] += posts
+        epochs = self._authors[key]
+        for epoch, author in authors:
+            known = epochs.setdefault(epoch, set())
+            if len(known) < self._k:
+                known.add(author)
+
+    def cell(self, key: Key = ()) -> Cell:
+        """The count of one cell; over several epochs the authors are those of the largest."""
+        authors = max((len(known) for known in self._authors[key].values()), default=0)
+        return Cell(self._posts[key], authors)
+
+    def merged(self, rename: Callable[[Key], Key]) -> "Tally":
+        """The same counts in coarser cells: `rename` says where each one goes."""
+        result = Tally(self._k)
+        for key, posts in self._posts.items():
+            authors = (
+                (epoch, author) for epoch, known in self._authors[key].items() for author in known
+            )
+            result.add(rename(key), posts, authors)
+        return result
+
+    def table(self, dimensions: Sequence[Dimension], total: Cell) -> Table:
+        """All cells, in the order of their keys."""
+        cells: Mapping[Key, Cell] = {key: self.cell(key) for key in sorted(self._posts)}
+        return Table(dimensions=tuple(dimensions), cells=cells, total=total, k=self._k)

@@ -1,0 +1,82 @@
+"""By what values a post is counted, in every engine the same."""
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import assert_never
+from zoneinfo import ZoneInfo
+
+from index.contract import Bin, Dimension
+from stream.post import Label, Post
+
+UNKNOWN = "?"
+"""The value of a label that a model abstained from."""
+
+EPOCH = date(1970, 1, 1)
+
+
+def values_of(post: Post, dimension: Dimension, *, timezone: str) -> tuple[str, ...]:
+    """The values that `post` counts under; more than one only for what a post has several of."""
+    match dimension:
+        case "hour" | "day" | "week" | "month":
+            return (bin_name(local_hour(post.created_at, timezone), dimension),)
+        case "language":
+            return (_value(post.lang),)
+        case "topic":
+            return (_value(post.topic),)
+        case "sentiment":
+            return (_value(post.sentiment),)
+        case "source":
+            return (post.source,)
+        case "platform":
+            return (post.platform,)
+        case "kind":
+            return (post.kind,)
+        case "reach":
+            return (post.reach,)
+        case "rule":
+            return tuple(dict.fromkeys(match.rule for match in post.matches))
+        case "place":
+            return tuple(dict.fromkeys(place.name for place in post.places))
+        case "hashtag":
+            return tuple(dict.fromkeys(post.hashtags))
+        case "domain":
+            return tuple(dict.fromkeys(post.domains))
+        case _:
+            assert_never(dimension)
+
+
+MULTIPLE: frozenset[Dimension] = frozenset({"rule", "place", "hashtag", "domain"})
+"""Dimensions in which a post can count in several cells, or in none."""
+
+
+def _value(label: Label | None) -> str:
+    return UNKNOWN if label is None or label.value is None else label.value
+
+
+def local_hour(milliseconds: int, timezone: str) -> int:
+    """The hours from 1970-01-01T00 on the clock of `timezone` to the hour that holds
+    `milliseconds` (Unix)."""
+    local = datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone(_zone(timezone))
+    return (local.date() - EPOCH).days * 24 + local.hour
+
+
+def bin_name(hour: int, name: Bin) -> str:
+    """How the bin that holds local hour number `hour` is written."""
+    day = EPOCH + timedelta(days=hour // 24)
+    match name:
+        case "hour":
+            return f"{day.isoformat()}T{hour % 24:02}"
+        case "day":
+            return day.isoformat()
+        case "week":
+            year, week, _ = day.isocalendar()
+            return f"{year}-W{week:02}"
+        case "month":
+            return f"{day:%Y-%m}"
+        case _:
+            assert_never(name)
+
+
+@lru_cache
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
