@@ -14,8 +14,10 @@ class Enricher(Protocol):
     batch. Never drops, adds or reorders posts. Not shared between threads."""
 
     name: str
-    version: str
-    """Changes whenever a label could; it is kept in every label."""
+    @property
+    def version(self) -> str:
+        """Changes whenever a label could; it is kept in every label."""
+        ...
 
     requires: frozenset[Field]
     """Filled before this one is called, by an enricher that comes earlier."""

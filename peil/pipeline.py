@@ -1,22 +1,20 @@
 """The composition root: the one place that knows which part is plugged into which."""
 
-import os
-from collections.abc import Callable
+import getpass
+import random
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from sqlalchemy import Engine
 
 from index.answers import Answers
-from index.local import LocalStore
+from index.local.store import LocalStore
 from index.worker import IndexStep
-from ingest.cursors import Cursors
 from ingest.intake import Intake
-from ingest.seen import SeenKeys
+from ingest.memory import Memory
 from ingest.sources import Source, load_sources
-from ingest.vault import Vault
 from peil.database import open_database
 from peil.folder import WorkingFolder
 from peil.settings import Settings
@@ -26,23 +24,30 @@ from privacy.keys import KeyRing
 from privacy.ledger import Ledger
 from privacy.register import Register
 from rules.documents import Book, load_book
+from rules.matcher import Matcher
 from rules.publishing import Manifest, RuleFeed, publish
-from stream.broker import Broker
+from stream.broker import Entry
 from stream.clock import DAY_MS, Clock
+from stream.codec import encode
+from stream.events import Gap
 from stream.local import LocalBroker
-from stream.metrics import Metrics, PrometheusMetrics
+from stream.metrics import PrometheusMetrics
 from stream.quarantine import Quarantine
-from stream.worker import Worker
+from stream.topics import LABELLED, POSTS
+from stream.worker import Step, Worker
 
 if TYPE_CHECKING:
     from enrich.chain import Chain
+    from enrich.steps import Matches
+
+Part = TypeVar("Part")
 
 
 class Pipeline:
     """All parts over one working folder, each made when it is first asked for.
 
-    One a process; not shared between threads unless a part says that it may be. Use it as a
-    context: leaving it closes what was opened.
+    One a process; not shared between threads. Use it as a context: leaving it closes what was
+    opened, the last first.
     """
 
     def __init__(self, folder: WorkingFolder, settings: Settings, *, clock: Clock) -> None:
@@ -63,7 +68,14 @@ class Pipeline:
         while self._closers:
             self._closers.pop()()
 
-    # What everything stands on.
+    def _closing(self, part: Part, close: Callable[[], None]) -> Part:
+        self._closers.append(close)
+        return part
+
+    @property
+    def retention_ms(self) -> int:
+        """The longest time that any post is kept."""
+        return self.settings.privacy.longest_retention_days * DAY_MS
 
     @cached_property
     def metrics(self) -> PrometheusMetrics:
@@ -72,5 +84,168 @@ class Pipeline:
     @cached_property
     def database(self) -> Engine:
         engine = open_database(self.folder.database)
-        self._closers.append(engine.dispose)
-        return engine
+        return self._closing(engine, engine.dispose)
+
+    @cached_property
+    def broker(self) -> LocalBroker:
+        broker = LocalBroker(self.folder.log, clock=self.clock, settings=self.settings.stream)
+        return self._closing(broker, broker.close)
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        return Quarantine(self.broker, clock=self.clock)
+
+    # Privacy.
+
+    @cached_property
+    def keys(self) -> KeyRing:
+        return KeyRing(
+            self.folder.keys,
+            clock=self.clock,
+            longest_retention_days=self.settings.privacy.longest_retention_days,
+        )
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self.database)
+
+    @cached_property
+    def register(self) -> Register:
+        return Register(self.database, clock=self.clock)
+
+    @cached_property
+    def access(self) -> AccessLog:
+        return AccessLog(
+            self.database, keys=self.keys, folder=self.folder.keys, clock=self.clock
+        )
+
+    # Collecting.
+
+    @cached_property
+    def sources(self) -> Mapping[str, Source]:
+        return load_sources(self.folder.config / "sources")
+
+    @cached_property
+    def memory(self) -> Memory:
+        return Memory(self.database)
+
+    @cached_property
+    def intake(self) -> Intake:
+        gate = Gate(
+            self.keys,
+            ledger=self.ledger,
+            clock=self.clock,
+            metrics=self.metrics,
+            settings=self.settings.privacy,
+        )
+        return Intake(
+            broker=self.broker,
+            gate=gate,
+            register=self.register,
+            memory=self.memory,
+            quarantine=self.quarantine,
+            metrics=self.metrics,
+            clock=self.clock,
+            settings=self.settings.ingest,
+        )
+
+    # Rules and enrichment.
+
+    @cached_property
+    def book(self) -> Book:
+        return load_book(self.folder.config)
+
+    @cached_property
+    def _chain(self) -> "tuple[Chain, Matches]":
+        # Models take a second to load, and most commands need none.
+        from enrich.catalogue import default_chain  # noqa: PLC0415
+
+        matcher = Matcher((), timezone=self.settings.timezone)
+        return default_chain(
+            self.settings.enrich, places=self.folder.config / "places.toml", matcher=matcher
+        )
+
+    def publish_rules(self) -> Manifest:
+        """Make the rules in `config/rules` the active set."""
+        chain, _ = self._chain
+        return publish(
+            self.broker,
+            self.book,
+            engine=self.database,
+            clock=self.clock,
+            models=chain.versions,
+        )
+
+    def enrich_worker(self) -> Worker:
+        """The worker from `posts` to `labelled`."""
+        from enrich.worker import EnrichStep  # noqa: PLC0415  (the same)
+
+        chain, matches = self._chain
+        step = EnrichStep(
+            chain,
+            matches,
+            feed=RuleFeed(self.broker),
+            timezone=self.settings.timezone,
+            metrics=self.metrics,
+        )
+        return self._worker("enrich", POSTS.name, step, self._pass_gap)
+
+    def _pass_gap(self, gap: Gap) -> None:
+        self.broker.append(LABELLED.name, [Entry(gap.key, encode(gap))])
+
+    # Store.
+
+    @cached_property
+    def store(self) -> LocalStore:
+        settings = self.settings
+        store = LocalStore(
+            self.folder.index,
+            timezone=settings.timezone,
+            k=settings.privacy.k,
+            max_candidates=settings.index.max_candidates,
+            writer_megabytes=settings.index.writer_megabytes,
+        )
+        return self._closing(store, store.close)
+
+    def index_worker(self) -> Worker:
+        """The worker from `labelled` into the store: one in the whole folder."""
+        step = IndexStep(
+            self.store,
+            ledger=self.ledger,
+            engine=self.database,
+            clock=self.clock,
+            metrics=self.metrics,
+            longest_retention_ms=self.retention_ms,
+        )
+        return self._worker("index", LABELLED.name, step, step.record_gap)
+
+    def _worker(
+        self, group: str, topic: str, step: Step, on_gap: Callable[[Gap], None]
+    ) -> Worker:
+        worker = Worker(
+            self.broker,
+            group=group,
+            topics=[topic],
+            step=step,
+            quarantine=self.quarantine,
+            clock=self.clock,
+            metrics=self.metrics,
+            on_gap=on_gap,
+            settings=self.settings.stream,
+        )
+        return self._closing(worker, worker.close)
+
+    def answers(self, *, purpose: str | None = None) -> Answers:
+        """What the person at this machine may ask, for the purpose of the settings."""
+        return Answers(
+            self.store,
+            log=self.access,
+            actor=getpass.getuser(),
+            purpose=self.settings.purpose if purpose is None else purpose,
+            k=self.settings.privacy.k,
+            timezone=self.settings.timezone,
+            clock=self.clock,
+            metrics=self.metrics,
+            lists=self.book.lookup(),
+            rng=random.Random(),  # noqa: S311  (which texts are drawn is no secret)
+        )

@@ -11,6 +11,5 @@ POSTS = Topic(name="posts", retention_ms=TEXT_RETENTION_MS)
 LABELLED = Topic(name="labelled", retention_ms=TEXT_RETENTION_MS)
 QUARANTINE = Topic(name="quarantine", partitions=1, retention_ms=TEXT_RETENTION_MS)
 RULES = Topic(name="rules", partitions=1, compacted=True)
-COMMANDS = Topic(name="commands", partitions=1, retention_ms=TEXT_RETENTION_MS)
 
-TOPICS = (POSTS, LABELLED, QUARANTINE, RULES, COMMANDS)
+TOPICS = (POSTS, LABELLED, QUARANTINE, RULES)

@@ -1,0 +1,76 @@
+"""The enrich worker's step: from topic `posts` to topic `labelled`."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from enrich.chain import Chain
+from enrich.steps import Matches
+from rules.matcher import Matcher
+from rules.publishing import RuleFeed
+from stream.broker import Entry, Record
+from stream.codec import encode
+from stream.errors import Stop
+from stream.events import Gap, Upsert
+from stream.metrics import Metrics
+from stream.post import Post
+from stream.topics import LABELLED
+from stream.version import pack, rev_of
+from stream.worker import Result, decode_records
+
+
+class EnrichStep:
+    """A `stream.worker.Step` on topic `posts`. Deletes and gaps pass through in their place."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        matches: Matches,
+        *,
+        feed: RuleFeed,
+        timezone: str,
+        metrics: Metrics,
+    ) -> None:
+        self._chain = chain
+        self._matches = matches
+        self._feed = feed
+        self._timezone = timezone
+        self._metrics = metrics
+        self._generation: int | None = None
+
+    def __call__(self, records: Sequence[Record]) -> Result:
+        self._refresh()
+        decoded, rejected = decode_records(records)
+        upserts = [event.post for _, event in decoded if isinstance(event, Upsert)]
+        labelled = iter(self._chain.run(upserts))
+        emits: list[tuple[str, Entry]] = []
+        for record, event in decoded:
+            if isinstance(event, Upsert):
+                post = self._stamp(next(labelled))
+                emits.append((LABELLED.name, Entry(record.key, encode(Upsert(post)))))
+            else:
+                emits.append((LABELLED.name, Entry(record.key, record.value)))
+        return Result(emits=emits, rejected=rejected)
+
+    def _refresh(self) -> None:
+        rules = self._feed.refresh()
+        if rules is not None:
+            self._matches.matcher = Matcher(rules.rules, timezone=self._timezone)
+            self._generation = rules.generation
+        if self._generation is None:
+            raise Stop("no rules are published; `peil run` and `peil import` do it at their start")
+
+    def _stamp(self, post: Post) -> Post:
+        if post.matches:
+            self._metrics.count("peil_enrich_matched_total")
+        for field, label in (("lang", post.lang), ("topic", post.topic), ("sentiment", post.sentiment)):
+            if label is not None:
+                outcome = label.abstained or "given"
+                self._metrics.count("peil_enrich_labels_total", field=field, outcome=outcome)
+        version = pack(rev_of(post.version), self._generation or 0)
+        return msgspec.structs.replace(post, version=version)
+
+
+def gap_entry(event: Gap) -> Entry:
+    """A gap that the worker itself found, as it goes on to the store."""
+    return Entry(event.key, encode(event))

@@ -1,0 +1,284 @@
+"""The only door to the store for a reader: suppressed, coarsened, written in the access log."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from index.contract import Bin, Cell, Dimension, Question, Store, Table
+from index.values import EPOCH, MULTIPLE, bin_name
+from privacy.suppress import Size, coarsest_needed, may_show_texts, shown, suppress
+from rules.explain import in_context
+from rules.parser import Lists, parse
+from stream.clock import Clock, to_datetime
+from stream.errors import Stop
+from stream.metrics import Metrics
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_TEXTS = 50
+BINS: tuple[Bin, ...] = ("day", "week", "month")
+CONTEXT = 40
+
+
+class Log(Protocol):
+    """Where a question is written down before it is answered."""
+
+    def append(self, *, actor: str, purpose: str, action: str, payload: str) -> int:
+        """Durable on return; an error means that nothing may be answered."""
+        ...
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """How many posts; None is "less than k, or none"."""
+
+    posts: int | None
+    k: int
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row."""
+        return [{"posts": self.posts}]
+
+    def to_pandas(self) -> "pd.DataFrame":
+        return _frame(self.rows())
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts by one or two dimensions. In time every bin is there; elsewhere what is too small
+    is left out, so that nobody sees which small values exist. `bin` says how coarse time is."""
+
+    dimensions: tuple[Dimension, ...]
+    cells: Mapping[tuple[str, ...], int | None]
+    total: int | None
+    k: int
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a cell, `posts` None where it may not be shown."""
+        return [
+            {**dict(zip(self.dimensions, key, strict=True)), "posts": posts}
+            for key, posts in self.cells.items()
+        ]
+
+    def to_pandas(self) -> "pd.DataFrame":
+        return _frame(self.rows())
+
+
+class Excerpt(msgspec.Struct, frozen=True, kw_only=True):
+    """A text drawn at random: its keyword in context, its day, never who or exactly when."""
+
+    row: int
+    day: str
+    language: str
+    source: str
+    left: str
+    keyword: str
+    right: str
+
+
+class Texts(msgspec.Struct, frozen=True, kw_only=True):
+    """Excerpts of a question's texts; none when fewer than k authors stand behind it."""
+
+    excerpts: tuple[Excerpt, ...]
+    posts: int | None
+    k: int
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row an excerpt."""
+        return [msgspec.structs.asdict(each) for each in self.excerpts]
+
+    def to_pandas(self) -> "pd.DataFrame":
+        return _frame(self.rows())
+
+
+class TypicalTerm(msgspec.Struct, frozen=True, kw_only=True):
+    """A word that at least k authors used, and how typical it is."""
+
+    word: str
+    posts: int
+    score: float
+
+
+class Answers:
+    """What one reader may ask, for one purpose. Every question is logged before it is answered."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        log: Log,
+        actor: str,
+        purpose: str,
+        k: int,
+        timezone: str,
+        clock: Clock,
+        metrics: Metrics,
+        lists: Lists,
+        rng: random.Random,
+    ) -> None:
+        if not purpose.strip():
+            raise Stop(
+                "no purpose is set: write in config/peil.toml what you look for and why, "
+                'for example purpose = "prevention: nuisance around New Year"'
+            )
+        self._store = store
+        self._log = log
+        self._actor = actor
+        self._purpose = purpose
+        self._k = k
+        self._timezone = timezone
+        self._clock = clock
+        self._metrics = metrics
+        self._lists = lists
+        self._rng = rng
+
+    def question(
+        self, query: str = "", *, since: int | None = None, until: int | None = None
+    ) -> Question:
+        """The question in `query` (empty: all posts); QueryError with all its mistakes."""
+        tree = parse(query, lists=self._lists, use="search").tree if query.strip() else None
+        return Question(query=tree, since=since, until=until)
+
+    def count(self, query: str = "", **period: int | None) -> Count:
+        """How many posts match."""
+        question = self._asked("count", query, period)
+        return Count(posts=shown(_size(self._store.count(question)), k=self._k), k=self._k)
+
+    def over_time(
+        self, query: str = "", *, bin: Bin | None = None, **period: int | None  # noqa: A002
+    ) -> Counts:
+        """Counts per bin, every bin from the first to the last. Without `bin` the finest of
+        day, week and month in which most of it can be shown."""
+        question = self._asked("over_time", query, period)
+        name, table = coarsest_needed(
+            BINS if bin is None else (bin,),
+            lambda each: self._store.count_over_time(question, bin=_bin(each)),
+            lambda each: [_size(cell) for cell in each.cells.values()],
+            k=self._k,
+        )
+        filled: dict[tuple[str, ...], Cell] = {(each,): Cell(0, 0) for each in _between(table, _bin(name))}
+        return self._suppressed(table, {**filled, **table.cells}, keep_hidden=True)
+
+    def top(
+        self, query: str = "", *, by: Dimension, limit: int = 50, **period: int | None
+    ) -> Counts:
+        """The largest counts per value of `by`."""
+        question = self._asked(f"top:{by}", query, period)
+        table = self._store.top(question, by=by, limit=limit)
+        result = self._suppressed(table, table.cells, keep_hidden=False)
+        largest = sorted(result.cells.items(), key=lambda item: (-(item[1] or 0), item[0]))
+        return Counts(
+            dimensions=result.dimensions, cells=dict(largest), total=result.total, k=self._k
+        )
+
+    def cross(
+        self, query: str = "", *, bin: Bin, by: Dimension, **period: int | None  # noqa: A002
+    ) -> Counts:
+        """Counts per bin and value of `by`."""
+        question = self._asked(f"cross:{bin}:{by}", query, period)
+        table = self._store.count_over_time(question, bin=bin, by=by)
+        return self._suppressed(table, table.cells, keep_hidden=False)
+
+    def typical_terms(
+        self, query: str, *, limit: int = 20, **period: int | None
+    ) -> Sequence[TypicalTerm]:
+        """Words that stand out in the matching posts against all others of the period."""
+        question = self._asked("typical_terms", query, period)
+        against = Question(since=question.since, until=question.until)
+        terms = self._store.typical_terms(question, against=against, limit=limit * 5)
+        publishable = [
+            TypicalTerm(word=term.word, posts=posts, score=term.score)
+            for term in terms
+            if (posts := shown(_size(term.inside), k=self._k)) is not None and term.score > 0
+        ]
+        return publishable[:limit]
+
+    def texts(self, query: str = "", *, limit: int = 10, **period: int | None) -> Texts:
+        """At most 50 texts drawn at random, keyword in context, when k authors wrote them."""
+        question = self._asked("texts", query, period)
+        size = _size(self._store.count(question))
+        if not may_show_texts(size, k=self._k):
+            return Texts(excerpts=(), posts=None, k=self._k)
+        seed = self._rng.getrandbits(32)
+        hits = self._store.sample(question, limit=min(limit, MAX_TEXTS), seed=seed)
+        excerpts: list[Excerpt] = []
+        for row, hit in enumerate(hits, 1):
+            span = hit.spans[0] if hit.spans else (0, min(8, len(hit.post.tokens)))
+            words = in_context(hit.post, span, width=CONTEXT) if hit.post.tokens else None
+            excerpts.append(
+                Excerpt(
+                    row=row,
+                    day=to_datetime(hit.post.created_at).date().isoformat(),
+                    language=(hit.post.lang and hit.post.lang.value) or "?",
+                    source=hit.post.source,
+                    left=words.left if words else "",
+                    keyword=words.keyword if words else "",
+                    right=words.right if words else "",
+                )
+            )
+        return Texts(excerpts=tuple(excerpts), posts=shown(size, k=self._k), k=self._k)
+
+    def _asked(self, action: str, query: str, period: Mapping[str, int | None]) -> Question:
+        question = self.question(query, since=period.get("since"), until=period.get("until"))
+        payload = msgspec.json.encode({"query": query, **period}).decode()
+        self._log.append(actor=self._actor, purpose=self._purpose, action=action, payload=payload)
+        self._metrics.count("peil_answers_total", question=action.split(":")[0])
+        return question
+
+    def _suppressed(
+        self, table: Table, cells: Mapping[tuple[str, ...], Cell], *, keep_hidden: bool
+    ) -> Counts:
+        result = suppress(
+            {key: _size(cell) for key, cell in sorted(cells.items())},
+            _size(table.total),
+            additive=not MULTIPLE.intersection(table.dimensions),
+            k=self._k,
+        )
+        self._metrics.count("peil_answers_hidden_cells_total", result.hidden)
+        kept = {
+            key: posts for key, posts in result.cells.items() if keep_hidden or posts is not None
+        }
+        return Counts(dimensions=table.dimensions, cells=kept, total=result.total, k=self._k)
+
+
+def _size(cell: Cell) -> Size:
+    return Size(cell.posts, cell.authors)
+
+
+def _bin(name: str) -> Bin:
+    known: dict[str, Bin] = {"hour": "hour", "day": "day", "week": "week", "month": "month"}
+    return known[name]
+
+
+def _between(table: Table, name: Bin) -> Sequence[str]:
+    """The names of all bins from the first to the last that has posts."""
+    names = sorted(key[0] for key in table.cells)
+    if not names:
+        return []
+    found: dict[str, None] = {}
+    hour = _first_hour(names[0], name)
+    while True:
+        label = bin_name(hour, name)
+        found[label] = None
+        if label >= names[-1]:
+            return list(found)
+        hour += 1 if name == "hour" else 24
+
+
+def _first_hour(label: str, name: Bin) -> int:
+    starts: Mapping[Bin, Callable[[], tuple[date, int]]] = {
+        "hour": lambda: (date.fromisoformat(label[:10]), int(label[11:])),
+        "day": lambda: (date.fromisoformat(label), 0),
+        "week": lambda: (date.fromisoformat(f"{label}-1"), 0),
+        "month": lambda: (date.fromisoformat(f"{label}-01"), 0),
+    }
+    day, hour = starts[name]()
+    return (day - EPOCH) // timedelta(days=1) * 24 + hour
+
+
+def _frame(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+    import pandas as pd  # noqa: PLC0415  (half a second that most commands never need)
+
+    return pd.DataFrame(list(rows))

@@ -1,0 +1,27 @@
+"""The command line."""
+
+import sys
+
+from peil.command.application import application
+from peil.display import console
+from rules.errors import QueryError
+from stream.errors import PeilError, Stop
+
+FAILED = 1
+STOPPED = 3
+
+
+def main() -> None:
+    """Entry point `peil`. Exit codes: 0 done, 1 failed for now or not all well, 2 wrong usage,
+    3 a person must act."""
+    try:
+        application()
+    except QueryError as error:
+        console(error=True).print(f"The query has mistakes:\n{error}", markup=False)
+        sys.exit(2)
+    except Stop as error:
+        console(error=True).print(f"peil stopped: {error}", markup=False)
+        sys.exit(STOPPED)
+    except PeilError as error:
+        console(error=True).print(f"peil failed: {error}", markup=False)
+        sys.exit(FAILED)

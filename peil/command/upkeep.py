@@ -1,0 +1,138 @@
+"""`peil expire`, `erase`, `quarantine` and `doctor`: what operators need to know and do."""
+
+import sys
+from typing import Annotated
+
+import msgspec
+import typer
+
+from peil.command.session import SessionContext
+from peil.diagnosis import diagnose
+from peil.display import as_json, console, table
+from peil.housekeeping import keep_house
+from peil.pipeline import Pipeline
+from stream.broker import Entry
+from stream.clock import to_datetime
+from stream.codec import encode
+from stream.errors import Retry, Stop
+from stream.events import AuthorDelete, Delete
+from stream.quarantine import QuarantinedRecord
+from stream.topics import POSTS
+from stream.version import MAX_REV, of_delete
+
+quarantine = typer.Typer(help="What could not be handled, and why.", no_args_is_help=True)
+
+
+def drain(pipeline: Pipeline) -> None:
+    """Do all that waits, and keep house; Retry when a `peil run` is up, which does it itself."""
+    with pipeline.folder.hold("index") as mine:
+        if not mine:
+            raise Retry("a `peil run` is up and does this itself within the hour")
+        pipeline.enrich_worker().drain()
+        pipeline.index_worker().drain()
+        report = keep_house(pipeline)
+    console().print(
+        f"Dropped {len(report.partitions)} partitions and {report.records} log records; blanked "
+        f"{report.blanked} erased records; rewrote {report.rewritten} posts beside erased ones; "
+        f"destroyed {report.keys} keys.",
+        markup=False,
+    )
+
+
+def expire(context: SessionContext) -> None:
+    """Drop everything whose time is over, now; `peil run` does it every hour."""
+    with context.obj.pipeline() as pipeline:
+        pipeline.publish_rules()
+        drain(pipeline)
+
+
+def erase(
+    context: SessionContext,
+    platform: Annotated[str, typer.Option(help="The platform, as posts name it.")],
+    author: Annotated[
+        bool, typer.Option("--author", help="Read an account's id from standard input.")
+    ] = False,
+    post: Annotated[
+        bool, typer.Option("--post", help="Read a post's native id from standard input.")
+    ] = False,
+) -> None:
+    """Erase everything of an account, or one post, everywhere and for good.
+
+    The id is read from standard input, so that it stays out of the shell's history:
+    peil erase --platform file --author
+    """
+    if author == post:
+        raise Stop("say what to erase: --author or --post")
+    native = sys.stdin.readline().strip()
+    if not native:
+        raise Stop("nothing came in on standard input; type the id and press Enter")
+    with context.obj.pipeline() as pipeline:
+        until = pipeline.clock.now() + pipeline.retention_ms
+        if author:
+            pseudonyms = pipeline.keys.authors(platform, native)
+            pipeline.ledger.add_authors(pseudonyms, until=until)
+            event: AuthorDelete | Delete = AuthorDelete(pseudonyms, MAX_REV)
+        else:
+            key = pipeline.keys.post_id(platform, native)
+            pipeline.ledger.add_post(key, up_to_version=of_delete(MAX_REV), until=until)
+            event = Delete(key, of_delete(MAX_REV), "erasure")
+        pipeline.broker.append(POSTS.name, [Entry(event.key, encode(event))])
+        if pipeline.folder.is_held("index"):
+            console().print("Noted; the running peil takes it out of every file within the hour.")
+            return
+        pipeline.publish_rules()
+        drain(pipeline)
+    console().print("Erased.")
+
+
+@quarantine.command(name="list")
+def list_(context: SessionContext) -> None:
+    """Everything in quarantine, with its number, origin and reason."""
+    with context.obj.pipeline() as pipeline:
+        rows = [
+            {
+                "number": number,
+                "since": to_datetime(item.at).strftime("%Y-%m-%d %H:%M"),
+                "kind": "record" if isinstance(item, QuarantinedRecord) else "skeleton",
+                "origin": item.worker if isinstance(item, QuarantinedRecord) else item.source,
+                "why": item.why,
+            }
+            for number, item in pipeline.quarantine.items()
+        ]
+    console().print(table(rows) if rows else "The quarantine is empty.")
+
+
+@quarantine.command()
+def show(
+    context: SessionContext, number: Annotated[int, typer.Argument(help="Its number in the list.")]
+) -> None:
+    """Where one item came from and what it looked like; never a text."""
+    with context.obj.pipeline() as pipeline:
+        item = dict(pipeline.quarantine.items()).get(number)
+    if item is None:
+        raise Stop(f"there is no number {number} in quarantine; see `peil quarantine list`")
+    held = msgspec.to_builtins(item)
+    if isinstance(item, QuarantinedRecord):
+        held["value"] = f"{len(item.value)} bytes"
+    print(as_json(held))  # noqa: T201  (JSON is the answer)
+
+
+@quarantine.command()
+def replay(
+    context: SessionContext,
+    numbers: Annotated[list[int] | None, typer.Argument(help="Their numbers; none: all.")] = None,
+) -> None:
+    """Put records back on the topic they came from, after the cause was mended."""
+    with context.obj.pipeline() as pipeline:
+        chosen = numbers or [number for number, _ in pipeline.quarantine.items()]
+        replayed = pipeline.quarantine.replay(chosen)
+    console().print(f"{replayed} records are back in the log; skeletons stay: import their files.")
+
+
+def doctor(context: SessionContext) -> None:
+    """What is wrong with this working folder, and how to mend it."""
+    with context.obj.pipeline() as pipeline:
+        findings = diagnose(pipeline)
+    console().print(table([msgspec.structs.asdict(each) for each in findings]))
+    if any(each.state == "wrong" for each in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,105 @@
+"""What `peil doctor` looks at: each part is tried, and what fails says how to mend it."""
+
+import shutil
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from peil.pipeline import Pipeline
+from rules.lint import check
+from stream.clock import to_datetime
+from stream.errors import PeilError
+
+LOW_SPACE = 1_000_000_000
+"""Bytes: below this the log may soon refuse to append."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at."""
+
+    what: str
+    state: Literal["well", "warning", "wrong"]
+    detail: str
+
+
+def diagnose(pipeline: Pipeline) -> list[Finding]:
+    """Try every part of the working folder; an error of one does not keep others from it."""
+    looks: tuple[tuple[str, Callable[[Pipeline], tuple[bool, str]]], ...] = (
+        ("purpose", _purpose),
+        ("disk", _disk),
+        ("database", _database),
+        ("keys", _keys),
+        ("register", _register),
+        ("rules", _rules),
+        ("log", _log),
+        ("quarantine", _quarantine),
+        ("index", _index),
+        ("access log", _access),
+    )
+    findings: list[Finding] = []
+    for what, look in looks:
+        try:
+            well, detail = look(pipeline)
+        except PeilError as error:
+            findings.append(Finding(what, "wrong", str(error)))
+        else:
+            findings.append(Finding(what, "well" if well else "warning", detail))
+    return findings
+
+
+def _purpose(pipeline: Pipeline) -> tuple[bool, str]:
+    purpose = pipeline.settings.purpose
+    return bool(purpose), purpose or "none is set in config/peil.toml: questions are refused"
+
+
+def _disk(pipeline: Pipeline) -> tuple[bool, str]:
+    free = shutil.disk_usage(pipeline.folder.root).free
+    return free > LOW_SPACE, f"{free / 1e9:.1f} GB free"
+
+
+def _database(pipeline: Pipeline) -> tuple[bool, str]:
+    with pipeline.database.connect() as connection:
+        answer = connection.exec_driver_sql("PRAGMA quick_check").scalar()
+    return answer == "ok", str(answer)
+
+
+def _keys(pipeline: Pipeline) -> tuple[bool, str]:
+    return True, f"epochs {', '.join(map(str, pipeline.keys.epochs())) or 'none yet'}"
+
+
+def _register(pipeline: Pipeline) -> tuple[bool, str]:
+    now = pipeline.clock.now()
+    entries = [entry for entry in pipeline.register.entries() if entry.until > now]
+    names = ", ".join(entry.source for entry in entries)
+    return bool(entries), f"open: {names}" if names else "no source is open: `peil sources open`"
+
+
+def _rules(pipeline: Pipeline) -> tuple[bool, str]:
+    findings = check(pipeline.book, today=to_datetime(pipeline.clock.now()).date())
+    total = len(pipeline.book.rules)
+    return not findings, f"{total} rules, {len(findings)} findings (`peil rules check`)"
+
+
+def _log(pipeline: Pipeline) -> tuple[bool, str]:
+    waiting = {
+        topic: sum(end - start for start, end in pipeline.broker.ends(topic).values())
+        for topic in pipeline.broker.topics()
+    }
+    return True, ", ".join(f"{topic}: {records} records" for topic, records in waiting.items())
+
+
+def _quarantine(pipeline: Pipeline) -> tuple[bool, str]:
+    waiting = sum(1 for _ in pipeline.quarantine.items())
+    return waiting == 0, f"{waiting} items (`peil quarantine list`)"
+
+
+def _index(pipeline: Pipeline) -> tuple[bool, str]:
+    partitions = pipeline.store.partitions()
+    posts = sum(partitions.values())
+    return True, f"{posts} posts in {len(partitions)} partitions"
+
+
+def _access(pipeline: Pipeline) -> tuple[bool, str]:
+    problems = pipeline.access.verify()
+    return not problems, "; ".join(problems) or "the chain is whole"

@@ -1,0 +1,92 @@
+"""What must go: expired texts, erased posts, keys whose time has come."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from peil.pipeline import Pipeline
+from stream.broker import Record
+from stream.codec import decode
+from stream.errors import Reject
+from stream.events import Upsert
+from stream.quarantine import QuarantinedRecord
+from stream.topics import LABELLED, POSTS, QUARANTINE
+from stream.version import rev_of
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a round removed."""
+
+    partitions: tuple[str, ...]
+    records: int
+    blanked: int
+    rewritten: int
+    keys: int
+
+
+def keep_house(pipeline: Pipeline) -> Report:
+    """Drop what is over its term and take what was erased out of every file.
+
+    Only the process that writes the index calls it. Doing it twice changes nothing.
+    """
+    now = pipeline.clock.now()
+    blanked = _blank(pipeline)
+    gone = pipeline.store.expire(now)
+    rewritten = pipeline.store.purge()
+    records = pipeline.broker.expire(now)
+    pipeline.memory.forget(now)
+    pipeline.ledger.expire(now)
+    keys = pipeline.keys.destroy_expired(now)
+    pipeline.access.shred(now=now, days=pipeline.settings.privacy.access_log_days)
+    count = pipeline.metrics.count
+    count("peil_expired_total", len(gone), what="partitions")
+    count("peil_expired_total", records, what="records")
+    count("peil_erased_total", blanked, what="records")
+    count("peil_erased_total", rewritten, what="rewritten")
+    return Report(tuple(each.name for each in gone), records, blanked, rewritten, keys)
+
+
+def _blank(pipeline: Pipeline) -> int:
+    """Blank what the ledger erased in every topic that carries texts."""
+    posts = dict(pipeline.ledger.posts())
+    authors = dict(pipeline.ledger.authors())
+    if not posts and not authors:
+        return 0
+    blanked = 0
+    for topic in (POSTS.name, LABELLED.name):
+        erased: set[str] = set()
+        standing: set[str] = set()  # a newer version that nobody erased keeps its record
+        for record in _records(pipeline, topic):
+            found = erased if _is_erased(record.value, posts, authors) else standing
+            found.add(record.key)
+        blanked += pipeline.broker.erase(topic, erased - standing)
+    quarantined = {
+        item.key
+        for _, item in pipeline.quarantine.items()
+        if isinstance(item, QuarantinedRecord) and _is_erased(item.value, posts, authors)
+    }
+    return blanked + pipeline.broker.erase(QUARANTINE.name, quarantined)
+
+
+def _records(pipeline: Pipeline, topic: str) -> Iterator[Record]:
+    for partition, (start, end) in pipeline.broker.ends(topic).items():
+        offset = start
+        while offset < end:
+            records = pipeline.broker.read(topic, partition, start=offset)
+            if not records:
+                break
+            yield from records
+            offset = records[-1].offset + 1
+
+
+def _is_erased(value: bytes | None, posts: dict[str, int], authors: dict[str, int]) -> bool:
+    if not value:
+        return False
+    try:
+        event = decode(value)
+    except Reject:
+        return False
+    return isinstance(event, Upsert) and (
+        event.post.version <= posts.get(event.post.id, -1)
+        or rev_of(event.post.version) <= authors.get(event.post.author, -1)
+    )

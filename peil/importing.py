@@ -1,0 +1,108 @@
+"""`peil import`: files into the log, drained to the index, every item accounted for."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.files import FileCollector, FileSettings
+from ingest.intake import Account
+from peil.pipeline import Pipeline
+from stream.errors import Stop
+
+IDS_AT_ONCE = 1_000
+
+Progress = Callable[[str, int], None]
+"""Told which stage did how many items more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accounting:
+    """What became of every item read. `kept` and `recent` count the posts that are in the
+    store now, `superseded` those that a newer version in the same import replaced, `elsewhere`
+    those that are neither: expired on arrival, or in quarantine after the gate."""
+
+    account: Account
+    drained: bool
+    kept: int = 0
+    recent: int = 0
+    superseded: int = 0
+    elsewhere: int = 0
+
+    def rows(self) -> list[dict[str, object]]:
+        """One line for each thing that became of items; they add up to what was read."""
+        account = self.account
+        lines: list[tuple[str, int]] = []
+        if self.drained:
+            lines += [
+                ("kept", self.kept),
+                ("recent (no rule matches; gone within 72 hours)", self.recent),
+                ("replaced within the import", self.superseded),
+                ("expired or quarantined after the gate", self.elsewhere),
+            ]
+        else:
+            lines.append(("collected, for the running peil to index", account.appended))
+        lines.append(("deletes", account.deletes))
+        lines += [(f"dropped: {reason}", count) for reason, count in account.dropped.items()]
+        lines += [(f"skipped: {reason}", count) for reason, count in account.skipped.items()]
+        lines.append(("quarantined before the gate", account.rejected))
+        return [{"outcome": name, "items": count} for name, count in lines if count]
+
+
+def import_files(
+    pipeline: Pipeline,
+    paths: Sequence[Path],
+    *,
+    source: str,
+    again: bool,
+    progress: Progress,
+) -> Accounting:
+    """Import `paths` into `source`; drains to the index unless another process does that."""
+    described = pipeline.sources.get(source)
+    if described is None or described.collector != FileCollector.name:
+        known = ", ".join(
+            each.id for each in pipeline.sources.values() if each.collector == FileCollector.name
+        )
+        raise Stop(f"{source!r} is no source of files; config/sources has: {known}")
+    for path in paths:
+        if not path.is_file():
+            raise Stop(f"{path} is not a file; check its name")
+    pipeline.register.entry(source)
+    pipeline.publish_rules()
+    collector = FileCollector(
+        FileSettings.model_validate(dict(described.settings)),
+        paths=paths,
+        clock=pipeline.clock,
+        again=again,
+        progress=lambda items: progress("read", items),
+    )
+    account = pipeline.intake.run(described, collector)
+    with pipeline.folder.hold("index") as mine:
+        if not mine:
+            return Accounting(account, drained=False)
+        pipeline.enrich_worker().drain(progress=lambda items: progress("enriched", items))
+        pipeline.index_worker().drain(progress=lambda items: progress("indexed", items))
+    return _accounted(pipeline, account)
+
+
+def _accounted(pipeline: Pipeline, account: Account) -> Accounting:
+    kept = recent = 0
+    distinct = list(dict.fromkeys(account.ids))
+    for ids in _chunks([each.hex() for each in distinct]):
+        for places in pipeline.store.where(ids).values():
+            if any(place.partition.kind == "kept" for place in places):
+                kept += 1
+            else:
+                recent += 1
+    return Accounting(
+        account,
+        drained=True,
+        kept=kept,
+        recent=recent,
+        superseded=len(account.ids) - len(distinct),
+        elsewhere=len(distinct) - kept - recent,
+    )
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        yield ids[start : start + IDS_AT_ONCE]

@@ -1,0 +1,91 @@
+"""What runs in each process of `peil run`."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from peil.folder import WorkingFolder
+from peil.housekeeping import keep_house
+from peil.pipeline import Pipeline
+from peil.settings import Settings
+from peil.supervisor import STOPPED
+from stream.clock import HOUR_MS, SystemClock
+from stream.errors import Stop
+from stream.worker import POLL_SECONDS, Worker
+
+logger = logging.getLogger(__name__)
+
+METRICS_MS = 10_000
+
+
+def enrich(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
+    """From `posts` to `labelled`. May run several times; the partitions are shared out."""
+    _work(pipeline, pipeline.enrich_worker(), stopping, every_hour=lambda: None)
+
+
+def index(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
+    """From `labelled` into the store, and the hourly housekeeping. One in a folder: a second
+    one ends with a Stop."""
+    with pipeline.folder.hold("index") as mine:
+        if not mine:
+            raise Stop("another process writes the index of this folder; one is enough")
+        _work(
+            pipeline,
+            pipeline.index_worker(),
+            stopping,
+            every_hour=lambda: logger.info("kept house: %s", keep_house(pipeline)),
+        )
+
+
+ROLES: Mapping[str, Callable[[Pipeline, Callable[[], bool]], None]] = {
+    "enrich": enrich,
+    "index": index,
+}
+"""By name, in the order in which a post passes them."""
+
+
+def _work(
+    pipeline: Pipeline,
+    worker: Worker,
+    stopping: Callable[[], bool],
+    *,
+    every_hour: Callable[[], None],
+) -> None:
+    clock, metrics = pipeline.clock, pipeline.metrics
+    next_hour = next_metrics = clock.now()
+    while not stopping():
+        worker.turn(timeout=POLL_SECONDS, stopping=stopping)
+        if clock.now() >= next_hour:
+            every_hour()
+            next_hour = clock.now() + HOUR_MS
+        if clock.now() >= next_metrics:
+            metrics.gauge("peil_worker_lag_records", worker.lag(), worker=worker.name)
+            metrics.write(pipeline.folder.metrics / f"{worker.name}.prom")
+            next_metrics = clock.now() + METRICS_MS
+
+
+class RoleProcess:
+    """What a process of `peil run` is given: it travels to the new process by pickling."""
+
+    def __init__(self, root: Path, settings: Settings, *, log_level: int) -> None:
+        self._root = root
+        self._settings = settings
+        self._log_level = log_level
+
+    def __call__(self, role: str) -> int:
+        """Run `role` until SIGTERM or SIGINT; returns the exit code."""
+        logging.basicConfig(level=self._log_level, format=f"%(asctime)s {role} %(message)s")
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: stop.set())
+        try:
+            with Pipeline(
+                WorkingFolder.open(self._root), self._settings, clock=SystemClock()
+            ) as pipeline:
+                ROLES[role](pipeline, stop.is_set)
+        except Stop as error:
+            logger.error("%s", error)  # noqa: TRY400  (the message says it all)
+            return STOPPED
+        return 0
