@@ -45,7 +45,7 @@ class Places:
             known = msgspec.toml.decode(data, type=_File).place
         except (OSError, msgspec.DecodeError, tomllib.TOMLDecodeError) as error:
             raise Stop(f"{path} cannot be read: {error}; mend or restore it") from error
-        self.version = f"spacy-{version("spacy")}-{_digest(data)}"
+        self.version = f"spacy-{version('spacy')}-{_digest(data)}"
         self._vocabulary = spacy.blank("xx").vocab
         self._folded = PhraseMatcher(self._vocabulary)
         self._cased = PhraseMatcher(self._vocabulary)

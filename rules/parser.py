@@ -25,7 +25,7 @@ MAX_LENGTH = 20_000
 MAX_DEPTH = 40
 MAX_DISTANCE = 50
 MIN_PREFIX = 4
-START = frozenset({"word", "string", "open", "not", "exclude", "of", "list", "field", "bad", "slop"})
+START = frozenset({"word", "string", "open", "not", "of", "list", "field", "bad", "slop"})
 
 
 class ListEntries(msgspec.Struct, frozen=True):
@@ -127,7 +127,21 @@ class _Parser:
         while self._peek().kind == "or":
             self._operator("OR")
             found.append(self._and())
-        return self._join(Or, found, first)
+        tree = self._join(Or, found, first)
+        while self._peek().kind == "exclude":
+            tree = self._exclude(tree, first)
+        return tree
+
+    def _exclude(self, kept: Node | None, first: Lexeme) -> Node | None:
+        """`… EXCLUDE x` drops the post, whatever stood before it in these brackets."""
+        mark = self._peek()
+        self._operator("EXCLUDE")
+        dropped = self._not()
+        if kept is None or dropped is None:
+            return None
+        at = At(mark.start, self._end())
+        before = kept.children if isinstance(kept, And) else (kept,)
+        return And((*before, Not(dropped, exclude=True, at=at)), at=At(first.start, self._end()))
 
     def _and(self) -> Node | None:
         first = self._peek()
@@ -206,16 +220,14 @@ class _Parser:
 
     def _not(self) -> Node | None:
         lexeme = self._peek()
-        if lexeme.kind not in ("not", "exclude"):
+        if lexeme.kind != "not":
             return self._primary()
-        self._operator("NOT" if lexeme.kind == "not" else "EXCLUDE")
+        self._operator("NOT")
         if not self._deeper(lexeme):
             return None
         child = self._not()
         self._depth -= 1
-        if child is None:
-            return None
-        return Not(child, lexeme.kind == "exclude", at=At(lexeme.start, self._end()))
+        return None if child is None else Not(child, at=At(lexeme.start, self._end()))
 
     def _deeper(self, lexeme: Lexeme) -> bool:
         self._depth += 1
@@ -246,7 +258,7 @@ class _Parser:
                 return None
             case _:
                 self._wrong(lexeme, "a word, a phrase or a bracket", "Something is missing here.")
-                if lexeme.kind in ("and", "or", "near", "comma") or (
+                if lexeme.kind in ("and", "or", "near", "comma", "exclude") or (
                     lexeme.kind == "close" and self._depth
                 ):
                     self._next -= 1  # it means something to whoever asked for an operand

@@ -9,7 +9,7 @@ from typing import Annotated, get_args
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from index.contract import Dimension
+from index.contract import Bin, Dimension
 from peil.command import sources, upkeep
 from peil.command import rules as rule_commands
 from peil.command.session import Session, SessionContext
@@ -138,11 +138,10 @@ def search(
         k = pipeline.settings.privacy.k
         if count:
             result = answers.count(query, **period)
-            rows = result.rows()
-            shown = text(result.posts, k=k)
-            _print(rows, json=json, csv=csv) or console().print(shown)
-        elif by in ("hour", "day", "week", "month"):
-            series = answers.over_time(query, bin=by, **period)
+            if not _print(result.rows(), json=json, csv=csv):
+                console().print(text(result.posts, k=k))
+        elif (step := next((each for each in get_args(Bin) if each == by), None)) is not None:
+            series = answers.over_time(query, bin=step, **period)
             rows = series.rows()
             if not _print(rows, json=json, csv=csv):
                 console().print(sparkline(list(series.cells.values())))
@@ -152,7 +151,8 @@ def search(
             if dimension is None:
                 raise Stop(f"--by {by}: there is no such count; choose one of {', '.join(BY)}")
             rows = answers.top(query, by=dimension, limit=limit, **period).rows()
-            _print(rows, json=json, csv=csv) or _bars(rows, by, k=k)
+            if not _print(rows, json=json, csv=csv):
+                _bars(rows, by, k=k)
         else:
             texts = answers.texts(query, limit=limit, **period)
             rows = texts.rows()
