@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MAX_TEXTS = 50
 BINS: tuple[Bin, ...] = ("day", "week", "month")
 CONTEXT = 40
+MAX_VALUES = 50_000
 
 
 class Log(Protocol):
@@ -166,11 +167,12 @@ class Answers:
     ) -> Counts:
         """The largest counts per value of `by`."""
         question = self._asked(f"top:{by}", query, period)
-        table = self._store.top(question, by=by, limit=limit)
+        # All values first: what is cut off would otherwise seem to be what is hidden.
+        table = self._store.top(question, by=by, limit=MAX_VALUES)
         result = self._suppressed(table, table.cells, keep_hidden=False)
         largest = sorted(result.cells.items(), key=lambda item: (-(item[1] or 0), item[0]))
         return Counts(
-            dimensions=result.dimensions, cells=dict(largest), total=result.total, k=self._k
+            dimensions=result.dimensions, cells=dict(largest[:limit]), total=result.total, k=self._k
         )
 
     def cross(

@@ -138,7 +138,7 @@ class Intake:
         account.ids += [bytes.fromhex(each) for each in posts]
         account.warnings += batch.warnings
         for warning in batch.warnings:
-            logger.warning("source %s: %s", source, warning)
+            logger.info("source %s: %s", source, warning)
         count = self._metrics.count
         count("peil_ingest_read_total", batch.read, source=source)
         count("peil_ingest_appended_total", len(admitted.events), source=source)

@@ -83,10 +83,11 @@ class LocalConsumer:
         records: list[Record] = []
         positions = [position for position, held in self._held.items() if not held.paused]
         self._turn += 1
+        for topic, partition in positions:  # before anything is read: an error costs no record
+            self._check_retention(self._segments[topic], partition, self._held[topic, partition])
         for step in range(len(positions)):
             topic, partition = positions[(self._turn + step) % len(positions)]
             segment, held = self._segments[topic], self._held[topic, partition]
-            self._check_retention(segment, partition, held)
             found, following = segment.read(partition, held.polled, limit - len(records))
             held.polled = following
             if found:

@@ -83,11 +83,11 @@ class Segment:
         with self.transaction() as db:
             for statement in SCHEMA.split(";\n"):
                 db.execute(statement)
-            db.executemany(
-                "INSERT OR IGNORE INTO head VALUES (?, 0, 0)",
-                [(partition,) for partition in range(self.topic.partitions)],
-            )
             (partitions,) = db.execute("SELECT count(*) FROM head").fetchone()
+            if partitions == 0:
+                partitions = self.topic.partitions
+                heads = [(partition,) for partition in range(partitions)]
+                db.executemany("INSERT INTO head VALUES (?, 0, 0)", heads)
         if partitions != self.topic.partitions:
             raise Stop(
                 f"{self.path} has {partitions} partitions and {self.topic.partitions} are asked "

@@ -1,0 +1,137 @@
+import multiprocessing
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stream.broker import Entry
+from stream.clock import ManualClock, SystemClock
+from stream.errors import Retry, Stop
+from stream.local import LocalBroker
+from stream.settings import StreamSettings
+from stream.testing import START, BrokerContract, bytes_below, entries
+from stream.topics import POSTS
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+@pytest.fixture
+def broker(tmp_path: Path, clock: ManualClock) -> Iterator[LocalBroker]:
+    made = LocalBroker(tmp_path / "log", clock=clock)
+    yield made
+    made.close()
+
+
+class TestLocalBroker(BrokerContract):
+    """The contract, on SQLite."""
+
+
+def test_an_acknowledged_record_is_there_after_reopening(tmp_path: Path) -> None:
+    first = LocalBroker(tmp_path, clock=SystemClock())
+    places = first.append(POSTS.name, entries(30))
+    first.close()
+    second = LocalBroker(tmp_path, clock=SystemClock())
+    found = [
+        second.read(POSTS.name, partition, start=offset, limit=1)[0].key
+        for partition, offset in places
+    ]
+    second.close()
+    assert found == [entry.key for entry in entries(30)]
+
+
+def test_erased_and_expired_bytes_are_in_no_file(
+    tmp_path: Path, broker: LocalBroker, clock: ManualClock
+) -> None:
+    secret = b"the secret that must go"
+    broker.append(POSTS.name, [Entry("a", secret), *entries(5), Entry("b", b"old " + secret)])
+    assert secret in bytes_below(tmp_path)
+    broker.erase(POSTS.name, ["a"])
+    assert bytes_below(tmp_path).count(secret) == 1
+    clock.advance(100 * 3_600_000)
+    broker.expire(clock.now())
+    assert secret not in bytes_below(tmp_path)
+
+
+def test_a_damaged_file_stops_with_a_message(tmp_path: Path) -> None:
+    (tmp_path / "posts.db").write_bytes(b"this is not a database " * 100)
+    broker = LocalBroker(tmp_path, clock=SystemClock())
+    with pytest.raises(Stop, match="damaged"):
+        broker.append(POSTS.name, entries(1))
+    broker.close()
+
+
+def test_a_locked_file_is_tried_again_later(
+    tmp_path: Path, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.segment.BUSY_SECONDS", 0.05)
+    broker.append(POSTS.name, entries(1))
+    other = LocalBroker(tmp_path / "log", clock=SystemClock())
+    holder = sqlite3.connect(tmp_path / "log" / "posts.db", isolation_level=None)
+    other.ends(POSTS.name)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Retry, match="locked"):
+        other.append(POSTS.name, entries(1))
+    holder.execute("ROLLBACK")
+    holder.close()
+    other.append(POSTS.name, entries(1))
+    other.close()
+
+
+def test_other_partitions_than_the_file_has_are_refused(tmp_path: Path) -> None:
+    LocalBroker(tmp_path, clock=SystemClock()).append(POSTS.name, entries(1))
+    changed = POSTS.__class__(name="posts", partitions=9)
+    broker = LocalBroker(tmp_path, clock=SystemClock(), topics=[changed])
+    with pytest.raises(Stop, match="partitions"):
+        broker.append(POSTS.name, entries(1))
+
+
+def _append(folder: Path, name: str) -> None:
+    broker = LocalBroker(folder, clock=SystemClock())
+    for start in range(0, 300, 10):
+        broker.append(POSTS.name, entries(300, key=name)[start : start + 10])
+    broker.close()
+
+
+def _consume(folder: Path, total: int) -> None:
+    settings = StreamSettings(lease_seconds=2)
+    broker = LocalBroker(folder, clock=SystemClock(), settings=settings)
+    consumer = broker.subscribe("g", [POSTS.name])
+    out = LocalBroker(folder / "out", clock=SystemClock())
+    clock = SystemClock()
+    until = clock.now() + 20_000
+    while clock.now() < until and (consumer.lag() or len(_keys(out)) < total):
+        records = consumer.poll(limit=20, timeout=0.1)
+        if records:
+            out.append(POSTS.name, [Entry(record.key, record.value) for record in records])
+            consumer.commit(records)
+    consumer.close()
+    broker.close()
+    out.close()
+
+
+def _keys(broker: LocalBroker) -> list[str]:
+    return [
+        record.key
+        for partition, (start, end) in broker.ends(POSTS.name).items()
+        for record in (broker.read(POSTS.name, partition, start=start, limit=10_000) if end else ())
+    ]
+
+
+@pytest.mark.kill
+def test_processes_append_and_consume_together(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    workers = [spawn.Process(target=_append, args=(tmp_path, name)) for name in ("x", "y")]
+    workers += [spawn.Process(target=_consume, args=(tmp_path, 600)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+        assert worker.exitcode == 0
+    out = LocalBroker(tmp_path / "out", clock=SystemClock())
+    keys = _keys(out)
+    out.close()
+    assert set(keys) == {f"{name}-{number}" for name in "xy" for number in range(300)}

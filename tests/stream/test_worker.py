@@ -1,0 +1,209 @@
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from stream.broker import Entry, Record
+from stream.clock import ManualClock
+from stream.codec import encode
+from stream.errors import Reject, Retry, Stop
+from stream.events import Gap, Upsert
+from stream.local import LocalBroker
+from stream.metrics import METRICS, NoMetrics, PrometheusMetrics
+from stream.quarantine import Quarantine, QuarantinedRecord
+from stream.settings import StreamSettings
+from stream.testing import START, entries, make_post
+from stream.topics import LABELLED, POSTS
+from stream.worker import Result, Step, Worker, decode_records
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+@pytest.fixture
+def broker(tmp_path: Path, clock: ManualClock) -> Iterator[LocalBroker]:
+    made = LocalBroker(tmp_path, clock=clock)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def workers(broker: LocalBroker, clock: ManualClock) -> Iterator[list[Worker]]:
+    made: list[Worker] = []
+    yield made
+    for worker in made:
+        worker.close()
+
+
+def make(
+    workers: list[Worker],
+    broker: LocalBroker,
+    clock: ManualClock,
+    step: Step,
+    *,
+    settings: StreamSettings | None = None,
+    gaps: list[Gap] | None = None,
+) -> Worker:
+    worker = Worker(
+        broker,
+        group="w",
+        topics=[POSTS.name],
+        step=step,
+        quarantine=Quarantine(broker, clock=clock),
+        clock=clock,
+        metrics=NoMetrics(),
+        on_gap=(gaps if gaps is not None else []).append,
+        settings=settings,
+        rng=random.Random(1),
+    )
+    workers.append(worker)
+    return worker
+
+
+def passing(records: Sequence[Record]) -> Result:
+    return Result(emits=[(LABELLED.name, Entry(r.key, r.value)) for r in records])
+
+
+def emitted(broker: LocalBroker) -> list[str]:
+    return sorted(
+        record.key
+        for partition in broker.ends(LABELLED.name)
+        for record in broker.read(LABELLED.name, partition, limit=10_000)
+    )
+
+
+def test_draining_passes_everything_on(
+    workers: list[Worker], broker: LocalBroker, clock: ManualClock
+) -> None:
+    broker.append(POSTS.name, entries(1200))
+    assert make(workers, broker, clock, passing).drain() == 1200
+    assert emitted(broker) == sorted(entry.key for entry in entries(1200))
+
+
+def test_one_bad_record_costs_itself(
+    workers: list[Worker], broker: LocalBroker, clock: ManualClock
+) -> None:
+    def step(records: Sequence[Record]) -> Result:
+        if any(record.key == "key-7" for record in records):
+            raise ValueError("a text that must not be repeated")
+        return passing(records)
+
+    broker.append(POSTS.name, entries(50))
+    make(workers, broker, clock, step).drain()
+    assert len(emitted(broker)) == 49
+    ((_, item),) = Quarantine(broker, clock=clock).items()
+    assert isinstance(item, QuarantinedRecord)
+    assert (item.key, item.why) == ("key-7", "unforeseen ValueError")
+
+
+def test_a_quarantined_record_can_be_replayed(
+    workers: list[Worker], broker: LocalBroker, clock: ManualClock
+) -> None:
+    broken = True
+
+    def step(records: Sequence[Record]) -> Result:
+        if broken:
+            raise Reject("not now")
+        return passing(records)
+
+    broker.append(POSTS.name, entries(3))
+    worker = make(workers, broker, clock, step)
+    worker.drain()
+    quarantine = Quarantine(broker, clock=clock)
+    broken = False
+    assert quarantine.replay([number for number, _ in quarantine.items()]) == 3
+    assert list(quarantine.items()) == []
+    worker.drain()
+    assert emitted(broker) == ["key-0", "key-1", "key-2"]
+
+
+def test_a_retry_keeps_the_batch_and_waits_longer_each_time(
+    workers: list[Worker], broker: LocalBroker, clock: ManualClock
+) -> None:
+    moments: list[int] = []
+
+    def step(records: Sequence[Record]) -> Result:
+        moments.append(clock.now())
+        if len(moments) < 6:
+            raise Retry("away")
+        return passing(records)
+
+    broker.append(POSTS.name, entries(5))
+    make(workers, broker, clock, step).drain()
+    waits = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    assert waits[-1] > waits[0]
+    assert len(emitted(broker)) == 5
+
+
+def test_a_stop_request_during_a_retry_gives_the_batch_up_uncommitted(
+    workers: list[Worker], broker: LocalBroker, clock: ManualClock
+) -> None:
+    def step(_records: Sequence[Record]) -> Result:
+        raise Retry("away")
+
+    broker.append(POSTS.name, entries(5))
+    worker = make(workers, broker, clock, step)
+    assert worker.turn(timeout=0, stopping=lambda: True) == 0
+    assert worker.lag() == 5
+
+
+def test_too_much_quarantine_stops_the_worker(
+    workers: list[Worker], broker: LocalBroker, clock: ManualClock
+) -> None:
+    def step(_records: Sequence[Record]) -> Result:
+        raise Reject("a bad deploy")
+
+    broker.append(POSTS.name, entries(500))
+    worker = make(
+        workers, broker, clock, step, settings=StreamSettings(batch=20, quarantine_run=50)
+    )
+    with pytest.raises(Stop, match="quarantine"):
+        worker.drain()
+    assert len(list(Quarantine(broker, clock=clock).items())) <= 60
+
+
+def test_a_worker_behind_retention_reports_the_gap_and_goes_on(
+    workers: list[Worker], broker: LocalBroker, clock: ManualClock
+) -> None:
+    gaps: list[Gap] = []
+    broker.append(POSTS.name, entries(40))
+    worker = make(workers, broker, clock, passing, settings=StreamSettings(batch=1), gaps=gaps)
+    for _ in range(8):
+        worker.turn(timeout=0)
+    clock.advance(100 * 3_600_000)
+    broker.append(POSTS.name, entries(4, key="new"))
+    broker.expire(clock.now())
+    worker.drain()
+    assert gaps
+    assert {gap.source for gap in gaps} == {"*"}
+    assert {f"new-{n}" for n in range(4)} <= set(emitted(broker))
+
+
+def test_records_that_are_no_events_are_told_apart(
+    broker: LocalBroker,
+) -> None:
+    good = encode(Upsert(make_post(1)))
+    records = [
+        Record(POSTS.name, 0, offset, "k", value, START)
+        for offset, value in enumerate((good, b"{}", None, b'{"v":99,"event":{}}'))
+    ]
+    events, rejected = decode_records(records)
+    assert len(events) == 1
+    assert len(rejected) == 3
+    assert "newer" in rejected[-1].why
+
+
+def test_metrics_are_declared_and_written(tmp_path: Path) -> None:
+    metrics = PrometheusMetrics()
+    metrics.count("peil_worker_consumed_total", 3, worker="w")
+    metrics.gauge("peil_worker_lag_records", 7, worker="w")
+    metrics.observe("peil_worker_batch_seconds", 0.2, worker="w")
+    metrics.write(tmp_path / "m" / "w.prom")
+    text = (tmp_path / "m" / "w.prom").read_text()
+    assert 'peil_worker_consumed_total{worker="w"} 3.0' in text
+    with pytest.raises(KeyError):
+        metrics.count("peil_nobody_declared_this")
+    assert all(metric.help.endswith(".") for metric in METRICS.values())
