@@ -23,7 +23,7 @@ def make_post(number: int = 1, **changes: Any) -> Post:
     """A plain post; `changes` replace its fields."""
     fields: dict[str, Any] = {
         "id": f"{number:032x}",
-        "author": f"230-{number:032x}",
+        "author": f"230-{number % 2**64:016x}{number % 2**64:016x}",
         "source": "trial",
         "platform": "example",
         "kind": "post",

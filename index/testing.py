@@ -1,0 +1,97 @@
+"""What every store must do, and the obvious one that says what the right answers are."""
+
+from collections.abc import Sequence
+
+from index.contract import Bin, Cell, Dimension, Question, Store, Table
+from index.values import values_of
+from rules.evaluator import evaluate
+from stream.lifecycle import Located
+from stream.partitions import Partition, partition_of
+from stream.post import Post
+
+TIMEZONE = "Europe/Amsterdam"
+
+
+class BruteStore:
+    """Answers by looking at every post, with the evaluator that defines the language."""
+
+    def __init__(self, posts: Sequence[Post], *, k: int) -> None:
+        self._posts = posts
+        self._k = k
+
+    def matching(self, question: Question) -> list[Post]:
+        """The posts that answer `question`, each id once."""
+        found: dict[str, Post] = {}
+        for post in self._posts:
+            in_scope = question.scope == "both" or post.kept
+            after = question.since is None or post.created_at >= question.since
+            before = question.until is None or post.created_at < question.until
+            tree = question.query
+            matches = tree is None or evaluate(tree, post, timezone=TIMEZONE).matched
+            if in_scope and after and before and matches:
+                found[post.id] = post
+        return list(found.values())
+
+    def cell(self, posts: Sequence[Post]) -> Cell:
+        """The count of these posts."""
+        epochs: dict[str, set[str]] = {}
+        for post in posts:
+            epoch, _, digits = post.author.partition("-")
+            epochs.setdefault(epoch, set()).add(digits)
+        authors = max((len(known) for known in epochs.values()), default=0)
+        return Cell(len(posts), min(self._k, authors))
+
+    def count(self, question: Question) -> Cell:
+        return self.cell(self.matching(question))
+
+    def table(self, question: Question, dimensions: tuple[Dimension, ...]) -> Table:
+        """Counts per combination of values."""
+        cells: dict[tuple[str, ...], list[Post]] = {}
+        posts = self.matching(question)
+        for post in posts:
+            keys: list[tuple[str, ...]] = [()]
+            for dimension in dimensions:
+                values = values_of(post, dimension, timezone=TIMEZONE)
+                keys = [(*key, value) for key in keys for value in values]
+            for key in keys:
+                cells.setdefault(key, []).append(post)
+        counted = {key: self.cell(found) for key, found in sorted(cells.items())}
+        return Table(dimensions=dimensions, cells=counted, total=self.cell(posts), k=self._k)
+
+
+def fill(store: Store, posts: Sequence[Post]) -> None:
+    """Write posts where they belong and make them visible."""
+    by_partition: dict[Partition, list[Post]] = {}
+    for post in posts:
+        by_partition.setdefault(partition_of(post), []).append(post)
+    for partition, some in by_partition.items():
+        store.write(partition, some)
+    store.flush()
+
+
+def check_agreement(store: Store, posts: Sequence[Post], question: Question, *, k: int) -> None:
+    """Assert that every question's answer is the obvious one."""
+    brute = BruteStore(posts, k=k)
+    expected = brute.matching(question)
+    assert store.count(question) == brute.count(question)
+    dimensions: tuple[Dimension, ...] = ("language", "rule", "kind")
+    for dimension in dimensions:
+        assert store.top(question, by=dimension) == brute.table(question, (dimension,))
+    bins: tuple[Bin, ...] = ("hour", "day", "week", "month")
+    for each in bins:
+        assert store.count_over_time(question, bin=each) == brute.table(question, (each,))
+    crossed = store.count_over_time(question, bin="day", by="language")
+    assert crossed == brute.table(question, ("day", "language"))
+    found = store.search(question, limit=1_000)
+    assert {hit.post.id for hit in found} == {post.id for post in expected}
+    drawn = store.sample(question, limit=3, seed=7)
+    assert len(drawn) == min(3, len(expected))
+    assert {hit.post.id for hit in drawn} <= {post.id for post in expected}
+    for hit in found:
+        original = next(post for post in expected if post.id == hit.post.id)
+        assert hit.post == original
+
+
+def where_is(store: Store, post: Post) -> list[Located]:
+    """The places of one post."""
+    return list(store.where([post.id]).get(post.id, ()))

@@ -1,0 +1,152 @@
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from index.contract import Question, TooBroad
+from index.local.store import LocalStore
+from index.testing import TIMEZONE, check_agreement, fill, where_is
+from rules.parser import parse
+from rules.testing import tokenised_posts, trees
+from rules.tokens import tokenise
+from rules.tree import Node
+from stream.clock import DAY_MS
+from stream.errors import Retry
+from stream.partitions import partition_of
+from stream.post import Match, Post
+from stream.testing import START, bytes_below, make_post
+
+MATCH = (Match("rule", "v1", ((0, 1),)),)
+
+
+def text_post(number: int, text: str, **changes: object) -> Post:
+    return make_post(number, text=text, tokens=tokenise(text), matches=MATCH, **changes)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LocalStore]:
+    made = LocalStore(tmp_path / "index", timezone=TIMEZONE, k=10)
+    yield made
+    made.close()
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(tokenised_posts(), max_size=25, unique_by=lambda post: post.id),
+    st.lists(st.none() | trees(), min_size=6, max_size=12),
+    st.sampled_from(["kept", "both"]),
+)
+def test_every_answer_is_the_obvious_one(
+    found: list[Post], queries: list[Node | None], scope: str
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = LocalStore(Path(folder), timezone=TIMEZONE, k=4)
+        fill(store, found)
+        for tree in queries:
+            question = Question(query=tree, scope="both" if scope == "both" else "kept")
+            check_agreement(store, found, question, k=4)
+        store.close()
+
+
+def test_a_period_is_inclusive_below_and_exclusive_above(store: LocalStore) -> None:
+    found = [text_post(n, "woord", created_at=START + n) for n in range(5)]
+    fill(store, found)
+    question = Question(since=START + 1, until=START + 3)
+    assert sorted(hit.post.created_at - START for hit in store.search(question, limit=9)) == [1, 2]
+
+
+def test_writing_again_replaces(store: LocalStore) -> None:
+    fill(store, [text_post(1, "oud")])
+    fill(store, [text_post(1, "nieuw")])
+    assert store.count(Question()).posts == 1
+    assert store.count(Question(query=parse("oud").tree)).posts == 0
+
+
+def test_where_sees_what_is_not_flushed(store: LocalStore) -> None:
+    post = text_post(1, "woord")
+    store.write(partition_of(post), [post])
+    assert [place.version for place in where_is(store, post)] == [post.version]
+    store.remove(partition_of(post), [post.id])
+    assert where_is(store, post) == []
+
+
+def test_a_reader_sees_more_after_reload(store: LocalStore, tmp_path: Path) -> None:
+    reader = LocalStore(tmp_path / "index", timezone=TIMEZONE, k=10)
+    fill(store, [text_post(1, "woord")])
+    assert reader.count(Question()).posts == 0
+    reader.reload()
+    assert reader.count(Question()).posts == 1
+    reader.close()
+
+
+def test_a_second_writer_is_refused(store: LocalStore, tmp_path: Path) -> None:
+    fill(store, [text_post(1, "woord")])
+    other = LocalStore(tmp_path / "index", timezone=TIMEZONE, k=10)
+    with pytest.raises(Retry, match="one writer"):
+        fill(other, [text_post(2, "woord")])
+    other.close()
+
+
+def test_unflushed_writes_are_given_up_when_closed(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path, timezone=TIMEZONE, k=10)
+    fill(store, [text_post(1, "woord")])
+    post = text_post(2, "woord")
+    store.write(partition_of(post), [post])
+    store.close()
+    again = LocalStore(tmp_path, timezone=TIMEZONE, k=10)
+    assert again.count(Question()).posts == 1
+    again.close()
+
+
+def test_an_author_is_removed_up_to_a_rev(store: LocalStore) -> None:
+    author = "230-" + "a" * 32
+    old = text_post(1, "een", author=author)
+    new = msgspec.structs.replace(
+        text_post(2, "twee", author=author), version=old.version + (1000 << 21)
+    )
+    other = text_post(3, "drie")
+    fill(store, [old, new, other])
+    assert store.remove_authors([author], START) == 1
+    assert {hit.post.id for hit in store.search(Question(), limit=9)} == {new.id, other.id}
+
+
+def test_purged_texts_are_in_no_stored_document(store: LocalStore, tmp_path: Path) -> None:
+    found = [text_post(n, f"geheim{n}") for n in range(20)]
+    fill(store, found)
+    store.remove(partition_of(found[0]), [found[0].id])
+    store.flush()
+    assert store.purge() == 19
+    generations = [path.name for path in (tmp_path / "index").glob("*/g*")]
+    assert generations == ["g2"]
+    assert store.count(Question()).posts == 19
+    assert store.purge() == 0
+    store.close()
+    again = LocalStore(tmp_path / "index", timezone=TIMEZONE, k=10)
+    texts = {hit.post.text for hit in again.search(Question(scope="both"), limit=99)}
+    assert texts == {post.text for post in found[1:]}
+    again.close()
+
+
+def test_an_expired_partition_leaves_no_file(store: LocalStore, tmp_path: Path) -> None:
+    post = text_post(1, "woord")
+    recent = make_post(2, text="niets", tokens=tokenise("niets"))
+    fill(store, [post, recent])
+    assert [each.kind for each in store.expire(START + 3 * DAY_MS)] == ["recent"]
+    assert list(store.partitions()) == [partition_of(post)]
+    store.expire(START + 91 * DAY_MS)
+    assert list(store.partitions()) == []
+    assert [path.name for path in (tmp_path / "index").iterdir()] == ["manifest.json"]
+    assert b"woord" not in bytes_below(tmp_path)
+
+
+def test_a_broad_inexact_question_says_how_to_narrow_it(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path, timezone=TIMEZONE, k=10, max_candidates=3)
+    fill(store, [text_post(n, "een x twee") for n in range(5)])
+    assert store.count(Question(query=parse("een").tree)).posts == 5
+    with pytest.raises(TooBroad, match="narrow the period"):
+        store.count(Question(query=parse('"een twee"~3').tree))
+    store.close()
