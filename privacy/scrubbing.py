@@ -73,7 +73,7 @@ _NAMED_ACCOUNT = regex.compile(
     regex.IGNORECASE,
 )
 _IBAN = regex.compile(
-    r"(?<![\p{L}\p{N}])[A-Z]{2}[ ]?\d{2}(?:[ .-]?[A-Z0-9]){11,30}(?![\p{L}\p{N}])", regex.IGNORECASE
+    r"(?<![\p{L}\p{N}])(?=([A-Z]{2} ?\d{2}(?:[ .-]?[A-Z0-9]){11,30}))", regex.IGNORECASE
 )
 _CITIZEN = regex.compile(r"(?<![\p{N}.,-])\p{N}(?:[ .-]?\p{N}){7,10}(?![\p{N}]|[.,]\p{N})")
 _CITIZEN_WORD = regex.compile(
@@ -186,15 +186,21 @@ def _ascii_digits(text: str) -> str:
 
 
 def _ibans(text: str, replace: Callable[[regex.Match[str]], str]) -> str:
-    def replaced(match: regex.Match[str]) -> str:
+    parts: list[str] = []
+    done = 0
+    for match in _IBAN.finditer(text):
+        start, candidate = match.start(), match[1]
         # Words may follow without a break: the longest beginning that is an IBAN counts.
-        candidate = match[0]
-        for end in range(len(candidate), 14, -1):
-            if candidate[end - 1].isalnum() and iban.is_valid(candidate[:end]):
-                return replace(match) + candidate[end:]
-        return candidate
+        lengths = (end for end in range(len(candidate), 14, -1) if candidate[end - 1].isalnum())
+        length = next((end for end in lengths if _is_iban(candidate[:end])), 0)
+        if length and start >= done:
+            parts += [text[done:start], replace(match)]
+            done = start + length
+    return "".join((*parts, text[done:]))
 
-    return _IBAN.sub(replaced, text)
+
+def _is_iban(text: str) -> bool:
+    return bool(iban.is_valid(text.replace(".", ""), check_country=False))
 
 
 def _citizen_numbers(text: str, replace: Callable[[regex.Match[str]], str]) -> str:
