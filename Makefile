@@ -3,9 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-DEMO   := demo
 
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup test check bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list.
@@ -21,9 +20,6 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup  ## Run the whole pipeline over fictional posts and show what it sees.
-	$(BIN)/peil demo --folder $(DEMO)
-
 test: setup  ## Run every test.
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
@@ -35,7 +31,7 @@ check: setup  ## Formatting, lint, types and the contracts between packages.
 	$(BIN)/pyright
 
 bench: setup  ## Measure; figures and conditions are in docs/performance.md.
-	$(BIN)/python bench/run.py
+	$(BIN)/python bench/log.py
 
 lock: setup  ## Resolve the ranges in pyproject.toml to pinned versions with hashes.
 	$(BIN)/python -m pip install --quiet uv
@@ -43,4 +39,4 @@ lock: setup  ## Resolve the ranges in pyproject.toml to pinned versions with has
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --constraint requirements/dev.txt --output-file requirements/run.txt
 
 clean:  ## Remove what was built; the demo's folder too.
-	rm -rf build dist $(DEMO) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -14,7 +14,8 @@ SAMPLE_SPACE = 1 << 32
 
 def ordered(enrichers: Sequence[Enricher]) -> list[Enricher]:
     """The enrichers so that each comes after those that fill what it requires; the given order
-    otherwise. Stop when that cannot be, with the names."""
+    otherwise. Stop when that cannot be, with the names.
+    """
     waiting, filled, result = list(enrichers), set[Field](), list[Enricher]()
     for enricher in waiting:
         twice = [other.name for other in waiting if other.provides & enricher.provides]
@@ -41,7 +42,8 @@ def sampled(post_id: str, share: float) -> bool:
 
 class Chain:
     """Enrichers in order. Costly ones see a post only when a rule matched it, its source keeps
-    all, or it falls in the sample; for others they abstain with `not_selected`."""
+    all, or it falls in the sample; for others they abstain with `not_selected`.
+    """
 
     def __init__(self, enrichers: Sequence[Enricher], *, sample_share: float) -> None:
         self._enrichers = ordered(enrichers)
@@ -64,7 +66,9 @@ class Chain:
             chosen = [post for post in posts if post.kept or post.sampled]
             labelled = iter(enricher(chosen) if chosen else ())
             posts = [
-                next(labelled) if post.kept or post.sampled else enricher.abstain(post, "not_selected")
+                next(labelled)
+                if post.kept or post.sampled
+                else enricher.abstain(post, "not_selected")
                 for post in posts
             ]
         return posts

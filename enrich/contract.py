@@ -11,9 +11,11 @@ Field = Literal["tokens", "lang", "matches", "topic", "sentiment", "places", "ba
 
 class Enricher(Protocol):
     """One step of the chain. Pure but for its caches: same posts, same labels, whatever the
-    batch. Never drops, adds or reorders posts. Not shared between threads."""
+    batch. Never drops, adds or reorders posts. Not shared between threads.
+    """
 
     name: str
+
     @property
     def version(self) -> str:
         """Changes whenever a label could; it is kept in every label."""
@@ -30,7 +32,8 @@ class Enricher(Protocol):
 
     def __call__(self, posts: Sequence[Post]) -> Sequence[Post]:
         """The posts in the same order with `provides` filled. May take seconds. A post that
-        cannot be handled gets an abstention, not an error; Stop when the model is broken."""
+        cannot be handled gets an abstention, not an error; Stop when the model is broken.
+        """
         ...
 
     def abstain(self, post: Post, why: str) -> Post:

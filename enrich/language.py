@@ -18,7 +18,9 @@ MIN_LETTERS = 12
 """Shorter texts are too little to tell languages apart."""
 
 _NO_WORDS = regex.compile(r"‹[^‹›]*›|https?://\S+|www\.\S+|[@#＃]|[\p{N}\p{P}\p{S}]+")
-_ROMANISED = regex.compile(r"(?<!\p{L})(?=\w*[a-z])\w*(?:(?<=[a-z])[3789](?=[a-z])|\b[379](?=[a-z]{2}))\w*")
+_ROMANISED = regex.compile(
+    r"(?<!\p{L})(?=\w*[a-z])\w*(?:(?<=[a-z])[3789](?=[a-z])|\b[379](?=[a-z]{2}))\w*"
+)
 _LETTER = regex.compile(r"\p{L}")
 
 

@@ -54,9 +54,7 @@ class Places:
             for name in (place.name, *place.aliases):
                 tokens = [token for token in tokenise(name) if token.forms]
                 matcher = self._cased if place.needs_case else self._folded
-                words = [
-                    token.cased if place.needs_case else token.forms[-1] for token in tokens
-                ]
+                words = [token.cased if place.needs_case else token.forms[-1] for token in tokens]
                 matcher.add(place.name, [Doc(self._vocabulary, words=words)])
 
     def __call__(self, posts: Sequence[Post]) -> Sequence[Post]:
@@ -66,7 +64,9 @@ class Places:
         return msgspec.structs.replace(post, places=())
 
     def _find(self, post: Post) -> tuple[Place, ...]:
-        folded = Doc(self._vocabulary, words=[t.forms[-1] if t.forms else "‹›" for t in post.tokens])
+        folded = Doc(
+            self._vocabulary, words=[t.forms[-1] if t.forms else "‹›" for t in post.tokens]
+        )
         cased = Doc(self._vocabulary, words=[token.cased or "‹›" for token in post.tokens])
         found = {
             (start, end): self._vocabulary.strings[key]

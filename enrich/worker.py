@@ -63,7 +63,11 @@ class EnrichStep:
     def _stamp(self, post: Post) -> Post:
         if post.matches:
             self._metrics.count("peil_enrich_matched_total")
-        for field, label in (("lang", post.lang), ("topic", post.topic), ("sentiment", post.sentiment)):
+        for field, label in (
+            ("lang", post.lang),
+            ("topic", post.topic),
+            ("sentiment", post.sentiment),
+        ):
             if label is not None:
                 outcome = label.abstained or "given"
                 self._metrics.count("peil_enrich_labels_total", field=field, outcome=outcome)

@@ -49,7 +49,8 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Counts by one or two dimensions. In time every bin is there; elsewhere what is too small
-    is left out, so that nobody sees which small values exist. `bin` says how coarse time is."""
+    is left out, so that nobody sees which small values exist. `bin` says how coarse time is.
+    """
 
     dimensions: tuple[Dimension, ...]
     cells: Mapping[tuple[str, ...], int | None]
@@ -148,10 +149,15 @@ class Answers:
         return Count(posts=shown(_size(self._store.count(question)), k=self._k), k=self._k)
 
     def over_time(
-        self, query: str = "", *, bin: Bin | None = None, **period: int | None  # noqa: A002
+        self,
+        query: str = "",
+        *,
+        bin: Bin | None = None,
+        **period: int | None,
     ) -> Counts:
         """Counts per bin, every bin from the first to the last. Without `bin` the finest of
-        day, week and month in which most of it can be shown."""
+        day, week and month in which most of it can be shown.
+        """
         question = self._asked("over_time", query, period)
         name, table = coarsest_needed(
             BINS if bin is None else (bin,),
@@ -159,7 +165,9 @@ class Answers:
             lambda each: [_size(cell) for cell in each.cells.values()],
             k=self._k,
         )
-        filled: dict[tuple[str, ...], Cell] = {(each,): Cell(0, 0) for each in _between(table, _bin(name))}
+        filled: dict[tuple[str, ...], Cell] = {
+            (each,): Cell(0, 0) for each in _between(table, _bin(name))
+        }
         return self._suppressed(table, {**filled, **table.cells}, keep_hidden=True)
 
     def top(
@@ -176,7 +184,12 @@ class Answers:
         )
 
     def cross(
-        self, query: str = "", *, bin: Bin, by: Dimension, **period: int | None  # noqa: A002
+        self,
+        query: str = "",
+        *,
+        bin: Bin,
+        by: Dimension,
+        **period: int | None,
     ) -> Counts:
         """Counts per bin and value of `by`."""
         question = self._asked(f"cross:{bin}:{by}", query, period)
@@ -226,7 +239,7 @@ class Answers:
         question = self.question(query, since=period.get("since"), until=period.get("until"))
         payload = msgspec.json.encode({"query": query, **period}).decode()
         self._log.append(actor=self._actor, purpose=self._purpose, action=action, payload=payload)
-        self._metrics.count("peil_answers_total", question=action.split(":")[0])
+        self._metrics.count("peil_answers_total", question=action.split(":", maxsplit=1)[0])
         return question
 
     def _suppressed(

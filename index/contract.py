@@ -41,7 +41,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 class Cell(msgspec.Struct, frozen=True):
     """A count with what suppression needs: `authors` is the number of distinct authors, exact
-    up to `k` and then `k` (within one key epoch; over two epochs the larger)."""
+    up to `k` and then `k` (within one key epoch; over two epochs the larger).
+    """
 
     posts: int
     authors: int
@@ -49,7 +50,8 @@ class Cell(msgspec.Struct, frozen=True):
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
     """Counts by one or two dimensions. A post can count in several cells of `rule`, `place`,
-    `hashtag` and `domain`, so cells need not add up to `total`. Empty cells are left out."""
+    `hashtag` and `domain`, so cells need not add up to `total`. Empty cells are left out.
+    """
 
     dimensions: tuple[Dimension, ...]
     cells: Mapping[tuple[str, ...], Cell]
@@ -66,7 +68,8 @@ class Hit(msgspec.Struct, frozen=True):
 
 class Term(msgspec.Struct, frozen=True):
     """A folded word with its counts in two sets of posts and how typical it is of the first
-    (log-odds ratio with an informative Dirichlet prior, as a z-score; Monroe et al. 2008)."""
+    (log-odds ratio with an informative Dirichlet prior, as a z-score; Monroe et al. 2008).
+    """
 
     word: str
     inside: Cell
@@ -103,7 +106,8 @@ class Store(Protocol):
 
     def flush(self) -> None:
         """When it returns, all that was written and removed survives a kill and is seen by
-        readers that `reload`. Called by the worker before it commits its offsets."""
+        readers that `reload`. Called by the worker before it commits its offsets.
+        """
         ...
 
     def reload(self) -> None:

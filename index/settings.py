@@ -11,7 +11,7 @@ class IndexSettings(BaseModel):
     max_candidates: int = Field(
         default=200_000,
         ge=1_000,
-        description="An inexact query with more candidates is answered by \"too broad\".",
+        description='An inexact query with more candidates is answered by "too broad".',
     )
     writer_megabytes: int = Field(
         default=32, ge=15, description="Memory of the writer of one partition."

@@ -55,7 +55,8 @@ def _value(label: Label | None) -> str:
 
 def local_hour(milliseconds: int, timezone: str) -> int:
     """The hours from 1970-01-01T00 on the clock of `timezone` to the hour that holds
-    `milliseconds` (Unix)."""
+    `milliseconds` (Unix).
+    """
     local = datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone(_zone(timezone))
     return (local.date() - EPOCH).days * 24 + local.hour
 

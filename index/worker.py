@@ -54,9 +54,7 @@ class IndexStep:
                     self._ledger.add_post(event.id, up_to_version=event.version, until=until)
                     posts.append(event)
                 case AuthorDelete():
-                    self._ledger.add_authors(
-                        event.authors, up_to_rev=event.up_to_rev, until=until
-                    )
+                    self._ledger.add_authors(event.authors, up_to_rev=event.up_to_rev, until=until)
                     self._store.remove_authors(event.authors, event.up_to_rev)
                 case Gap():
                     self.record_gap(event)

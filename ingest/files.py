@@ -27,13 +27,14 @@ class FileSettings(BaseModel):
     )
     columns: Mapping[str, str] = Field(
         default_factory=dict,
-        description="The file's own name of a column, for example text = \"bericht\".",
+        description='The file\'s own name of a column, for example text = "bericht".',
     )
 
 
 class FileCollector:
     """Reads files once each: a file is known by the hash of its bytes, and the cursor holds how
-    many of its items are done. Whoever wants a file again removes it from the cursor."""
+    many of its items are done. Whoever wants a file again removes it from the cursor.
+    """
 
     name: ClassVar[str] = "files"
     Settings: ClassVar[type[BaseModel]] = FileSettings

@@ -25,7 +25,8 @@ logger = logging.getLogger(__name__)
 @dataclass(slots=True)
 class Account:
     """What became of every item that was read: read = appended + deletes + dropped + rejected
-    + skipped. `ids` holds the ids of the appended posts, twice when a post came twice."""
+    + skipped. `ids` holds the ids of the appended posts, twice when a post came twice.
+    """
 
     read: int = 0
     appended: int = 0
@@ -110,9 +111,7 @@ class Intake:
         )
         seen = self._memory.seen(source.id) if collector.repeats else None
         admitted = self._gate.admit(batch.items, terms=terms, seen=seen)
-        entries = [
-            Entry(event.key, encode(event)) for event in (*admitted.events, *batch.gaps)
-        ]
+        entries = [Entry(event.key, encode(event)) for event in (*admitted.events, *batch.gaps)]
         for start in range(0, len(entries), self._settings.chunk):
             self._broker.append(POSTS.name, entries[start : start + self._settings.chunk])
         for rejected in batch.rejected:
@@ -145,4 +144,3 @@ class Intake:
         rejected = len(batch.rejected) + len(admitted.rejected)
         count("peil_ingest_rejected_total", rejected, source=source)
         count("peil_ingest_gaps_total", len(batch.gaps), source=source)
-

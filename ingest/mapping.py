@@ -110,8 +110,10 @@ class Mapper(msgspec.Struct, frozen=True, kw_only=True):
     def _kind(self, item: Item, native_id: str) -> Kind:
         stated = self._text(item, "kind").casefold()
         thread = self._text(item, "thread")
-        fallback: Kind = "reply" if thread and thread != native_id else "post"
-        return next((kind for kind in KINDS if kind == stated), fallback)
+        fallback: Kind = "post"
+        if thread and thread != native_id:
+            fallback = "reply"
+        return next((kind for kind in KINDS if kind == stated), None) or fallback
 
     def _reach(self, item: Item) -> int | None:
         counts = [

@@ -59,7 +59,8 @@ class Memory:
         self, source: str, cursor: Cursor, sightings: Mapping[str, Sighting], *, until: int
     ) -> None:
         """Save where `source` is and what it showed, both or neither. Called only after the
-        log acknowledged what the cursor leaves behind; `until` (Unix ms) ends the memory."""
+        log acknowledged what the cursor leaves behind; `until` (Unix ms) ends the memory.
+        """
         with self._engine.begin() as connection:
             statement = upsert(tables.cursor).values(source=source, value=json.dumps(cursor))
             connection.execute(
@@ -102,7 +103,9 @@ class Memory:
     def forget(self, now: int) -> int:
         """Drop seen-keys whose time is over; returns how many."""
         with self._engine.begin() as connection:
-            return connection.execute(delete(tables.seen).where(tables.seen.c.until <= now)).rowcount
+            return connection.execute(
+                delete(tables.seen).where(tables.seen.c.until <= now)
+            ).rowcount
 
     def start_run(self, source: str, now: int) -> int:
         """A run of `source` begins; returns its number."""
@@ -131,7 +134,7 @@ class Memory:
                     tables.run.c.source
                 )
             )
-            return {source: started for source, started in rows}
+            return {row[0]: row[1] for row in rows}
 
     def last_outcomes(self) -> Mapping[str, tuple[int, int, int, str]]:
         """Of each source's last run: when it started, items read, appended, and its outcome."""

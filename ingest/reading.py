@@ -49,7 +49,7 @@ def items(path: Path) -> Iterator[Any | Unreadable]:
     with path.open("rb") as file:
         raw: BinaryIO = file
         if file.peek(2)[:2] == GZIP_MAGIC:
-            raw = cast(BinaryIO, gzip.GzipFile(fileobj=file))
+            raw = cast("BinaryIO", gzip.GzipFile(fileobj=file))
         lines = _Lines(raw, file, path)
         if "csv" in path.name.casefold() or "tsv" in path.name.casefold():
             yield from _rows(lines)
@@ -63,7 +63,7 @@ class _Lines:
     def __init__(self, raw: BinaryIO, file: BinaryIO, path: Path) -> None:
         self._file = file
         self._path = path
-        self._buffered = io.BufferedReader(cast(io.RawIOBase, raw), SAMPLE * 2)
+        self._buffered = io.BufferedReader(cast("io.RawIOBase", raw), SAMPLE * 2)
         self._read = 0
         self.truncated = False
         try:
@@ -76,7 +76,11 @@ class _Lines:
 
     def __iter__(self) -> Iterator[str | None]:
         if self._encoding == "utf-16":
-            yield from io.TextIOWrapper(self._buffered, "utf-16", errors="replace", newline="")
+            text = io.TextIOWrapper(self._buffered, "utf-16", errors="replace", newline="")
+            try:
+                yield from text
+            finally:
+                text.detach()  # whoever opened the file closes it
             return
         first = True
         while line := self._line():
@@ -128,7 +132,9 @@ def _objects(lines: _Lines) -> Iterator[Any | Unreadable]:
             try:
                 yield json.loads(line, strict=False)
             except (ValueError, RecursionError) as error:
-                where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+                where = (
+                    f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+                )
                 yield Unreadable(f"not JSON{where}")
     if lines.truncated:
         yield Unreadable("the file ends in the middle: what came before was read, get it again")

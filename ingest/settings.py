@@ -14,7 +14,7 @@ class IngestSettings(BaseModel):
     reject_run: int = Field(
         default=200,
         ge=1,
-        description="A source stops after so many bad items without a good one: its format changed.",
+        description="A source stops after so many bad items in a row: its format changed.",
     )
     seen_days: int = Field(
         default=90, ge=1, le=90, description="How long an item that may come again is remembered."

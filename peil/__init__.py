@@ -1,7 +1,8 @@
 """peil: a gauge for the public conversation. Phenomena, not persons.
 
 >>> import peil
->>> peil.connect("my-folder").search("(fatbike OR scooter) NEAR/5 overlast").to_pandas()  # doctest: +SKIP
+>>> connection = peil.connect("my-folder")  # doctest: +SKIP
+>>> connection.search("(fatbike OR scooter) NEAR/5 overlast").to_pandas()  # doctest: +SKIP
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,8 +1,7 @@
 """What `peil doctor` looks at: each part is tried, and what fails says how to mend it."""
 
 import shutil
-from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -10,6 +9,9 @@ from peil.pipeline import Pipeline
 from rules.lint import check
 from stream.clock import to_datetime
 from stream.errors import PeilError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LOW_SPACE = 1_000_000_000
 """Bytes: below this the log may soon refuse to append."""

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,9 +85,10 @@ class WorkingFolder:
         return self.data / "peil.db"
 
     @contextmanager
-    def hold(self, role: str) -> Iterator[bool]:
+    def hold(self, role: str) -> Generator[bool]:
         """Hold the folder's lock for `role` while the block runs; yields False when another
-        process holds it. The operating system lets go when a process dies."""
+        process holds it. The operating system lets go when a process dies.
+        """
         locks = self.data / "locks"
         locks.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(locks / f"{role}.lock", os.O_RDWR | os.O_CREAT, 0o600)

@@ -19,7 +19,8 @@ Progress = Callable[[str, int], None]
 class Accounting:
     """What became of every item read. `kept` and `recent` count the posts that are in the
     store now, `superseded` those that a newer version in the same import replaced, `elsewhere`
-    those that are neither: expired on arrival, or in quarantine after the gate."""
+    those that are neither: expired on arrival, or in quarantine after the gate.
+    """
 
     account: Account
     drained: bool

@@ -115,9 +115,7 @@ class Pipeline:
 
     @cached_property
     def access(self) -> AccessLog:
-        return AccessLog(
-            self.database, keys=self.keys, folder=self.folder.keys, clock=self.clock
-        )
+        return AccessLog(self.database, keys=self.keys, folder=self.folder.keys, clock=self.clock)
 
     # Collecting.
 
@@ -219,9 +217,7 @@ class Pipeline:
         )
         return self._worker("index", LABELLED.name, step, step.record_gap)
 
-    def _worker(
-        self, group: str, topic: str, step: Step, on_gap: Callable[[Gap], None]
-    ) -> Worker:
+    def _worker(self, group: str, topic: str, step: Step, on_gap: Callable[[Gap], None]) -> Worker:
         worker = Worker(
             self.broker,
             group=group,

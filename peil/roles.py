@@ -27,7 +27,8 @@ def enrich(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
 
 def index(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
     """From `labelled` into the store, and the hourly housekeeping. One in a folder: a second
-    one ends with a Stop."""
+    one ends with a Stop.
+    """
     with pipeline.folder.hold("index") as mine:
         if not mine:
             raise Stop("another process writes the index of this folder; one is enough")

@@ -36,10 +36,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
-        default="Europe/Amsterdam", description="Days and hours in answers are those of this time zone."
+        default="Europe/Amsterdam",
+        description="Days and hours in answers are those of this time zone.",
     )
     engine: Literal["embedded"] = Field(
-        default="embedded", description="Where the log and the store live: `embedded` is this machine."
+        default="embedded",
+        description="Where the log and the store live: `embedded` is this machine.",
     )
     purpose: str = Field(
         default="",

@@ -4,10 +4,13 @@ import logging
 import multiprocessing
 import signal
 from collections.abc import Callable, Sequence
-from multiprocessing.context import SpawnProcess
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from stream.clock import Clock
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
 
 logger = logging.getLogger(__name__)
 

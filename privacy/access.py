@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -52,7 +52,8 @@ class AccessLog:
         self, *, actor: str, purpose: str, action: str, payload: str, outcome: str = "answered"
     ) -> int:
         """Write an entry, durable on return; returns its number. Raises on any failure, so what
-        cannot be logged is not done."""
+        cannot be logged is not done.
+        """
         at = self._clock.now()
         fields = {
             "at": at,
@@ -84,8 +85,12 @@ class AccessLog:
         with self._engine.connect() as connection:
             for row in connection.execute(select(access).order_by(access.c.number)):
                 fields = {
-                    name: row._mapping[name]  # noqa: SLF001  (SQLAlchemy's documented name)
-                    for name in ("at", "actor", "purpose", "action", "outcome", "payload")
+                    "at": row.at,
+                    "actor": row.actor,
+                    "purpose": row.purpose,
+                    "action": row.action,
+                    "outcome": row.outcome,
+                    "payload": row.payload,
                 }
                 if row.number != expected:
                     problems.append(f"entries {expected} to {row.number - 1} are missing")
@@ -164,7 +169,7 @@ def _month(at: int) -> str:
     return f"access-{to_datetime(at):%Y-%m}"
 
 
-def _digest(number: int, previous: str, fields: dict[str, object]) -> str:
+def _digest(number: int, previous: str, fields: Mapping[str, object]) -> str:
     plain = [number, previous, *(_plain(fields[name]) for name in sorted(fields))]
     return hashlib.sha256(json.dumps(plain, ensure_ascii=True).encode()).hexdigest()
 

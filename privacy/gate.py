@@ -120,7 +120,7 @@ class Gate:
             try:
                 match item:
                     case RawPost():
-                        self._admit_post(item, key or "", terms, known, result)
+                        self._admit_post(item, key or "", terms, known=known, result=result)
                     case RawDelete():
                         self._admit_delete(item, key or "", terms, known, result)
                     case RawAuthorDelete():
@@ -140,6 +140,7 @@ class Gate:
         raw: RawPost,
         key: str,
         terms: Terms,
+        *,
         known: dict[str, Sighting],
         result: Admitted,
     ) -> None:
@@ -170,7 +171,9 @@ class Gate:
             result.dropped["too_old"] += 1
             return
         sighting = Sighting(key, content, first_observed, rev)
-        post = self._post(raw, sighting, terms, repaired.text, created, tuple(flags))
+        post = self._post(
+            raw, sighting, terms, text=repaired.text, created=created, flags=tuple(flags)
+        )
         result.events.append(Upsert(post))
         known[key] = result.sightings[key] = sighting
 
@@ -179,6 +182,7 @@ class Gate:
         raw: RawPost,
         sighting: Sighting,
         terms: Terms,
+        *,
         text: str,
         created: int,
         flags: tuple[str, ...],

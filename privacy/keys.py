@@ -1,5 +1,6 @@
 """The keys behind pseudonyms: files that only their owner may read, destroyed when their time
-has come, never escrowed and never in a backup of posts."""
+has come, never escrowed and never in a backup of posts.
+"""
 
 import hashlib
 import hmac
@@ -36,7 +37,8 @@ class KeyRing:
 
     def post_id(self, platform: str, native_id: str) -> str:
         """The post's id everywhere after the gate. Its key never rotates, so an edit or a
-        delete finds the post again."""
+        delete finds the post again.
+        """
         return self._digest("id", platform, native_id)
 
     def content_hash(self, *parts: str) -> str:

@@ -22,9 +22,7 @@ class Ledger:
 
     def add_post(self, post_id: str, *, up_to_version: int, until: int) -> None:
         """Post `post_id` is erased up to `up_to_version` (inclusive); remembered to `until`."""
-        statement = insert(erased_post).values(
-            id=post_id, up_to_version=up_to_version, until=until
-        )
+        statement = insert(erased_post).values(id=post_id, up_to_version=up_to_version, until=until)
         newer = statement.excluded
         statement = statement.on_conflict_do_update(
             index_elements=[erased_post.c.id],
@@ -34,9 +32,7 @@ class Ledger:
         with self._engine.begin() as connection:
             connection.execute(statement)
 
-    def add_authors(
-        self, authors: Sequence[str], *, up_to_rev: int = MAX_REV, until: int
-    ) -> None:
+    def add_authors(self, authors: Sequence[str], *, up_to_rev: int = MAX_REV, until: int) -> None:
         """Everything of these pseudonyms is erased up to `up_to_rev` (Unix ms, inclusive)."""
         statement = insert(erased_author)
         newer = statement.excluded
@@ -48,10 +44,7 @@ class Ledger:
         with self._engine.begin() as connection:
             connection.execute(
                 statement,
-                [
-                    {"author": author, "up_to_rev": up_to_rev, "until": until}
-                    for author in authors
-                ],
+                [{"author": author, "up_to_rev": up_to_rev, "until": until} for author in authors],
             )
 
     def blocked(self, posts: Sequence[Post]) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """The register of sources: who collects what, why, on which ground, until when."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import msgspec
 from sqlalchemy import Engine, Row, insert, select, update
@@ -143,5 +144,16 @@ class Register:
             return [_entry(row) for row in rows]
 
 
-def _entry(row: Row[tuple[object, ...]]) -> Entry:
-    return Entry(**{name: row._mapping[name] for name in Entry.__struct_fields__})  # noqa: SLF001  (SQLAlchemy's documented name)
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(
+        source=row.source,
+        owner=row.owner,
+        purpose=row.purpose,
+        basis=row.basis,
+        dpia=row.dpia,
+        obtained=row.obtained,
+        organisation=row.organisation,
+        officer=row.officer,
+        opened=row.opened,
+        until=row.until,
+    )

@@ -33,7 +33,9 @@ MIN_HANDLE_DIGITS = 4
 CONTEXT = 40
 """How far from a number its word (BSN, kimlik) may stand, in characters."""
 
-_INVISIBLE = regex.compile(r"[\u00ad\u200b\u2060\ufeff\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]+")
+_INVISIBLE = regex.compile(
+    r"[\u00ad\u200b\u2060\ufeff\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]+"
+)
 _SURROGATE = regex.compile(r"[\ud800-\udfff]")
 _STRAY_MARK = regex.compile("|".join(map(regex.escape, PLACEHOLDERS)) + "|(?P<stray>[‹›])")
 
@@ -104,7 +106,8 @@ class Scrubbed(msgspec.Struct, frozen=True):
 
 def repair(text: str) -> Repaired:
     """NFC, without NUL and invisible controls; lone surrogates replaced; at most 32,000
-    characters. Joiners stay: emoji and some scripts need them."""
+    characters. Joiners stay: emoji and some scripts need them.
+    """
     flags: list[str] = []
     if _SURROGATE.search(text):
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -143,7 +146,9 @@ def scrub(
         (_DID, PERSON, "handle"),
         (_EMAIL, EMAIL, "email"),
     ):
-        replace = _keep_trailing(put(placeholder, kind)) if pattern is _URL else put(placeholder, kind)
+        replace = (
+            _keep_trailing(put(placeholder, kind)) if pattern is _URL else put(placeholder, kind)
+        )
         text = pattern.sub(replace, text)
     text = _HANDLE.sub(_unless_price(put(PERSON, "handle")), text)
     text = _REDDIT.sub(put(PERSON, "handle"), text)
@@ -182,7 +187,9 @@ def _unless_price(replace: Callable[[regex.Match[str]], str]) -> Callable[[regex
 
 
 def _ascii_digits(text: str) -> str:
-    return "".join(str(unicodedata.digit(c)) if c.isdigit() and not c.isascii() else c for c in text)
+    return "".join(
+        str(unicodedata.digit(c)) if c.isdigit() and not c.isascii() else c for c in text
+    )
 
 
 def _ibans(text: str, replace: Callable[[regex.Match[str]], str]) -> str:

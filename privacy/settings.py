@@ -9,7 +9,9 @@ class PrivacySettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     k: int = Field(
-        default=10, ge=10, description="A count over fewer distinct authors or posts is shown as `<k`."
+        default=10,
+        ge=10,
+        description="A count over fewer distinct authors or posts is shown as `<k`.",
     )
     longest_retention_days: int = Field(
         default=90, ge=1, le=90, description="No source may keep its posts longer than this."

@@ -39,9 +39,7 @@ def text(value: int | None, *, k: int = K) -> str:
     return f"<{k}" if value is None else str(value)
 
 
-def suppress(
-    cells: Mapping[Key, Size], total: Size, *, additive: bool, k: int = K
-) -> Shown:
+def suppress(cells: Mapping[Key, Size], total: Size, *, additive: bool, k: int = K) -> Shown:
     """What of a table by one or two dimensions may be shown.
 
     `additive` says that every post counts in exactly one cell, so that the cells and the total
@@ -86,14 +84,15 @@ def coarsest_needed(
     `bins` go from fine to coarse. A bin will do when at least `share` of the posts lie in cells
     that may be shown; when none will, the coarsest is used and what is small in it is hidden.
     """
-    for name in bins:
+    *finer, coarsest = bins
+    for name in finer:
         table = ask(name)
         sizes = cells_of(table)
         posts = sum(size.posts for size in sizes)
         visible = sum(shown(size, k=k) or 0 for size in sizes)
         if posts and visible >= share * posts:
             return name, table
-    return name, table
+    return coarsest, ask(coarsest)
 
 
 def may_show_texts(size: Size, *, k: int = K) -> bool:

@@ -118,7 +118,8 @@ def activate(document: RuleDocument, lists: Lists) -> ActiveRule:
 
 def version_of(tree: Node) -> str:
     """The hash of all that decides what a rule matches: its query with the lists' entries, and
-    the tokenizer. A title or an owner changes nothing."""
+    the tokenizer. A title or an owner changes nothing.
+    """
     canonical = f"{TOKENIZER_VERSION}\n{tree!r}"
     return hashlib.sha256(canonical.encode()).hexdigest()[:VERSION_DIGITS]
 
@@ -181,7 +182,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def run_examples(book: Book) -> list[Outcome]:
-    """Evaluate every example of every rule and list with the evaluator that defines the language."""
+    """Evaluate every example of every rule and list as the language defines it."""
     lookup = book.lookup()
     results: list[Outcome] = []
     for rule in book.rules.values():

@@ -18,7 +18,9 @@ class Problem(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         found = f" instead of {self.text!r}" if self.text else ""
-        return f"line {self.line}, column {self.column}: {self.expected}{found}. {self.hint}".strip()
+        return (
+            f"line {self.line}, column {self.column}: {self.expected}{found}. {self.hint}".strip()
+        )
 
 
 class Note(msgspec.Struct, frozen=True):

@@ -14,8 +14,23 @@ from zoneinfo import ZoneInfo
 
 from rules.folding import fold
 from rules.tree import (
-    And, Cased, Dates, Field, Keywords, Lemma, Near, Node, Not, Of, Or, Part, Phrase, Prefix,
-    Term, Together, children,
+    And,
+    Cased,
+    Dates,
+    Field,
+    Keywords,
+    Lemma,
+    Near,
+    Node,
+    Not,
+    Of,
+    Or,
+    Part,
+    Phrase,
+    Prefix,
+    Term,
+    Together,
+    children,
 )  # fmt: skip
 from stream.post import Post, Token
 

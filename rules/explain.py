@@ -15,7 +15,8 @@ class InContext(msgspec.Struct, frozen=True):
 
 def in_context(post: Post, span: tuple[int, int], *, width: int = 40) -> InContext:
     """The token span (first, last + 1) of `post` with at most `width` characters on each side,
-    cut at a space where there is one."""
+    cut at a space where there is one.
+    """
     start, end = post.tokens[span[0]].start, post.tokens[span[1] - 1].end
     left, right = post.text[max(0, start - width) : start], post.text[end : end + width]
     if start > width and " " in left:

@@ -16,8 +16,8 @@ from rules.tree import At, Cased, Dates, Field, FieldName, Lemma, Node, Part
 Wrong = Callable[[Lexeme, str, str], None]
 
 FORBIDDEN = frozenset(
-    "from author authors bio user username account profile handle by to mentions followers "
-    "following name person screen_name reply_to".split()
+    """from author authors bio user username account profile handle by to mentions followers
+    following name person screen_name reply_to""".split()
 )
 LATER: frozenset[FieldName] = frozenset({"topic", "sentiment", "place", "rule"})
 VALUES: dict[FieldName, frozenset[str]] = {
@@ -44,7 +44,7 @@ def parse_field(lexeme: Lexeme, *, stream: bool, wrong: Wrong) -> Node | None:
         return _analysed(lexeme, at, wrong)
     if name == "date":
         return _dates(lexeme, at, wrong)
-    field = next((each for each in NAMES if each == name), None)
+    field: FieldName | None = next((each for each in NAMES if each == name), None)
     if field is None:
         close = difflib.get_close_matches(name, [*NAMES, "date", "case", "lemma", "part"], n=1)
         hint = f"Did you mean {close[0]}:?" if close else "Put it in quotes if you mean the words."

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import regex
 
-APOSTROPHES = "’‘ʼ＇‛`´"  # noqa: RUF001 - the look-alikes are the point
+APOSTROPHES = "’‘ʼ＇‛`´"
 
 _LATIN_ACCENTS = regex.compile(r"(?<=\p{Latin}\p{M}*)\p{Mn}")
 _ARABIC_MARKS = regex.compile(r"[\u064B-\u065F\u0670\u06D6-\u06ED\u0640]")
@@ -24,7 +24,7 @@ def fold(word: str) -> str:
     """
     if word.isascii():
         return word.lower().replace("`", "'")
-    # Compatibility forms (ﬁ, ｆｕｌｌ ｗｉｄｔｈ, 𝐛𝐨𝐥𝐝) may bring new capitals: fold case on both sides.
+    # Compatibility forms (ﬁ, ｆｕｌｌ, 𝐛𝐨𝐥𝐝) may bring new capitals: fold case twice.
     text = word.translate(_LETTERS).casefold()
     text = unicodedata.normalize("NFKD", text).translate(_LETTERS).casefold()
     text = _LATIN_ACCENTS.sub("", text)

@@ -23,7 +23,7 @@ class Lexeme(msgspec.Struct, frozen=True):
     value: str = ""
 
 
-_QUOTES = "\"“”„‟«»"
+_QUOTES = '"“”„‟«»'
 _LEXEME = regex.compile(
     rf"""
       (?P<space>\s+)
@@ -59,7 +59,9 @@ def lex(query: str) -> Iterator[Lexeme]:
         if kind == "unclosed":
             yield Lexeme("bad", text, start, end, "quote")
         elif kind == "cased":
-            yield Lexeme("field", text, start, end, groups["cased_name"].lower(), groups["cased_value"])
+            yield Lexeme(
+                "field", text, start, end, groups["cased_name"].lower(), groups["cased_value"]
+            )
         elif kind == "field":
             value = (groups["field_value"] or "").strip(_QUOTES)
             yield Lexeme("field", text, start, end, groups["field_name"].lower(), value)

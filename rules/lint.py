@@ -10,7 +10,17 @@ from rules.errors import QueryError
 from rules.parser import parse
 from rules.tokens import tokenise
 from rules.tree import (
-    And, Keywords, Near, Node, Not, Of, Or, Phrase, Term, Together, children,
+    And,
+    Keywords,
+    Near,
+    Node,
+    Not,
+    Of,
+    Or,
+    Phrase,
+    Term,
+    Together,
+    children,
 )  # fmt: skip
 
 
@@ -24,7 +34,8 @@ class Finding(msgspec.Struct, frozen=True):
 
 def check(book: Book, *, today: date) -> Sequence[Finding]:
     """All that can be said of a book without posts: what does not parse, what lacks, what is
-    over its date, and names of groups that stand alone."""
+    over its date, and names of groups that stand alone.
+    """
     findings: list[Finding] = []
     lookup = book.lookup()
     protected = frozenset(

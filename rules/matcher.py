@@ -5,8 +5,23 @@ from collections.abc import Sequence
 from rules.documents import ActiveRule
 from rules.evaluator import evaluate
 from rules.tree import (
-    And, Cased, Dates, Field, Keywords, Lemma, Near, Node, Not, Of, Or, Part, Phrase, Prefix, Term,
-    Together, children,
+    And,
+    Cased,
+    Dates,
+    Field,
+    Keywords,
+    Lemma,
+    Near,
+    Node,
+    Not,
+    Of,
+    Or,
+    Part,
+    Phrase,
+    Prefix,
+    Term,
+    Together,
+    children,
 )  # fmt: skip
 from stream.post import Match, Post
 
@@ -18,7 +33,8 @@ Trigger = Term | Prefix
 
 def triggers(node: Node) -> frozenset[Trigger] | None:
     """Forms and prefixes of which one at least occurs in every post that `node` matches; None
-    when that cannot be said."""
+    when that cannot be said.
+    """
     match node:
         case Term() | Prefix():
             return frozenset({node})

@@ -11,7 +11,19 @@ from rules.fields import parse_field
 from rules.lexer import Lexeme, lex
 from rules.tokens import tokenise
 from rules.tree import (
-    And, At, Keywords, Near, Node, Not, Of, Or, Phrase, Prefix, Term, Together, children,
+    And,
+    At,
+    Keywords,
+    Near,
+    Node,
+    Not,
+    Of,
+    Or,
+    Phrase,
+    Prefix,
+    Term,
+    Together,
+    children,
     is_positional,
 )  # fmt: skip
 
@@ -58,6 +70,8 @@ def parse(query: str, *, lists: Lists = no_lists, use: Use = "search") -> Parsed
 
 class _Parser:
     """Recursive descent. A mistake is noted, stands for nothing (None), and reading goes on."""
+
+    _use: Use
 
     def __init__(self, query: str, lists: Lists, use: Use, *, inside: str = "") -> None:
         self._query = query
@@ -173,7 +187,9 @@ class _Parser:
     def _operator(self, name: str) -> None:
         lexeme = self._take()
         if lexeme.text != name:
-            self._note(lexeme, f"{lexeme.text!r} is read as {name}; put the word in quotes if meant")
+            self._note(
+                lexeme, f"{lexeme.text!r} is read as {name}; put the word in quotes if meant"
+            )
 
     def _near(self) -> Node | None:
         first = self._peek()
@@ -184,7 +200,9 @@ class _Parser:
         right = self._not()
         if self._peek().kind == "near":
             self._wrong(
-                self._peek(), "brackets around one of the two NEARs", "For example: (a NEAR/5 b) NEAR/5 c"
+                self._peek(),
+                "brackets around one of the two NEARs",
+                "For example: (a NEAR/5 b) NEAR/5 c",
             )
             self._take()
             self._not()
@@ -347,6 +365,9 @@ class _Parser:
 
     def _terms(self, lexeme: Lexeme, text: str, slop: int, at: At) -> Node | None:
         forms = tuple(token.forms[0] for token in tokenise(text) if token.forms)
+        if text.startswith("#") and forms and not forms[0].startswith("#"):
+            self._wrong(lexeme, "a hashtag with a letter in it", "A number is no hashtag.")
+            return None
         if not forms:
             self._wrong(
                 lexeme, "something that a text can be searched for", "Links and marks are no words."
@@ -355,7 +376,7 @@ class _Parser:
         if len(forms) == 1:
             return Term(forms[0], at=at)
         if lexeme.kind == "word":
-            self._note(lexeme, f"{text!r} is read as the phrase \"{' '.join(forms)}\"")
+            self._note(lexeme, f'{text!r} is read as the phrase "{" ".join(forms)}"')
         return Phrase(forms, slop, at=at)
 
     def _list(self, lexeme: Lexeme) -> Node | None:
@@ -376,9 +397,7 @@ class _Parser:
                 self._wrong(lexeme, f"a sound list; entry {entry!r} is not", why)
                 return None
             nodes.append(node)
-        return Keywords(
-            found.name, found.version, tuple(nodes), at=At(lexeme.start, lexeme.end)
-        )
+        return Keywords(found.name, found.version, tuple(nodes), at=At(lexeme.start, lexeme.end))
 
 
 PERSONS = "peil looks at phenomena, never at persons: no query can ask for an account."

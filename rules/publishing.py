@@ -70,7 +70,9 @@ def publish(
             msgspec.json.encode(
                 Published(
                     document=book.rules[name],
-                    lists=tuple(each for each in lists if f"${each.name}" in book.rules[name].query),
+                    lists=tuple(
+                        each for each in lists if f"${each.name}" in book.rules[name].query
+                    ),
                     version=rule.version,
                 )
             ),
@@ -131,7 +133,8 @@ class RuleFeed:
 
     def refresh(self) -> RuleSet | None:
         """The set when it is newer than the last one returned, else None. Cheap when nothing
-        was published; Stop when a rule cannot be read."""
+        was published; Stop when a rule cannot be read.
+        """
         ends = self._broker.ends(RULES.name)
         if ends == self._ends:
             return None

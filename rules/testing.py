@@ -4,13 +4,37 @@ from hypothesis import strategies as st
 
 from rules.tokens import tokenise
 from rules.tree import (
-    And, Cased, Field, Keywords, Near, Node, Not, Of, Or, Phrase, Prefix, Term, Together,
+    And,
+    Cased,
+    Field,
+    Keywords,
+    Near,
+    Node,
+    Not,
+    Of,
+    Or,
+    Phrase,
+    Prefix,
+    Term,
+    Together,
     is_positional,
 )  # fmt: skip
 from stream.post import Label, Match, Post
 from stream.testing import make_post
 
-WORDS = ("huis", "huizen", "woning", "Woning", "#woning", "geen", "de", "🔥", "café", "auto's", "AZC")
+WORDS = (
+    "huis",
+    "huizen",
+    "woning",
+    "Woning",
+    "#woning",
+    "geen",
+    "de",
+    "🔥",
+    "café",
+    "auto's",
+    "AZC",
+)
 FORMS = ("huis", "huizen", "woning", "#woning", "geen", "de", "🔥", "cafe", "auto's", "azc")
 
 
@@ -50,7 +74,10 @@ def _leaves() -> st.SearchStrategy[Node]:
         st.builds(Term, form),
         st.builds(Phrase, st.lists(form, min_size=2, max_size=3).map(tuple), st.integers(0, 4)),
         st.builds(Prefix, st.sampled_from(["huiz", "woni", "auto", "#won"])),
-        st.builds(Cased, st.lists(st.sampled_from(["AZC", "Woning", "de"]), min_size=1, max_size=2).map(tuple)),
+        st.builds(
+            Cased,
+            st.lists(st.sampled_from(["AZC", "Woning", "de"]), min_size=1, max_size=2).map(tuple),
+        ),
     )
 
 

@@ -188,5 +188,5 @@ def _stops(clean: str) -> bool:
     found = _FULL_STOP.search(clean)
     if not found:
         return False
-    word = clean[: found.start()].rpartition(".")[2].strip("\"'“”‘’«»([")  # noqa: B005
+    word = clean[: found.start()].rpartition(".")[2].strip("\"'“”‘’«»([")
     return not (word.lower() in _ABBREVIATIONS or (len(word) == 1 and word.isalpha()))

@@ -89,7 +89,8 @@ class Not(_Placed):
 @dataclass(frozen=True, slots=True)
 class Near(_Placed):
     """`a NEAR/5 b`: a span of each side that do not overlap, at most `distance` tokens between;
-    `ordered` (`ONEAR/5`) when the left one comes first."""
+    `ordered` (`ONEAR/5`) when the left one comes first.
+    """
 
     left: "Node"
     right: "Node"
@@ -153,7 +154,9 @@ def is_positional(node: Node) -> bool:
     """Whether `node` has a place in the text, and so may stand beside NEAR."""
     if isinstance(node, Or):
         return all(is_positional(child) for child in node.children)
-    return isinstance(node, Term | Phrase | Prefix | Cased | Lemma | Part | Near | Together | Keywords)
+    return isinstance(
+        node, Term | Phrase | Prefix | Cased | Lemma | Part | Near | Together | Keywords
+    )
 
 
 def children(node: Node) -> tuple[Node, ...]:

@@ -31,7 +31,8 @@ class Record(msgspec.Struct, frozen=True):
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """What a topic is like. `retention_ms` None keeps for ever; `compacted` keeps the newest
-    record of each key (retention does not apply to those)."""
+    record of each key (retention does not apply to those).
+    """
 
     name: TopicName
     partitions: int = 4
@@ -133,7 +134,8 @@ class Broker(Protocol):
 
     def expire(self, now: int) -> int:
         """Drop what is older than its topic's retention at `now` (Unix ms) and what compaction
-        makes superfluous; returns how many records. The bytes are gone from every file."""
+        makes superfluous; returns how many records. The bytes are gone from every file.
+        """
         ...
 
     def close(self) -> None:

@@ -39,7 +39,8 @@ class OffsetGone(Stop):
 @dataclass(slots=True)
 class _Held:
     """A leased partition. `polled` is where the next poll starts, `committed` where a restart
-    would; `waiting` is the offset after the last record handed out and not yet committed."""
+    would; `waiting` is the offset after the last record handed out and not yet committed.
+    """
 
     polled: int
     committed: int
@@ -222,8 +223,9 @@ class LocalConsumer:
                             (self._group, partition, self._member),
                         )
                         self._held[position] = self._resume_at(db, partition)
-                    elif holder == self._member and not in_share:
-                        if self._held[position].waiting is None:
+                    elif holder == self._member:
+                        held = self._held.setdefault(position, self._resume_at(db, partition))
+                        if not in_share and held.waiting is None:
                             del self._held[position]
                             db.execute(
                                 "DELETE FROM lease WHERE consumer_group = ? AND partition = ?",

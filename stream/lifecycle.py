@@ -10,7 +10,8 @@ newer, write where it goes, remove where it was.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import msgspec
@@ -57,7 +58,7 @@ def settle(
     events: Iterable[Upsert | Delete],
     *,
     located: Mapping[str, Sequence[Located]],
-    blocked: Set[str],
+    blocked: AbstractSet[str],
     now: int,
 ) -> Plan:
     """Decide a batch.

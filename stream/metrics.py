@@ -78,7 +78,7 @@ class PrometheusMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        kinds: Mapping[str, type[Counter] | type[Gauge] | type[Histogram]] = {
+        kinds: Mapping[str, type[Counter | Gauge | Histogram]] = {
             "counter": Counter,
             "gauge": Gauge,
             "histogram": Histogram,
@@ -108,7 +108,8 @@ class PrometheusMetrics:
 
     def write(self, path: Path) -> None:
         """Write all of it to `path` in the text format that Prometheus' node exporter collects;
-        a reader sees the old file or the new one."""
+        a reader sees the old file or the new one.
+        """
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_to_textfile(str(path), self.registry)
 

@@ -1,5 +1,6 @@
 """What stands in a text where something personal stood. The marks ‹ › occur nowhere else in a
-scrubbed text: the scrubber turns those that came in into plain quotes first."""
+scrubbed text: the scrubber turns those that came in into plain quotes first.
+"""
 
 OPEN, CLOSE = "‹", "›"
 

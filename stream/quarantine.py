@@ -102,7 +102,8 @@ class Quarantine:
 
 class Limit:
     """Stops a worker that finds everything bad: a bad deploy must not empty the log into
-    quarantine."""
+    quarantine.
+    """
 
     def __init__(self, settings: StreamSettings, *, worker: str) -> None:
         self._settings = settings

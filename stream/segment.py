@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -95,7 +95,7 @@ class Segment:
             )
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Generator[sqlite3.Connection]:
         """A write transaction: all or nothing, on disk when the block ends."""
         with self._lock, self._named_errors():
             self._db.execute("BEGIN IMMEDIATE")
@@ -108,7 +108,7 @@ class Segment:
                 raise
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Generator[sqlite3.Connection]:
         """The connection for statements that only read."""
         with self._lock, self._named_errors():
             yield self._db
@@ -233,7 +233,7 @@ class Segment:
             self._db.close()
 
     @contextmanager
-    def _named_errors(self) -> Iterator[None]:
+    def _named_errors(self) -> Generator[None]:
         try:
             yield
         except sqlite3.OperationalError as error:

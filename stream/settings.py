@@ -8,7 +8,9 @@ class StreamSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    batch: int = Field(default=500, ge=1, le=10_000, description="Records that a worker takes at once.")
+    batch: int = Field(
+        default=500, ge=1, le=10_000, description="Records that a worker takes at once."
+    )
     lease_seconds: float = Field(
         default=30.0,
         gt=0,
@@ -25,5 +27,7 @@ class StreamSettings(BaseModel):
         "be quarantined.",
     )
     quarantine_run: int = Field(
-        default=100, ge=1, description="A worker stops after so many bad records without a good one."
+        default=100,
+        ge=1,
+        description="A worker stops after so many bad records without a good one.",
     )

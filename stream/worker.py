@@ -176,7 +176,7 @@ class Worker:
             return self._step(records)
         except (Retry, Stop):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, it may cost one record only)
             if len(records) == 1:
                 return Result(rejected=[Rejection(records[0], _why(error))])
             logger.warning(

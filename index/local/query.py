@@ -15,7 +15,21 @@ from tantivy import Occur, Query
 from index.local.schema import CASED, LEMMA, PART, QUERY_FIELDS
 from index.values import EPOCH
 from rules.tree import (
-    And, Cased, Dates, Field, Keywords, Lemma, Near, Node, Not, Of, Or, Part, Phrase, Prefix, Term,
+    And,
+    Cased,
+    Dates,
+    Field,
+    Keywords,
+    Lemma,
+    Near,
+    Node,
+    Not,
+    Of,
+    Or,
+    Part,
+    Phrase,
+    Prefix,
+    Term,
     Together,
 )  # fmt: skip
 
@@ -136,7 +150,13 @@ class Compiler:
 def between(schema: tantivy.Schema, field: str, first: int | None, end: int | None) -> Query:
     """Posts whose `field` lies from `first` (inclusive) to `end` (exclusive)."""
     return Query.range_query(
-        schema, field, tantivy.FieldType.Integer, first, end, include_lower=True, include_upper=False
+        schema,
+        field,
+        tantivy.FieldType.Integer,
+        first,
+        end,
+        include_lower=True,
+        include_upper=False,
     )
 
 
@@ -168,6 +188,7 @@ def _combine(parts: Sequence[Compiled], join: Callable[[Sequence[Query]], Query]
 
 def _apart(one: str, other: str) -> bool:
     """Whether two forms can never stand at one position: two different words can not, a hashtag
-    and its word, or two emoji, might."""
+    and its word, or two emoji, might.
+    """
     one, other = one.lstrip("#"), other.lstrip("#")
     return one != other and one.replace("'", "").isalnum() and other.replace("'", "").isalnum()

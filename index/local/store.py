@@ -11,7 +11,14 @@ from typing import Any
 from tantivy import Occur, Query
 
 from index.contract import (
-    Bin, Cell, Dimension, Hit, Question, Table, Term, TooBroad,
+    Bin,
+    Cell,
+    Dimension,
+    Hit,
+    Question,
+    Table,
+    Term,
+    TooBroad,
 )  # fmt: skip
 from index.local.partition import LocalPartition
 from index.local.query import Compiled, Compiler, between
@@ -188,7 +195,11 @@ class LocalStore:
         return self._tally(question, ()).cell()
 
     def count_over_time(
-        self, question: Question, *, bin: Bin = "day", by: Dimension | None = None  # noqa: A002
+        self,
+        question: Question,
+        *,
+        bin: Bin = "day",
+        by: Dimension | None = None,
     ) -> Table:
         dimensions: tuple[Dimension, ...] = (bin,) if by is None else (bin, by)
         return self._table(question, dimensions)
@@ -196,9 +207,7 @@ class LocalStore:
     def top(self, question: Question, *, by: Dimension, limit: int = 50) -> Table:
         table = self._table(question, (by,))
         largest = sorted(table.cells.items(), key=lambda item: (-item[1].posts, item[0]))[:limit]
-        return Table(
-            dimensions=table.dimensions, cells=dict(largest), total=table.total, k=table.k
-        )
+        return Table(dimensions=table.dimensions, cells=dict(largest), total=table.total, k=table.k)
 
     def compare(self, first: Question, second: Question, *, by: Dimension) -> tuple[Table, Table]:
         return self._table(first, (by,)), self._table(second, (by,))

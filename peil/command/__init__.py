@@ -13,7 +13,8 @@ STOPPED = 3
 
 def main() -> None:
     """Entry point `peil`. Exit codes: 0 done, 1 failed for now or not all well, 2 wrong usage,
-    3 a person must act."""
+    3 a person must act.
+    """
     try:
         application()
     except QueryError as error:

@@ -10,8 +10,8 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from index.contract import Bin, Dimension
-from peil.command import sources, upkeep
 from peil.command import rules as rule_commands
+from peil.command import sources, upkeep
 from peil.command.session import Session, SessionContext
 from peil.display import as_csv, as_json, bar, console, sparkline, table
 from peil.folder import WorkingFolder
@@ -48,7 +48,9 @@ def _start(
         list[str] | None,
         typer.Option("--set", help="A setting for this command alone: section.key=value."),
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Say more about what is done.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Say more about what is done.")
+    ] = False,
 ) -> None:
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s"
@@ -118,7 +120,9 @@ def import_(
 @application.command()
 def search(
     context: SessionContext,
-    query: Annotated[str, typer.Argument(help="A query in the rule language; empty: all posts.")] = "",
+    query: Annotated[
+        str, typer.Argument(help="A query in the rule language; empty: all posts.")
+    ] = "",
     count: Annotated[bool, typer.Option("--count", help="Only how many.")] = False,
     by: Annotated[str, typer.Option(help=f"Count by one of: {', '.join(BY)}.")] = "",
     since: Annotated[str, typer.Option(help="First day, for example 2026-11-01.")] = "",
@@ -175,7 +179,9 @@ def _day(day: str, zone: str) -> int | None:
         start = date.fromisoformat(day)
     except ValueError as error:
         raise Stop(f"{day!r} is not a day; write it as 2026-11-24") from error
-    return int(datetime(start.year, start.month, start.day, tzinfo=ZoneInfo(zone)).timestamp() * 1000)
+    return int(
+        datetime(start.year, start.month, start.day, tzinfo=ZoneInfo(zone)).timestamp() * 1000
+    )
 
 
 def _print(rows: list[dict[str, object]], *, json: bool, csv: bool) -> bool:

@@ -14,7 +14,9 @@ from stream.clock import SystemClock
 class Session:
     """The folder, the changed settings and the environment of one call of `peil`."""
 
-    def __init__(self, root: Path, overrides: tuple[str, ...], *, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, root: Path, overrides: tuple[str, ...], *, environ: Mapping[str, str]
+    ) -> None:
         self._root = root
         self._overrides = overrides
         self._environ = environ
@@ -22,9 +24,7 @@ class Session:
     def pipeline(self) -> Pipeline:
         """The parts over the working folder; Stop when it is none or its settings are wrong."""
         folder = WorkingFolder.open(self._root)
-        settings = load_settings(
-            folder.settings, environ=self._environ, overrides=self._overrides
-        )
+        settings = load_settings(folder.settings, environ=self._environ, overrides=self._overrides)
         return Pipeline(folder, settings, clock=SystemClock())
 
 

@@ -30,7 +30,9 @@ def list_(context: SessionContext) -> None:
                     "source": source.id,
                     "collector": source.collector,
                     "keeps": source.keep,
-                    "open until": to_datetime(entry.until).date().isoformat() if entry else "closed",
+                    "open until": to_datetime(entry.until).date().isoformat()
+                    if entry
+                    else "closed",
                     "last run": to_datetime(last[0]).strftime("%Y-%m-%d %H:%M") if last else "",
                     "read": last[1] if last else 0,
                     "appended": last[2] if last else 0,

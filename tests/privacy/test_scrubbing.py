@@ -32,7 +32,14 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.sampled_from([each["text"] for each in PLANTED] + CLEAN + ["‹", "›", "‹iemand›", "\x00", "\ud83d"]), max_size=4).map(" ".join))
+@given(
+    st.lists(
+        st.sampled_from(
+            [each["text"] for each in PLANTED] + CLEAN + ["‹", "›", "‹iemand›", "\x00", "\ud83d"]
+        ),
+        max_size=4,
+    ).map(" ".join)
+)
 def test_scrubbing_twice_is_scrubbing_once(text: str) -> None:
     once = scrub(repair(text).text).text
     assert scrub(repair(once).text).text == once

@@ -15,7 +15,7 @@ from stream.testing import START
 
 SHIPPED = load_book(Path(__file__).parents[2] / "config")
 
-RULE = '''
+RULE = """
 id = "a-rule"
 title = "A"
 purpose = "p"
@@ -23,7 +23,7 @@ category = "c"
 owner = "o"
 expires = 2027-01-01
 query = "{query}"
-'''
+"""
 
 
 def book(folder: Path, query: str, *, extra: str = "") -> Book:

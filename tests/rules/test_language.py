@@ -155,7 +155,8 @@ def test_tokens_point_into_their_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["yup" + "i" * 40 + "!!!!!", "a'" * 5000, "a." * 5000, "🔥" * 5000, "a@" * 5000, "#" * 9000]
+    "text",
+    ["yup" + "i" * 40 + "!!!!!", "a'" * 5000, "a." * 5000, "🔥" * 5000, "a@" * 5000, "#" * 9000],
 )
 def test_odd_texts_are_tokenised_in_one_go(text: str) -> None:
     assert len(tokenise(text)) <= len(text)

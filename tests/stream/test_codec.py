@@ -42,7 +42,9 @@ def test_samples_of_every_version_stay_readable() -> None:
             assert decode(line).key
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"[]", b'{"v":1}', b'{"v":1,"event":{"type":"x"}}'])
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff\xfe", b"[]", b'{"v":1}', b'{"v":1,"event":{"type":"x"}}']
+)
 def test_what_is_no_event_is_rejected_without_its_values(data: bytes) -> None:
     with pytest.raises(Reject, match="not an event"):
         decode(data)

@@ -128,13 +128,9 @@ class OneIdAtATime(RuleBasedStateMachine):
             key = f"{number:032x}"
             events = [event for event in self.log if event.key == key]
             erased = max((e.version for e in events if isinstance(e, Delete)), default=-1)
-            living = [
-                e.post for e in events if isinstance(e, Upsert) and e.post.version > erased
-            ]
+            living = [e.post for e in events if isinstance(e, Upsert) and e.post.version > erased]
             stands = [
-                (name, posts[key])
-                for name, posts in self.store.partitions.items()
-                if key in posts
+                (name, posts[key]) for name, posts in self.store.partitions.items() if key in posts
             ]
             if not living:
                 assert stands == []
@@ -148,17 +144,20 @@ class OneIdAtATime(RuleBasedStateMachine):
 
 
 TestOneIdAtATime = OneIdAtATime.TestCase
-TestOneIdAtATime.settings = hypothesis_settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestOneIdAtATime.settings = hypothesis_settings(
+    max_examples=60, stateful_step_count=25, deadline=None
+)
 
 
 def test_an_edit_never_prolongs() -> None:
     place = Located(
-        Partition.parse("kept-until-2026-12-14"), pack(START, 0), START + 60 * DAY_MS, START - DAY_MS
+        Partition.parse("kept-until-2026-12-14"),
+        pack(START, 0),
+        START + 60 * DAY_MS,
+        START - DAY_MS,
     )
     edited = make_post(1, version=pack(START + 5, 0), matches=MATCH, first_observed=START)
-    plan = settle(
-        [Upsert(edited)], located={edited.id: [place]}, blocked=frozenset(), now=START
-    )
+    plan = settle([Upsert(edited)], located={edited.id: [place]}, blocked=frozenset(), now=START)
     (post,) = next(iter(plan.writes.values()))
     assert post.keep_until == START + 60 * DAY_MS
     assert post.first_observed == START - DAY_MS

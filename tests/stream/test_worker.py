@@ -1,3 +1,4 @@
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -133,7 +134,7 @@ def test_a_retry_keeps_the_batch_and_waits_longer_each_time(
 
     broker.append(POSTS.name, entries(5))
     make(workers, broker, clock, step).drain()
-    waits = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    waits = [later - earlier for earlier, later in itertools.pairwise(moments)]
     assert waits[-1] > waits[0]
     assert len(emitted(broker)) == 5
 

@@ -1,0 +1,203 @@
+import codecs
+import csv
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.contract import Batch
+from ingest.files import FileCollector, FileSettings
+from ingest.timestamps import parse_moment
+from stream.clock import ManualClock
+from stream.errors import Stop
+from stream.post import RawDelete, RawPost
+from stream.testing import START
+
+ITEM = {"id": "1", "author": "a", "body": "een tekst", "timestamp": "2026-08-01 00:23:51"}
+
+
+def lines(items: list[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(item).encode() + b"\n" for item in items)
+
+
+def collect(path: Path, *, cursor: dict[str, Any] | None = None, **settings: Any) -> list[Batch]:
+    collector = FileCollector(FileSettings(**settings), paths=[path], clock=ManualClock(START))
+    return list(collector.poll(cursor or {}))
+
+
+def everything(batches: list[Batch]) -> tuple[list[Any], list[str]]:
+    for batch in batches:
+        assert batch.read == len(batch.items) + len(batch.rejected) + sum(batch.skipped.values())
+    items = [item for batch in batches for item in batch.items]
+    return items, [rejected.why for batch in batches for rejected in batch.rejected]
+
+
+def write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def test_a_4cat_export_is_mapped(tmp_path: Path) -> None:
+    item = ITEM | {
+        "thread_id": "0",
+        "like_count": 3,
+        "repost_count": 4,
+        "tags": ["x"],
+        "language": "nl",
+    }
+    (post,), rejected = everything(collect(write(tmp_path / "a.ndjson", lines([item]))))
+    assert rejected == []
+    assert isinstance(post, RawPost)
+    assert (post.kind, post.reach, post.hashtags, post.declared_lang) == ("reply", 7, ("x",), "nl")
+    assert post.created_at == 1_785_543_831_000
+
+
+def test_a_zeeschuimer_item_is_mapped(tmp_path: Path) -> None:
+    item = {
+        "nav_index": "1:1",
+        "item_id": "77",
+        "timestamp_collected": START,
+        "source_platform": "example.org",
+        "data": {
+            "id": "77",
+            "desc": "een tekst",
+            "createTime": 1_785_543_831,
+            "author": {"id": "9"},
+        },
+    }
+    (post,), _ = everything(collect(write(tmp_path / "a.ndjson", lines([item]))))
+    assert (post.platform, post.text, post.author) == ("example.org", "een tekst", "9")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_csv_of_many_kinds_is_read(tmp_path: Path, encoding: str, delimiter: str) -> None:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=delimiter)
+    writer.writerow(["id", "author", "body", "timestamp"])
+    writer.writerow(["1", "a", 'café "met" é\nregel twee', "1785543831"])
+    path = write(tmp_path / "a.csv", buffer.getvalue().encode(encoding))
+    (post,), rejected = everything(collect(path))
+    assert rejected == []
+    assert post.text.replace("\r", "") == 'café "met" é\nregel twee'
+
+
+def test_own_names_of_columns_are_followed(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", b"nr,bericht\n5,hallo\n")
+    (post,), _ = everything(
+        collect(path, columns={"id": "nr", "text": "bericht"}, platform="forum")
+    )
+    assert (post.native_id, post.text, post.platform) == ("5", "hallo", "forum")
+
+
+def test_a_deleted_flag_is_a_delete(tmp_path: Path) -> None:
+    (item,), _ = everything(
+        collect(write(tmp_path / "a.ndjson", lines([ITEM | {"deleted": True}])))
+    )
+    assert isinstance(item, RawDelete)
+
+
+def test_a_truncated_gz_gives_what_came_before(tmp_path: Path) -> None:
+    items = [ITEM | {"id": str(n), "body": f"tekst {n} " + "x" * (n % 50)} for n in range(5000)]
+    whole = gzip.compress(lines(items))
+    path = write(tmp_path / "a.ndjson.gz", whole[: len(whole) * 2 // 3])
+    found, rejected = everything(collect(path))
+    assert 1000 < len(found) < 5000
+    assert "ends in the middle" in rejected[-1]
+
+
+def test_one_bad_item_costs_that_item(tmp_path: Path) -> None:
+    data = b"\n".join(
+        [
+            json.dumps(ITEM).encode(),
+            b"{not json",
+            b"[1, 2]",
+            b'"text"',
+            json.dumps({"unknown": "shape"}).encode(),
+            json.dumps(ITEM | {"id": "2", "body": "x" * 2_000_000}).encode(),
+            json.dumps(ITEM | {"id": "3", "body": "a\x00b"}).encode(),
+            b'{"id": "4", "body": "lone \\ud83d surrogate"}',
+            json.dumps(ITEM | {"id": "5", "timestamp": "0001-01-01"}).encode(),
+            json.dumps(ITEM | {"id": "6", "timestamp": "9999-12-31"}).encode(),
+            json.dumps(ITEM | {"id": "7", "timestamp": "yesterday-ish"}).encode(),
+            b"[" * 100_000,
+        ]
+    )
+    found, rejected = everything(collect(write(tmp_path / "a.ndjson", data)))
+    assert [post.native_id for post in found] == ["1", "3", "4", "5", "6", "7"]
+    assert len(rejected) == 6
+    assert found[-1].flags == ("unread_date",)
+
+
+def test_a_rejected_item_leaves_no_value(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ndjson", lines([{"secret": "jan@example.org", "n": 1}]))
+    (batch,) = collect(path)
+    assert batch.rejected[0].skeleton == {"secret": "str", "n": "int"}
+    assert "jan" not in repr(batch.rejected)
+
+
+def test_every_cursor_gives_the_rest_exactly(tmp_path: Path) -> None:
+    items = [ITEM | {"id": str(n)} for n in range(1700)]
+    path = write(tmp_path / "a.ndjson", lines(items))
+    batches = collect(path)
+    read = 0
+    for batch in batches:
+        read += batch.read
+        rest, _ = everything(collect(path, cursor=dict(batch.cursor)))
+        assert [post.native_id for post in rest] == [str(n) for n in range(read, 1700)]
+    assert read == 1700
+
+
+def test_a_file_that_was_read_is_known_by_its_bytes(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ndjson", lines([ITEM]))
+    (batch,) = collect(path)
+    copy = write(tmp_path / "b.ndjson", path.read_bytes())
+    (again,) = collect(copy, cursor=dict(batch.cursor))
+    assert again.read == 0
+    assert "--again" in again.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"), [(b"", "empty"), (b"\x1f\x8b\x08\x00broken", "unpacked")]
+)
+def test_a_file_that_holds_nothing_is_a_clear_error(
+    tmp_path: Path, data: bytes, message: str
+) -> None:
+    with pytest.raises(Stop, match=message):
+        collect(write(tmp_path / "a.ndjson", data))
+
+
+def test_a_file_that_unpacks_without_end_is_stopped(tmp_path: Path) -> None:
+    bomb = gzip.compress(b"\n" * 110_000_000, compresslevel=9)
+    with pytest.raises(Stop, match="times its size"):
+        collect(write(tmp_path / "a.ndjson.gz", bomb))
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    found, _ = everything(collect(write(tmp_path / "a.ndjson", codecs.BOM_UTF8 + lines([ITEM]))))
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("2026-08-01 00:23:51", 1_785_543_831_000),
+        ("2026-08-01T02:23:51+02:00", 1_785_543_831_000),
+        ("2026-08-01T00:23:51Z", 1_785_543_831_000),
+        (1_785_543_831, 1_785_543_831_000),
+        ("1785543831000", 1_785_543_831_000),
+        (1_785_543_831_000_000, 1_785_543_831_000),
+        ("01-08-2026 00:23", 1_785_543_780_000),
+        ("Sat, 01 Aug 2026 00:23:51 +0000", 1_785_543_831_000),
+        ("Sat Aug 01 00:23:51 +0000 2026", 1_785_543_831_000),
+        ("", None),
+        ("nan", None),
+        ("tomorrow", None),
+        (True, None),
+    ],
+)
+def test_a_moment_is_read_however_it_is_written(written: Any, expected: int | None) -> None:
+    assert parse_moment(written) == expected

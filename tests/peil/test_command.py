@@ -1,0 +1,253 @@
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stream.testing import bytes_below
+
+Peil = Callable[..., subprocess.CompletedProcess[str]]
+
+OPEN = (
+    "sources", "open", "upload", "--owner", "team", "--purpose", "trial", "--basis", "public task",
+    "--dpia", "D-1", "--obtained", "written for a test", "--until", "2099-01-01",
+)  # fmt: skip
+COMMAND = (sys.executable, "-c", "from peil.command import main; main()")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "city"
+
+
+@pytest.fixture
+def peil(folder: Path) -> Peil:
+    def call(*words: str, text: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [*COMMAND, "-C", str(folder), *words],
+            input=text, capture_output=True, text=True, timeout=120, check=False,
+            env=os.environ | {"COLUMNS": "200"},
+        )  # fmt: skip
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    subprocess.run([*COMMAND, "init", str(folder)], check=True, capture_output=True, timeout=60)
+    settings = folder / "config" / "peil.toml"
+    settings.write_text(settings.read_text().replace('purpose = ""', 'purpose = "a test"'))
+    until = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 30 * 86_400))
+    call(*(until if word == "2099-01-01" else word for word in OPEN))
+    return call
+
+
+def item(number: int, body: str, **changes: object) -> dict[str, object]:
+    return {
+        "id": str(number),
+        "author": f"user_{number}x",
+        "body": body,
+        "timestamp": f"2026-11-{1 + number % 20:02} 12:00:00",
+    } | changes
+
+
+def write(path: Path, items: list[dict[str, object]]) -> str:
+    path.write_text("".join(json.dumps(each) + "\n" for each in items))
+    return str(path)
+
+
+def posts(count: int) -> list[dict[str, object]]:
+    kept = "Fatbikes scheuren hier elke avond over de stoep, weer overlast nummer"
+    other = "Lekker weer vandaag, we gaan met de trein naar zee nummer"
+    return [item(n, f"{kept if n % 2 else other} {n}") for n in range(count)]
+
+
+def outcomes(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    answer = json.loads(done.stdout)
+    found = {row["outcome"].split(" (")[0]: row["items"] for row in answer["outcomes"]}
+    assert sum(found.values()) == answer["read"]
+    return found
+
+
+def count(peil: Peil, query: str = "") -> object:
+    return json.loads(peil("search", query, "--count", "--json").stdout)[0]["posts"]
+
+
+def test_a_file_becomes_answers_and_every_item_is_accounted_for(peil: Peil, tmp_path: Path) -> None:
+    path = write(tmp_path / "posts.ndjson", [*posts(60), {"no": "shape"}])
+    assert outcomes(peil("import", path, "--json")) == {
+        "kept": 30,
+        "recent": 30,
+        "quarantined before the gate": 1,
+    }
+    assert count(peil) == 30
+    assert count(peil, "fatbike* NEAR/8 stoep") == 30
+    assert count(peil, "trein") is None
+    texts = json.loads(peil("search", "overlast", "--limit", "5", "--json").stdout)
+    assert len(texts) == 5
+    assert {"author", "id"}.isdisjoint(texts[0])
+    by_rule = json.loads(peil("search", "--by", "rule", "--json").stdout)
+    assert by_rule == [{"rule": "voertuigoverlast", "posts": 30}]
+    assert "skeleton" in peil("quarantine", "list").stdout
+    peil("doctor")
+
+
+def test_importing_again_adds_nothing_and_edits_and_deletes_arrive(
+    peil: Peil, tmp_path: Path
+) -> None:
+    first = posts(40)
+    path = write(tmp_path / "posts.ndjson", first)
+    peil("import", path)
+    assert outcomes(peil("import", path, "--json")) == {}
+    assert outcomes(peil("import", "--again", path, "--json")) == {"dropped: seen": 40}
+    changed = [
+        item(1, "Nu een heel andere tekst over scooters die racen op de stoep"),
+        item(3, "weg", deleted=True),
+    ]
+    assert outcomes(peil("import", write(tmp_path / "b.ndjson", changed), "--json")) == {
+        "kept": 1,
+        "deletes": 1,
+    }
+    assert count(peil) == 19
+    # The old file once more: its deleted post stays away, its edited one is as the file says.
+    assert outcomes(peil("import", "--again", path, "--json")) == {"dropped: seen": 39, "kept": 1}
+    # Replaying the whole log from its earliest offset brings nothing back.
+    for topic in ("posts", "labelled"):
+        _forget_offsets(tmp_path / "city" / "data" / "log" / f"{topic}.db")
+    peil("run", "--once")
+    assert count(peil) == 19
+
+
+def _forget_offsets(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("DELETE FROM committed")
+    connection.close()
+
+
+def test_an_erased_author_is_gone_from_every_file_and_stays_away(
+    peil: Peil, folder: Path, tmp_path: Path
+) -> None:
+    items = posts(40)
+    items[1] = item(1, "Fatbikes op de stoep, overlast zegt zeldzaamwoord", author="zeldzame_gast")
+    path = write(tmp_path / "posts.ndjson", items)
+    peil("import", path)
+    assert b"zeldzaamwoord" in bytes_below(folder / "data" / "log")
+    peil("erase", "--platform", "file", "--author", text="zeldzame_gast\n")
+    assert b"zeldzaamwoord" not in bytes_below(folder / "data")
+    assert count(peil) == 19
+    late = [item(99, "Fatbikes op de stoep, nog meer overlast", author="zeldzame_gast")]
+    assert outcomes(peil("import", write(tmp_path / "late.ndjson", late), "--json")) == {
+        "dropped: erased": 1
+    }
+
+
+def test_nothing_personal_lies_in_any_file_or_output(
+    peil: Peil, folder: Path, tmp_path: Path
+) -> None:
+    planted = [
+        json.loads(line)
+        for line in (Path(__file__).parents[1] / "privacy" / "planted.ndjson")
+        .read_text("utf-8")
+        .splitlines()
+    ]
+    items = [
+        item(n, "Fatbikes op de stoep, overlast. " + each["text"], author=f"geheime_auteur_{n}")
+        for n, each in enumerate(planted)
+    ]
+    # What is wrong with an item must not bring its values into quarantine either.
+    items.append({"zonder": "vorm", "van": "geheime_auteur_x"})
+    done = peil("--verbose", "import", write(tmp_path / "posts.ndjson", items), "--json")
+    texts = peil("search", "overlast", "--limit", "50", "--json").stdout
+    held = bytes_below(folder / "data")
+    shown = (done.stdout + done.stderr + texts).encode()
+    assert b"geheime_auteur" not in held + shown
+    for each in planted:
+        secret = each["secret"].encode()
+        if len(secret) > 6:
+            assert secret not in held, each
+            assert secret not in shown, each
+
+
+def test_a_closed_source_and_wrong_words_are_clear_errors(
+    peil: Peil, folder: Path, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "posts.ndjson", posts(3))
+    peil("sources", "close", "upload")
+    assert "peil sources open upload" in peil("import", path, code=3).stderr
+    assert "no source of files" in peil("import", path, "--source", "x", code=3).stderr
+    assert "never at persons" in peil("search", "from:jan", code=2).stderr
+    assert "did you mean 'batch'" in peil("--set", "stream.bach=5", "doctor", code=3).stderr
+    assert "no purpose" in peil("--set", "purpose=", "search", "--count", code=3).stderr
+    (folder / "config" / "peil.toml").write_text("purpose = [")
+    assert "not valid TOML" in peil("doctor", code=3).stderr
+
+
+def test_rules_are_listed_tested_and_explained(peil: Peil) -> None:
+    assert "woningnood" in peil("rules", "list").stdout
+    assert "0 fail" in peil("rules", "test").stdout
+    peil("rules", "check")
+    explained = peil("rules", "explain", "geen NEAR/3 woning", "al jaren geen dure woning").stdout
+    assert "[geen dure woning]" in explained
+    peil("rules", "explain", "woningnood", "lekker weer", code=1)
+    peil("sources", "list")
+    peil("sources", "check")
+    peil("expire")
+
+
+@pytest.mark.kill
+@pytest.mark.parametrize("wait", [0.3, 1.2, 2.5])
+def test_a_killed_import_loses_and_doubles_nothing(
+    peil: Peil, folder: Path, tmp_path: Path, wait: float
+) -> None:
+    path = write(tmp_path / "posts.ndjson", posts(3000))
+    process = subprocess.Popen(
+        [*COMMAND, "-C", str(folder), "--set", "stream.batch=50", "import", path],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    time.sleep(1.0 + wait)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    peil("import", path)
+    assert count(peil) == 1500
+    assert count(peil, "overlast") == 1500
+
+
+@pytest.mark.kill
+def test_running_roles_survive_a_kill_and_drain_on_sigterm(
+    peil: Peil, folder: Path, tmp_path: Path
+) -> None:
+    running = subprocess.Popen(
+        [*COMMAND, "-C", str(folder), "--set", "stream.lease_seconds=2", "run"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        path = write(tmp_path / "posts.ndjson", posts(2000))
+        deadline = time.monotonic() + 100
+        while not (folder / "data" / "locks" / "index.lock").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        time.sleep(1)
+        assert "collected" in peil("import", path).stdout
+        killed = 0
+        while killed < 3 or count(peil) != 1000:
+            assert time.monotonic() < deadline
+            roles = [
+                child
+                for child in psutil.Process(running.pid).children()
+                if "spawn_main" in " ".join(child.cmdline())
+            ]
+            if killed < 3 and roles:
+                roles[killed % len(roles)].kill()
+                killed += 1
+            time.sleep(0.3)
+        assert count(peil) == 1000
+    finally:
+        running.send_signal(signal.SIGTERM)
+        _, errors = running.communicate(timeout=60)
+    assert running.returncode == 0, errors.decode()

@@ -1,0 +1,275 @@
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from privacy.access import AccessLog
+from privacy.gate import Gate, Sighting, Terms
+from privacy.keys import EPOCH_DAYS, KeyRing
+from privacy.ledger import Ledger
+from privacy.register import Register
+from privacy.settings import PrivacySettings
+from privacy.tables import metadata
+from stream.clock import DAY_MS, ManualClock
+from stream.errors import Stop
+from stream.events import AuthorDelete, Delete, Upsert
+from stream.metrics import NoMetrics
+from stream.post import Post, RawAuthorDelete, RawDelete, RawPost
+from stream.testing import START, bytes_below, make_post
+from stream.version import of_delete, rev_of
+
+TERMS = Terms(source="trial", keep="matched", retention_days=30, live=False)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    made = create_engine(f"sqlite:///{tmp_path / 'd.db'}")
+    metadata.create_all(made)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def keys(tmp_path: Path, clock: ManualClock) -> KeyRing:
+    return KeyRing(tmp_path / "keys", clock=clock, longest_retention_days=90)
+
+
+@pytest.fixture
+def gate(keys: KeyRing, engine: Engine, clock: ManualClock) -> Gate:
+    return Gate(
+        keys, ledger=Ledger(engine), clock=clock, metrics=NoMetrics(), settings=PrivacySettings()
+    )
+
+
+class Remembered(dict[str, Sighting]):
+    def lookup(self, ids: list[str]) -> dict[str, Sighting]:
+        return {key: self[key] for key in ids if key in self}
+
+
+def raw(**changes: object) -> RawPost:
+    fields: dict[str, object] = {
+        "platform": "p",
+        "native_id": "1",
+        "text": "een tekst",
+        "observed_at": START,
+        "author": "jan_jansen",
+        "created_at": START - 1000,
+    }
+    return RawPost(**(fields | changes))
+
+
+def admitted_post(gate: Gate, item: RawPost) -> Post:
+    (event,) = gate.admit([item], terms=TERMS, seen=None).events
+    assert isinstance(event, Upsert)
+    return event.post
+
+
+# Gate
+
+
+def test_nothing_of_the_person_passes_the_gate(gate: Gate) -> None:
+    post = admitted_post(
+        gate,
+        raw(
+            text="jan_jansen hier, mail j@example.org of https://social.example/@jan",
+            links=("https://www.nos.nl/a/1", "https://jan.bsky.social/x"),
+            hashtags=("Woning", "@jan_jansen"),
+            reach=57,
+            declared_lang="nl-NL",
+        ),
+    )
+    assert "jan" not in repr(post).casefold()
+    assert post.domains == ("nos.nl", "social.example")
+    assert post.hashtags == ("woning",)
+    assert (post.reach, post.declared_lang) == ("medium", "nl")
+
+
+def test_an_authors_pseudonym_is_stable_within_an_epoch_only(gate: Gate) -> None:
+    one, two = admitted_post(gate, raw()), admitted_post(gate, raw(native_id="2"))
+    later = admitted_post(gate, raw(observed_at=START + EPOCH_DAYS * DAY_MS))
+    assert one.author == two.author != later.author
+    assert one.id == later.id != two.id
+
+
+@pytest.mark.parametrize(
+    ("created", "flag"),
+    [(None, "no_date"), (-62_135_596_800_000, "bad_date"), (253_402_300_799_000, "bad_date")],
+)
+def test_an_impossible_date_becomes_the_observation(
+    gate: Gate, created: int | None, flag: str
+) -> None:
+    post = admitted_post(gate, raw(created_at=created))
+    assert post.created_at == START
+    assert flag in post.flags
+
+
+def test_the_same_seen_again_is_dropped_and_an_edit_is_newer(gate: Gate) -> None:
+    seen = Remembered()
+    first = gate.admit([raw(), raw()], terms=TERMS, seen=seen)
+    assert len(first.events) == 1
+    assert first.dropped == {"seen": 1}
+    seen.update(first.sightings)
+    edited = gate.admit([raw(text="anders", observed_at=START + 5000)], terms=TERMS, seen=seen)
+    (event,) = edited.events
+    assert isinstance(event, Upsert)
+    assert event.post.first_observed == START
+    assert rev_of(event.post.version) > START
+    assert event.post.keep_until == START + 30 * DAY_MS
+
+
+def test_a_delete_is_newer_than_its_post_and_stays(gate: Gate) -> None:
+    seen = Remembered()
+    seen.update(gate.admit([raw()], terms=TERMS, seen=seen).sightings)
+    gone = RawDelete(platform="p", native_id="1", observed_at=START + 1)
+    result = gate.admit([gone], terms=TERMS, seen=seen)
+    (event,) = result.events
+    assert isinstance(event, Delete)
+    assert event.version == of_delete(START + 1)
+    seen.update(result.sightings)
+    assert gate.admit([raw()], terms=TERMS, seen=seen).dropped == {"seen": 1}
+
+
+def test_an_erased_authors_late_posts_do_not_come_in(
+    gate: Gate, keys: KeyRing, engine: Engine
+) -> None:
+    Ledger(engine).add_authors(keys.authors("p", "jan_jansen"), until=START + DAY_MS)
+    result = gate.admit([raw(), raw(native_id="2", author="other")], terms=TERMS, seen=None)
+    assert result.dropped == {"erased": 1}
+    assert len(result.events) == 1
+
+
+def test_an_author_delete_names_every_live_epoch(gate: Gate, clock: ManualClock) -> None:
+    before = admitted_post(gate, raw())
+    clock.advance(EPOCH_DAYS * DAY_MS)
+    item = RawAuthorDelete(platform="p", author="jan_jansen", observed_at=clock.now())
+    (event,) = gate.admit([item], terms=TERMS, seen=None).events
+    assert isinstance(event, AuthorDelete)
+    assert before.author in event.authors
+    assert len(event.authors) == 2
+
+
+def test_a_live_source_drops_what_is_too_old(gate: Gate) -> None:
+    live = Terms(source="trial", keep="matched", retention_days=30, live=True)
+    old = raw(created_at=START - 31 * DAY_MS)
+    assert gate.admit([old], terms=live, seen=None).dropped == {"too_old": 1}
+
+
+# Keys
+
+
+def test_keys_are_for_their_owner_alone(keys: KeyRing, tmp_path: Path, clock: ManualClock) -> None:
+    keys.post_id("p", "1")
+    path = tmp_path / "keys" / "id.key"
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o644)
+    with pytest.raises(Stop, match="chmod 600"):
+        KeyRing(tmp_path / "keys", clock=clock, longest_retention_days=90).post_id("p", "1")
+
+
+def test_an_epochs_key_is_destroyed_after_the_longest_retention(
+    keys: KeyRing, tmp_path: Path
+) -> None:
+    keys.author("p", "jan", at=START)
+    (path,) = (tmp_path / "keys").glob("epoch-*.key")
+    secret = path.read_bytes()
+    assert keys.destroy_expired(START + 90 * DAY_MS) == 0
+    assert keys.destroy_expired(START + 181 * DAY_MS) == 1
+    assert not path.exists()
+    assert secret not in bytes_below(tmp_path / "keys")
+
+
+# Ledger
+
+
+def test_the_ledger_blocks_up_to_a_version_and_forgets_in_time(engine: Engine) -> None:
+    ledger = Ledger(engine)
+    post = make_post(1)
+    ledger.add_post(post.id, up_to_version=post.version - 1, until=START + 5)
+    assert ledger.blocked([post]) == frozenset()
+    ledger.add_post(post.id, up_to_version=post.version, until=START + 5)
+    ledger.add_post(post.id, up_to_version=1, until=START + 9)
+    assert ledger.blocked([post]) == {post.id}
+    assert ledger.expire(START + 4) == 0
+    assert ledger.expire(START + 5) == 1
+    assert ledger.blocked([post]) == frozenset()
+
+
+# Register
+
+FULL = {"owner": "o", "purpose": "p", "basis": "b", "dpia": "d", "obtained": "x"}
+
+
+def test_a_source_runs_only_while_its_entry_is_open(engine: Engine, clock: ManualClock) -> None:
+    register = Register(engine, clock=clock)
+    with pytest.raises(Stop, match="peil sources open upload"):
+        register.entry("upload")
+    until = date(2026, 12, 1)
+    register.open("upload", **FULL, until=until)
+    assert register.entry("upload").purpose == "p"
+    clock.advance(200 * DAY_MS)
+    with pytest.raises(Stop, match="ended on 2026-12-01"):
+        register.entry("upload")
+    assert register.close("upload")
+    assert not register.close("upload")
+
+
+def test_everything_that_is_missing_is_told_at_once(engine: Engine, clock: ManualClock) -> None:
+    with pytest.raises(Stop) as caught:
+        Register(engine, clock=clock).open(
+            "s", owner="", purpose=" ", basis="", dpia="", obtained="", until=date(2020, 1, 1),
+            platforms=("TikTok",),
+        )  # fmt: skip
+    for word in ("--owner", "--purpose", "--basis", "--dpia", "--obtained", "--until", "--officer"):
+        assert word in str(caught.value)
+
+
+# Access log
+
+
+@pytest.fixture
+def log(engine: Engine, keys: KeyRing, tmp_path: Path, clock: ManualClock) -> AccessLog:
+    made = AccessLog(engine, keys=keys, folder=tmp_path / "keys", clock=clock)
+    for number in range(4):
+        made.append(actor="a", purpose="p", action="count", payload=f"secret words {number}")
+    return made
+
+
+def test_an_untouched_log_verifies_and_reads_back(log: AccessLog) -> None:
+    assert log.verify() == []
+    assert [entry.payload for entry in log.entries()] == [f"secret words {n}" for n in range(4)]
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE access SET actor = 'b' WHERE number = 2",
+        "DELETE FROM access WHERE number = 2",
+        "DELETE FROM access WHERE number = 4",
+        "DELETE FROM access",
+        "UPDATE access SET number = CASE number WHEN 2 THEN -3 ELSE number END",
+        "UPDATE access SET payload = x'00' WHERE number = 3",
+    ],
+)
+def test_tampering_is_found(log: AccessLog, engine: Engine, tampering: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(tampering))
+    assert log.verify()
+
+
+def test_the_words_of_a_query_lie_nowhere_in_the_open(log: AccessLog, tmp_path: Path) -> None:
+    assert list(log.entries())
+    assert b"secret words" not in bytes_below(tmp_path)
+
+
+def test_shredded_words_are_gone_and_the_chain_is_whole(log: AccessLog, clock: ManualClock) -> None:
+    clock.advance(100 * DAY_MS)
+    assert log.shred(now=clock.now(), days=30) == 1
+    assert {entry.payload for entry in log.entries()} == {None}
+    assert log.verify() == []
