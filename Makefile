@@ -38,5 +38,5 @@ lock: setup  ## Resolve the ranges in pyproject.toml to pinned versions with has
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --upgrade --output-file requirements/dev.txt
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --constraint requirements/dev.txt --output-file requirements/run.txt
 
-clean:  ## Remove what was built; the demo's folder too.
+clean:  ## Remove what was built.
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

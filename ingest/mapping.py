@@ -113,7 +113,10 @@ class Mapper(msgspec.Struct, frozen=True, kw_only=True):
         fallback: Kind = "post"
         if thread and thread != native_id:
             fallback = "reply"
-        return next((kind for kind in KINDS if kind == stated), None) or fallback
+        for kind in KINDS:
+            if kind == stated:
+                return kind
+        return fallback
 
     def _reach(self, item: Item) -> int | None:
         counts = [

@@ -57,7 +57,7 @@ class OneIdAtATime(RuleBasedStateMachine):
         matched=st.booleans(),
         age=st.integers(0, 2),
     )
-    def upsert(self, number: int, rev: int, generation: int, matched: bool, age: int) -> None:
+    def upsert(self, *, number: int, rev: int, generation: int, matched: bool, age: int) -> None:
         observed = START - age * DAY_MS // 2
         self.log.append(
             Upsert(
