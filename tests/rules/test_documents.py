@@ -50,14 +50,8 @@ def test_a_misspelt_key_is_told_with_the_right_one(tmp_path: Path) -> None:
 def test_a_group_name_alone_is_refused(tmp_path: Path) -> None:
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists" / "protected.toml").write_text(
-        'id = "protected"
-version = 1
-title = "t"
-owner = "o"
-lint = true
-'
-        'entries = ["groep"]
-'
+        'id = "protected"\nversion = 1\ntitle = "t"\nowner = "o"\nlint = true\n'
+        'entries = ["groep"]\n'
     )
     alone = check(book(tmp_path, "groep OR ander"), today=date(2026, 11, 24))
     assert [each.severity for each in alone if "group" in each.message] == ["error"]
