@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from peil import connect
 from stream.testing import bytes_below
 
 Peil = Callable[..., subprocess.CompletedProcess[str]]
@@ -94,6 +95,32 @@ def test_a_file_becomes_answers_and_every_item_is_accounted_for(peil: Peil, tmp_
     assert by_rule == [{"rule": "voertuigoverlast", "posts": 30}]
     assert "skeleton" in peil("quarantine", "list").stdout
     peil("doctor")
+
+
+def test_python_asks_the_same_questions(peil: Peil, folder: Path, tmp_path: Path) -> None:
+    path = write(tmp_path / "posts.ndjson", posts(60))
+    peil("import", path)
+    with connect(folder) as connection:
+        assert connection.count("overlast").posts == 30
+        frame = connection.over_time("overlast", bin="month").to_pandas()
+        assert frame.to_dict("records") == [{"month": "2026-11", "posts": 30}]
+        assert list(connection.top(by="source").cells.values()) == [30]
+        assert connection.count("trein").posts is None
+        assert len(connection.search("overlast", limit=3).excerpts) == 3
+
+
+def test_a_full_disk_stops_the_import_and_the_next_one_finishes_it(
+    peil: Peil, folder: Path, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "posts.ndjson", posts(4000))
+    limited = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -f 800; exec "$@"', "sh", *COMMAND, "-C", str(folder), "import", path],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert limited.returncode != 0
+    assert "cannot be" in limited.stderr or "free space" in limited.stderr
+    peil("import", path)
+    assert count(peil) == 2000
 
 
 def test_importing_again_adds_nothing_and_edits_and_deletes_arrive(
