@@ -85,18 +85,23 @@ class Quarantine:
     def replay(self, numbers: Iterable[int]) -> int:
         """Append the records with these numbers to the topics they came from; returns how many.
 
-        They leave the quarantine. A skeleton holds nothing to replay and stays: its file or
-        feed is to be read again.
+        They leave the quarantine, unless another record of the same key stays behind: replaying
+        twice is harmless, losing one is not. A skeleton holds nothing to replay and stays: its
+        file or feed is to be read again.
         """
         wanted = set(numbers)
-        chosen = [
-            item
-            for number, item in self.items()
-            if number in wanted and isinstance(item, QuarantinedRecord)
-        ]
+        chosen: list[QuarantinedRecord] = []
+        staying: set[str] = set()
+        for number, item in self.items():
+            if not isinstance(item, QuarantinedRecord):
+                continue
+            if number in wanted:
+                chosen.append(item)
+            else:
+                staying.add(item.key)
         for item in chosen:
             self._broker.append(item.topic, [Entry(item.key, item.value)])
-        self._broker.erase(QUARANTINE.name, [item.key for item in chosen])
+        self._broker.erase(QUARANTINE.name, {item.key for item in chosen} - staying)
         return len(chosen)
 
 

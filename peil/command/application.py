@@ -2,9 +2,10 @@
 
 import logging
 import os
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, get_args
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
@@ -170,18 +171,13 @@ def search(
 
 
 def _day(day: str, zone: str) -> int | None:
-    from datetime import datetime  # noqa: PLC0415
-    from zoneinfo import ZoneInfo  # noqa: PLC0415
-
     if not day:
         return None
     try:
-        start = date.fromisoformat(day)
+        start = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=ZoneInfo(zone))
     except ValueError as error:
         raise Stop(f"{day!r} is not a day; write it as 2026-11-24") from error
-    return int(
-        datetime(start.year, start.month, start.day, tzinfo=ZoneInfo(zone)).timestamp() * 1000
-    )
+    return int(start.timestamp() * 1000)
 
 
 def _print(rows: list[dict[str, object]], *, json: bool, csv: bool) -> bool:

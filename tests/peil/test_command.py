@@ -114,7 +114,8 @@ def test_a_full_disk_stops_the_import_and_the_next_one_finishes_it(
 ) -> None:
     path = write(tmp_path / "posts.ndjson", posts(4000))
     limited = subprocess.run(
-        ["/bin/sh", "-c", 'ulimit -f 800; exec "$@"', "sh", *COMMAND, "-C", str(folder), "import", path],
+        ["/bin/sh", "-c", 'ulimit -f 800; exec "$@"', "sh",
+         *COMMAND, "-C", str(folder), "import", path],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert limited.returncode != 0
