@@ -1,14 +1,13 @@
 """What must go: expired texts, erased posts, keys whose time has come."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from peil.pipeline import Pipeline
-from stream.broker import Record
 from stream.codec import decode
 from stream.errors import Reject
 from stream.events import Upsert
 from stream.quarantine import QuarantinedRecord
+from stream.scan import scan
 from stream.topics import LABELLED, POSTS, QUARANTINE
 from stream.version import rev_of
 
@@ -56,7 +55,7 @@ def _blank(pipeline: Pipeline) -> int:
     for topic in (POSTS.name, LABELLED.name):
         erased: set[str] = set()
         standing: set[str] = set()  # a newer version that nobody erased keeps its record
-        for record in _records(pipeline, topic):
+        for record in scan(pipeline.broker, topic):
             found = erased if _is_erased(record.value, posts, authors) else standing
             found.add(record.key)
         blanked += pipeline.broker.erase(topic, erased - standing)
@@ -66,17 +65,6 @@ def _blank(pipeline: Pipeline) -> int:
         if isinstance(item, QuarantinedRecord) and _is_erased(item.value, posts, authors)
     }
     return blanked + pipeline.broker.erase(QUARANTINE.name, quarantined)
-
-
-def _records(pipeline: Pipeline, topic: str) -> Iterator[Record]:
-    for partition, (start, end) in pipeline.broker.ends(topic).items():
-        offset = start
-        while offset < end:
-            records = pipeline.broker.read(topic, partition, start=offset)
-            if not records:
-                break
-            yield from records
-            offset = records[-1].offset + 1
 
 
 def _is_erased(value: bytes | None, posts: dict[str, int], authors: dict[str, int]) -> bool:

@@ -13,6 +13,7 @@ from rules.tables import generation
 from stream.broker import Broker, Entry
 from stream.clock import Clock, to_datetime
 from stream.errors import Stop
+from stream.scan import scan
 from stream.topics import RULES
 
 logger = logging.getLogger(__name__)
@@ -106,20 +107,13 @@ def _generation(engine: Engine, digest: str, *, now: int) -> int:
 
 
 def _records(broker: Broker) -> dict[str, bytes]:
-    """The newest value of every key on the topic, from its earliest record to its end."""
+    """The newest value of every key on the topic."""
     held: dict[str, bytes] = {}
-    for partition, (start, end) in broker.ends(RULES.name).items():
-        offset = start
-        while offset < end:
-            records = broker.read(RULES.name, partition, start=offset)
-            if not records:
-                break
-            for record in records:
-                if record.value is None:
-                    held.pop(record.key, None)
-                else:
-                    held[record.key] = record.value
-            offset = records[-1].offset + 1
+    for record in scan(broker, RULES.name):
+        if record.value is None:
+            held.pop(record.key, None)
+        else:
+            held[record.key] = record.value
     return held
 
 

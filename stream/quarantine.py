@@ -12,6 +12,7 @@ import msgspec
 from stream.broker import Broker, Entry, Record
 from stream.clock import Clock
 from stream.errors import Stop
+from stream.scan import scan
 from stream.settings import StreamSettings
 from stream.topics import QUARANTINE
 
@@ -71,16 +72,9 @@ class Quarantine:
 
     def items(self) -> Iterator[tuple[int, Quarantined]]:
         """Everything that waits, oldest first, each with its number."""
-        for partition, (start, end) in self._broker.ends(QUARANTINE.name).items():
-            offset = start
-            while offset < end:
-                records = self._broker.read(QUARANTINE.name, partition, start=offset)
-                if not records:
-                    break
-                for record in records:
-                    if record.value:
-                        yield record.offset, _decoder.decode(record.value)
-                offset = records[-1].offset + 1
+        for record in scan(self._broker, QUARANTINE.name):
+            if record.value:
+                yield record.offset, _decoder.decode(record.value)
 
     def replay(self, numbers: Iterable[int]) -> int:
         """Append the records with these numbers to the topics they came from; returns how many.

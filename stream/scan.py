@@ -1,0 +1,17 @@
+"""A topic from its earliest record to its end, outside any group."""
+
+from collections.abc import Iterator
+
+from stream.broker import Broker, Record, TopicName
+
+
+def scan(broker: Broker, topic: TopicName) -> Iterator[Record]:
+    """Every record that is there when the scan starts, by partition in offset order."""
+    for partition, (start, end) in broker.ends(topic).items():
+        offset = start
+        while offset < end:
+            records = broker.read(topic, partition, start=offset)
+            if not records:
+                break
+            yield from records
+            offset = records[-1].offset + 1
