@@ -11,7 +11,7 @@ from rules.publishing import RuleFeed
 from stream.broker import Entry, Record
 from stream.codec import encode
 from stream.errors import Stop
-from stream.events import Gap, Upsert
+from stream.events import Upsert
 from stream.metrics import Metrics
 from stream.post import Post
 from stream.topics import LABELLED
@@ -73,8 +73,3 @@ class EnrichStep:
                 self._metrics.count("peil_enrich_labels_total", field=field, outcome=outcome)
         version = pack(rev_of(post.version), self._generation or 0)
         return msgspec.structs.replace(post, version=version)
-
-
-def gap_entry(event: Gap) -> Entry:
-    """A gap that the worker itself found, as it goes on to the store."""
-    return Entry(event.key, encode(event))

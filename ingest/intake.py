@@ -38,12 +38,6 @@ class Account:
     ids: list[bytes] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    @property
-    def balanced(self) -> bool:
-        """Whether every item is accounted for."""
-        left = self.appended + self.deletes + self.rejected
-        return self.read == left + self.dropped.total() + self.skipped.total()
-
 
 class Intake:
     """Runs collectors through the gate into topic `posts`. One source at a time a thread."""

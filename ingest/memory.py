@@ -126,16 +126,6 @@ class Memory:
                 .values(ended=now, read=read, appended=appended, outcome=outcome)
             )
 
-    def last_runs(self) -> Mapping[str, int]:
-        """When each source was last started, Unix ms."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                select(tables.run.c.source, func.max(tables.run.c.started)).group_by(
-                    tables.run.c.source
-                )
-            )
-            return {row[0]: row[1] for row in rows}
-
     def last_outcomes(self) -> Mapping[str, tuple[int, int, int, str]]:
         """Of each source's last run: when it started, items read, appended, and its outcome."""
         newest = select(func.max(tables.run.c.number)).group_by(tables.run.c.source)

@@ -1,30 +1,15 @@
 """What is collected: one TOML file a source in `config/sources`."""
 
 import difflib
-import re
 import tomllib
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stream.errors import Stop
 from stream.post import Keep
-
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
-
-
-def _duration(value: Any) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    match = _DURATION.fullmatch(str(value))
-    days, hours, minutes = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-    length = timedelta(days=days, hours=hours, minutes=minutes)
-    if length < timedelta(minutes=1):
-        raise ValueError("write a duration of a minute or more, such as PT30M, PT6H or P1D")
-    return length
 
 
 class Source(BaseModel):
@@ -35,11 +20,8 @@ class Source(BaseModel):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: str
     collector: str
-    every: Annotated[timedelta, BeforeValidator(_duration)] | None = None
-    cron: str | None = None
     keep: Keep = "matched"
     retention_days: int = Field(default=90, ge=1, le=90)
-    enabled: bool = True
     settings: Mapping[str, Any] = Field(default_factory=dict)
 
 
@@ -58,8 +40,6 @@ def load_sources(folder: Path) -> Mapping[str, Source]:
             continue
         if source.id != path.stem:
             problems.append(f"{path.name}: its id is {source.id!r}; name both the same")
-        if source.every is not None and source.cron is not None:
-            problems.append(f"{path.name}: `every` and `cron` exclude each other; remove one")
         sources[source.id] = source
     if problems:
         raise Stop("source files are wrong:\n" + "\n".join(f"  {line}" for line in problems))

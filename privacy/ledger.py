@@ -10,8 +10,6 @@ from stream.post import Post
 from stream.version import MAX_REV, rev_of
 
 KEYS_AT_ONCE = 500
-EVER = (1 << 63) - 1
-"""The version of an erasure that nothing newer may undo."""
 
 
 class Ledger:

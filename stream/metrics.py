@@ -43,7 +43,6 @@ METRICS: Mapping[str, Metric] = {
         "counter", "Labels given or abstained from, by field and outcome.", ("field", "outcome")
     ),
     "peil_enrich_matched_total": Metric("counter", "Posts that at least one rule matched."),
-    "peil_enrich_shedding": Metric("gauge", "1 while costly labels are shed, else 0."),
     "peil_index_posts_total": Metric(
         "counter", "What became of a version of a post in the store.", ("outcome",)
     ),

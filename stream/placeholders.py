@@ -2,7 +2,7 @@
 scrubbed text: the scrubber turns those that came in into plain quotes first.
 """
 
-OPEN, CLOSE = "‹", "›"
+OPEN = "‹"
 
 PERSON = "‹iemand›"
 EMAIL = "‹e-mailadres›"

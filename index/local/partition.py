@@ -16,8 +16,6 @@ from stream.partitions import Partition
 from stream.post import Post
 from stream.version import MAX_GENERATION, pack
 
-DOCUMENTS_AT_ONCE = 5_000
-
 
 class LocalPartition:
     """A partition for reading, and for the one writer. Not shared between threads."""
