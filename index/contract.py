@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from rules.tree import Node
+from stream.errors import PeilError
 from stream.lifecycle import Located
 from stream.partitions import Partition
 from stream.post import Post
@@ -77,7 +78,7 @@ class Term(msgspec.Struct, frozen=True):
     score: float
 
 
-class TooBroad(Exception):
+class TooBroad(PeilError):
     """An inexact query has more candidates than may be verified; narrow the period."""
 
 

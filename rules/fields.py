@@ -15,6 +15,8 @@ from rules.tree import At, Cased, Dates, Field, FieldName, Lemma, Node, Part
 
 Wrong = Callable[[Lexeme, str, str], None]
 
+PERSONS = "peil looks at phenomena, never at persons: no query can ask for an account."
+
 FORBIDDEN = frozenset(
     """from author authors bio user username account profile handle by to mentions followers
     following name person screen_name reply_to""".split()
@@ -37,7 +39,7 @@ def parse_field(lexeme: Lexeme, *, stream: bool, wrong: Wrong) -> Node | None:
         wrong(
             lexeme,
             "a field of the post, not of a person",
-            "peil looks at phenomena, never at persons: no query can ask for an account.",
+            PERSONS,
         )
         return None
     if name in ("case", "lemma", "part"):

@@ -7,7 +7,7 @@ import msgspec
 import regex
 
 from rules.errors import Note, Problem, QueryError
-from rules.fields import parse_field
+from rules.fields import PERSONS, parse_field
 from rules.lexer import Lexeme, lex
 from rules.tokens import tokenise
 from rules.tree import (
@@ -334,7 +334,7 @@ class _Parser:
 
     def _prefix(self, lexeme: Lexeme, at: At) -> Node | None:
         stem = lexeme.text[:-1]
-        tokens = tokenise(stem)
+        tokens = [token for token in tokenise(stem) if token.forms]
         if (
             not lexeme.text.endswith("*")
             or "*" in stem
@@ -398,9 +398,6 @@ class _Parser:
                 return None
             nodes.append(node)
         return Keywords(found.name, found.version, tuple(nodes), at=At(lexeme.start, lexeme.end))
-
-
-PERSONS = "peil looks at phenomena, never at persons: no query can ask for an account."
 
 
 def _only_negative(node: Node) -> bool:

@@ -215,6 +215,14 @@ def test_a_closed_source_and_wrong_words_are_clear_errors(
     assert "not valid TOML" in peil("doctor", code=3).stderr
 
 
+def test_a_question_that_is_too_broad_says_what_to_do(peil: Peil, tmp_path: Path) -> None:
+    items = [item(n, "Fatbikes op de stoep, overlast") for n in range(1_100)]
+    peil("import", write(tmp_path / "posts.ndjson", items))
+    broad = peil("--set", "index.max_candidates=1000", "search", '"fatbikes overlast"~5', "--count",
+                 code=1)  # fmt: skip
+    assert "narrow the period" in broad.stderr
+
+
 def test_rules_are_listed_tested_and_explained(peil: Peil) -> None:
     assert "woningnood" in peil("rules", "list").stdout
     assert "0 fail" in peil("rules", "test").stdout
