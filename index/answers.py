@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from index.contract import Bin, Cell, Dimension, Question, Store, Table
-from index.values import EPOCH, MULTIPLE, bin_name
+from index.values import EPOCH, MULTIPLE, bin_name, values_of
 from privacy.suppress import Size, coarsest_needed, may_show_texts, shown, suppress
 from rules.explain import in_context
 from rules.parser import Lists, parse
-from stream.clock import Clock, to_datetime
 from stream.errors import Stop
 from stream.metrics import Metrics
+from stream.post import Post
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,8 +48,8 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts by one or two dimensions. In time every bin is there; elsewhere what is too small
-    is left out, so that nobody sees which small values exist. `bin` says how coarse time is.
+    """Counts by a dimension, which for time says how coarse it is. In time every bin is there;
+    elsewhere what is too small is left out, so that nobody sees which small values exist.
     """
 
     dimensions: tuple[Dimension, ...]
@@ -115,7 +115,6 @@ class Answers:
         purpose: str,
         k: int,
         timezone: str,
-        clock: Clock,
         metrics: Metrics,
         lists: Lists,
         rng: random.Random,
@@ -131,7 +130,6 @@ class Answers:
         self._purpose = purpose
         self._k = k
         self._timezone = timezone
-        self._clock = clock
         self._metrics = metrics
         self._lists = lists
         self._rng = rng
@@ -161,12 +159,12 @@ class Answers:
         question = self._asked("over_time", query, period)
         name, table = coarsest_needed(
             BINS if bin is None else (bin,),
-            lambda each: self._store.count_over_time(question, bin=_bin(each)),
+            lambda each: self._store.count_over_time(question, bin=each),
             lambda each: [_size(cell) for cell in each.cells.values()],
             k=self._k,
         )
         filled: dict[tuple[str, ...], Cell] = {
-            (each,): Cell(0, 0) for each in _between(table, _bin(name))
+            (each,): Cell(0, 0) for each in _between(table, name)
         }
         return self._suppressed(table, {**filled, **table.cells}, keep_hidden=True)
 
@@ -182,19 +180,6 @@ class Answers:
         return Counts(
             dimensions=result.dimensions, cells=dict(largest[:limit]), total=result.total, k=self._k
         )
-
-    def cross(
-        self,
-        query: str = "",
-        *,
-        bin: Bin,
-        by: Dimension,
-        **period: int | None,
-    ) -> Counts:
-        """Counts per bin and value of `by`."""
-        question = self._asked(f"cross:{bin}:{by}", query, period)
-        table = self._store.count_over_time(question, bin=bin, by=by)
-        return self._suppressed(table, table.cells, keep_hidden=False)
 
     def typical_terms(
         self, query: str, *, limit: int = 20, **period: int | None
@@ -225,8 +210,8 @@ class Answers:
             excerpts.append(
                 Excerpt(
                     row=row,
-                    day=to_datetime(hit.post.created_at).date().isoformat(),
-                    language=(hit.post.lang and hit.post.lang.value) or "?",
+                    day=self._value(hit.post, "day"),
+                    language=self._value(hit.post, "language"),
                     source=hit.post.source,
                     left=words.left if words else "",
                     keyword=words.keyword if words else "",
@@ -234,6 +219,10 @@ class Answers:
                 )
             )
         return Texts(excerpts=tuple(excerpts), posts=shown(size, k=self._k), k=self._k)
+
+    def _value(self, post: Post, dimension: Dimension) -> str:
+        """The one value that `post` counts under, so that a text and the counts agree."""
+        return values_of(post, dimension, timezone=self._timezone)[0]
 
     def _asked(self, action: str, query: str, period: Mapping[str, int | None]) -> Question:
         question = self.question(query, since=period.get("since"), until=period.get("until"))
@@ -260,11 +249,6 @@ class Answers:
 
 def _size(cell: Cell) -> Size:
     return Size(cell.posts, cell.authors)
-
-
-def _bin(name: str) -> Bin:
-    known: dict[str, Bin] = {"hour": "hour", "day": "day", "week": "week", "month": "month"}
-    return known[name]
 
 
 def _between(table: Table, name: Bin) -> Sequence[str]:

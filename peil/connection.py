@@ -33,7 +33,7 @@ class Connection:
         """How many posts match; None is "less than k, or none"."""
         return self._answers.count(query)
 
-    def over_time(self, query: str = "", *, bin: Bin | None = None) -> Counts:  # noqa: A002
+    def over_time(self, query: str = "", *, bin: Bin | None = None) -> Counts:  # noqa: A002  (a bin of time is called a bin)
         """Counts per day, week or month."""
         return self._answers.over_time(query, bin=bin)
 

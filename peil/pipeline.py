@@ -156,7 +156,7 @@ class Pipeline:
     @cached_property
     def _chain(self) -> "tuple[Chain, Matches]":
         # Models take a second to load, and most commands need none.
-        from enrich.catalogue import default_chain  # noqa: PLC0415
+        from enrich.catalogue import default_chain  # noqa: PLC0415  (so it is loaded here)
 
         matcher = Matcher((), timezone=self.settings.timezone)
         return default_chain(
@@ -240,7 +240,6 @@ class Pipeline:
             purpose=self.settings.purpose if purpose is None else purpose,
             k=self.settings.privacy.k,
             timezone=self.settings.timezone,
-            clock=self.clock,
             metrics=self.metrics,
             lists=self.book.lookup(),
             rng=random.Random(),  # noqa: S311  (which texts are drawn is no secret)

@@ -14,7 +14,7 @@ import regex
 
 from privacy.keys import KeyRing
 from privacy.ledger import Ledger
-from privacy.scrubbing import repair, scrub
+from privacy.scrubbing import PERSONAL_HOST, repair, scrub
 from privacy.settings import PrivacySettings
 from stream.clock import DAY_MS, Clock
 from stream.events import AuthorDelete, Delete, Upsert
@@ -33,10 +33,6 @@ MAX_TAGS = 50
 _LANGUAGE = regex.compile(r"[a-z]{2,3}")
 _LINK = regex.compile(r"(?:https?://|\bwww\.)[^\s<>\"]+", regex.IGNORECASE)
 _HOST = regex.compile(r"(?:[\p{L}\d-]+\.)+\p{L}{2,24}")
-_PROFILE_HOSTS = (
-    "bsky.social", "tumblr.com", "wordpress.com", "substack.com", "github.io", "medium.com",
-    "livejournal.com", "deviantart.com", "carrd.co", "blogspot.com", "blogspot.nl",
-)  # fmt: skip
 
 
 class Sighting(msgspec.Struct, frozen=True):
@@ -270,8 +266,7 @@ def _domains(links: Iterable[str]) -> tuple[str, ...]:
         except ValueError:
             continue
         host = host.casefold().removeprefix("www.")
-        personal = any(host.endswith(f".{each}") for each in _PROFILE_HOSTS)
-        if _HOST.fullmatch(host) and not personal:
+        if _HOST.fullmatch(host) and not PERSONAL_HOST.search(host):
             hosts[host] = None
     return tuple(hosts)
 

@@ -51,6 +51,9 @@ _URL = regex.compile(
     regex.IGNORECASE,
 )
 _TRAILING = ".,;:!?)]}'»”’"
+PERSONAL_HOST = regex.compile(rf"\.(?:{_PERSONAL_HOSTS})$", regex.IGNORECASE)
+"""A host whose first part is the name of a person or their page."""
+
 _DID = regex.compile(r"\bdid:(?:plc|web|key):[\w.:%-]+", regex.IGNORECASE)
 
 _AT = "[@＠﹫]"  # the sign itself, full width, small
@@ -140,16 +143,10 @@ def scrub(
         return replace
 
     text = _STRAY_MARK.sub(lambda m: "'" if m["stray"] else m[0], text)
-    for pattern, placeholder, kind in (
-        (_SPELLED_EMAIL, EMAIL, "email"),
-        (_URL, LINK, "link"),
-        (_DID, PERSON, "handle"),
-        (_EMAIL, EMAIL, "email"),
-    ):
-        replace = (
-            _keep_trailing(put(placeholder, kind)) if pattern is _URL else put(placeholder, kind)
-        )
-        text = pattern.sub(replace, text)
+    text = _SPELLED_EMAIL.sub(put(EMAIL, "email"), text)
+    text = _URL.sub(_keep_trailing(put(LINK, "link")), text)
+    text = _DID.sub(put(PERSON, "handle"), text)
+    text = _EMAIL.sub(put(EMAIL, "email"), text)
     text = _HANDLE.sub(_unless_price(put(PERSON, "handle")), text)
     text = _REDDIT.sub(put(PERSON, "handle"), text)
     text = _DISCORD.sub(put(PERSON, "handle"), text)

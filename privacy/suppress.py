@@ -40,13 +40,11 @@ def text(value: int | None, *, k: int = K) -> str:
 
 
 def suppress(cells: Mapping[Key, Size], total: Size, *, additive: bool, k: int = K) -> Shown:
-    """What of a table by one or two dimensions may be shown.
+    """What of a table by one dimension may be shown.
 
     `additive` says that every post counts in exactly one cell, so that the cells and the total
-    give away what is hidden between them. Then, within the table and within each row and column
-    of a two-dimensional one, either nothing is hidden, or at least two cells are whose sum is k
-    or more; the smallest shown cell is withheld as well until that is so. No row or column
-    totals are shown, so a line's sum is known only if all its cells are.
+    give away what is hidden between them. Then either nothing is hidden, or at least two cells
+    are whose sum is k or more; the smallest shown cell is withheld as well until that is so.
     """
     values = {key: shown(size, k=k) for key, size in cells.items()}
     whole = shown(total, k=k)
@@ -72,13 +70,14 @@ def _protect(
         values[min(showing, key=lambda key: (cells[key].posts, key))] = None
 
 
+Bin = TypeVar("Bin", bound=str)
 Table = TypeVar("Table")
 
 
 def coarsest_needed(
-    bins: Sequence[str], ask: Callable[[str], Table], cells_of: Callable[[Table], Sequence[Size]],
+    bins: Sequence[Bin], ask: Callable[[Bin], Table], cells_of: Callable[[Table], Sequence[Size]],
     *, k: int = K, share: float = 0.8,
-) -> tuple[str, Table]:  # fmt: skip
+) -> tuple[Bin, Table]:  # fmt: skip
     """The finest bin in which most of what happened can be shown, and its table.
 
     `bins` go from fine to coarse. A bin will do when at least `share` of the posts lie in cells

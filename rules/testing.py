@@ -48,7 +48,7 @@ def texts() -> st.SearchStrategy[str]:
 def tokenised_posts() -> st.SearchStrategy[Post]:
     """Posts as they come out of enrichment."""
 
-    def build(number: int, text: str, lang: str | None, author: int, matched: bool) -> Post:  # noqa: FBT001
+    def build(number: int, text: str, lang: str | None, author: int, matched: bool) -> Post:  # noqa: FBT001  (hypothesis fills it)
         return make_post(
             number,
             author=f"{229 + author % 2}-{author:016x}{author:016x}",

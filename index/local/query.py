@@ -114,7 +114,7 @@ class Compiler:
         strict = self._words(node.forms)
         if node.slop == 0:
             return _exactly(strict)
-        if len(node.forms) == 2 and node.slop < SAFE_SLOP and _apart(*node.forms):  # noqa: PLR2004
+        if len(node.forms) == 2 and node.slop < SAFE_SLOP and _apart(*node.forms):  # noqa: PLR2004  (a pair)
             return _exactly(self._words(node.forms, node.slop))
         return Compiled(_all([self._word(form) for form in dict.fromkeys(node.forms)]), strict)
 

@@ -10,16 +10,7 @@ from typing import Any
 
 from tantivy import Occur, Query
 
-from index.contract import (
-    Bin,
-    Cell,
-    Dimension,
-    Hit,
-    Question,
-    Table,
-    Term,
-    TooBroad,
-)  # fmt: skip
+from index.contract import Bin, Cell, Dimension, Hit, Question, Table, Term, TooBroad
 from index.local.partition import LocalPartition
 from index.local.query import Compiled, Compiler, between
 from index.local.schema import LABELS, VERSION, schema
@@ -55,8 +46,8 @@ class LocalStore:
         self._k = k
         self._max_candidates = max_candidates
         self._heap = writer_megabytes * 1_000_000
-        self._compiler = Compiler(schema())
         self._schema = schema()
+        self._compiler = Compiler(self._schema)
         self._partitions: dict[Partition, LocalPartition] = {}
         self._generations: dict[str, int] = {}
         self._unflushed: dict[str, dict[Partition, Located | None]] = {}
@@ -192,7 +183,8 @@ class LocalStore:
     # Questions.
 
     def count(self, question: Question) -> Cell:
-        return self._tally(question, ()).cell()
+        _, total = self._tallies(question, ())
+        return total.cell()
 
     def count_over_time(
         self,
@@ -238,21 +230,29 @@ class LocalStore:
         return typical(self._posts(question), self._posts(against), k=self._k, limit=limit)
 
     def _table(self, question: Question, dimensions: tuple[Dimension, ...]) -> Table:
-        return self._tally(question, dimensions).table(dimensions, self.count(question))
+        tally, total = self._tallies(question, dimensions)
+        return tally.table(dimensions, total.cell())
 
-    def _tally(self, question: Question, dimensions: tuple[Dimension, ...]) -> Tally:
+    def _tallies(
+        self, question: Question, dimensions: tuple[Dimension, ...]
+    ) -> tuple[Tally, Tally]:
+        """The counts by `dimensions`, and those of all posts in one cell."""
         compiled = self._compile(question)
         if compiled.exact and question.scope == "kept":
-            return self._aggregated(question, compiled, dimensions)
-        tally = Tally(self._k)
-        for post in self._posts(question):
+            total = self._aggregated(question, compiled, ())
+            cells = self._aggregated(question, compiled, dimensions) if dimensions else total
+            return cells, total
+        cells, total = Tally(self._k), Tally(self._k)
+        for post in self._posts(question):  # reading and verifying a post is what costs: once
+            author = author_of(post.author)
+            total.add((), 1, [author])
             keys: list[tuple[str, ...]] = [()]
             for dimension in dimensions:
                 values = values_of(post, dimension, timezone=self._timezone)
                 keys = [(*key, value) for key in keys for value in values]
             for key in keys:
-                tally.add(key, 1, [author_of(post.author)])
-        return tally
+                cells.add(key, 1, [author])
+        return cells, total
 
     def _aggregated(
         self, question: Question, compiled: Compiled, dimensions: tuple[Dimension, ...]

@@ -109,7 +109,7 @@ def import_(
         )
         languages = pipeline.answers(purpose="accounting of an import").top("", by="language")
     if json:
-        print(as_json({"read": result.account.read, "outcomes": result.rows()}))  # noqa: T201
+        print(as_json({"read": result.account.read, "outcomes": result.rows()}))  # noqa: T201  (that is what --json asks for)
         return
     for warning in result.account.warnings:
         console(error=True).print(f"Note: {warning}", markup=False)
