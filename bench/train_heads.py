@@ -58,12 +58,8 @@ def softmax(logits: Matrix) -> Matrix:
 def calibration_error(probabilities: Matrix, truth: Matrix) -> float:
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     bins = np.minimum((confidence * 10).astype(int), 9)
-    return float(
-        sum(
-            abs(confidence[bins == each].mean() - right[bins == each].mean()) * (bins == each).mean()
-            for each in set(bins.tolist())
-        )
-    )
+    chosen = [bins == each for each in set(bins.tolist())]
+    return float(sum(abs(confidence[c].mean() - right[c].mean()) * c.mean() for c in chosen))
 
 
 def main() -> None:

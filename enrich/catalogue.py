@@ -3,27 +3,39 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
+
 from enrich.chain import Chain
 from enrich.contract import Enricher
 from enrich.language import Language
+from enrich.meaning import Meaning
 from enrich.places import Places
 from enrich.settings import EnrichSettings
 from enrich.steps import Matches, Tokens
 from rules.matcher import Matcher
 
-ENRICHERS: Mapping[str, Callable[[Path, Matcher], Enricher]] = {
-    "language": lambda _places, _matcher: Language(),
-    "tokens": lambda _places, _matcher: Tokens(),
-    "matches": lambda _places, matcher: Matches(matcher),
-    "places": lambda places, _matcher: Places(places),
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What enrichers are made from. `places` is a file, `models` a folder that is written to."""
+
+    places: Path
+    models: Path
+    matcher: Matcher
+    settings: EnrichSettings
+
+
+ENRICHERS: Mapping[str, Callable[[Parts], Enricher]] = {
+    "language": lambda _: Language(),
+    "tokens": lambda _: Tokens(),
+    "matches": lambda parts: Matches(parts.matcher),
+    "places": lambda parts: Places(parts.places),
+    "meaning": lambda parts: Meaning(parts.models, threads=parts.settings.threads),
 }
-"""By name, how each is made: from the file of places and the matcher."""
+"""By name, how each is made."""
 
 
-def default_chain(
-    settings: EnrichSettings, *, places: Path, matcher: Matcher
-) -> tuple[Chain, Matches]:
+def default_chain(parts: Parts) -> tuple[Chain, Matches]:
     """The chain of all enrichers, and the one in it whose rules are swapped."""
-    enrichers = [make(places, matcher) for make in ENRICHERS.values()]
+    enrichers = [make(parts) for make in ENRICHERS.values()]
     matches = next(each for each in enrichers if isinstance(each, Matches))
-    return Chain(enrichers, sample_share=settings.sample_share), matches
+    return Chain(enrichers, sample_share=parts.settings.sample_share), matches

@@ -1,4 +1,4 @@
-"""The chain: enrichers in the order of what they need, costly ones only where it pays."""
+"""The chain: enrichers in the order of what they need, the costly ones only where it pays."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from enrich.contract import Enricher, Field
 from stream.errors import Stop
 from stream.post import Post
 
-SAMPLE_SPACE = 1 << 32
+RANKS = 1 << 32
 
 
 def ordered(enrichers: Sequence[Enricher]) -> list[Enricher]:
@@ -34,15 +34,15 @@ def ordered(enrichers: Sequence[Enricher]) -> list[Enricher]:
     return result
 
 
-def sampled(post_id: str, share: float) -> bool:
-    """Whether the post falls in the sample: by its id alone, so always the same answer."""
-    number = int.from_bytes(hashlib.blake2b(post_id.encode(), digest_size=4).digest(), "big")
-    return number < share * SAMPLE_SPACE
+def rank(post_id: str) -> float:
+    """A number in 0..1 by the post's id alone: whoever goes by it chooses the same posts again."""
+    digest = hashlib.blake2b(post_id.encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") / RANKS
 
 
 class Chain:
-    """Enrichers in order. Costly ones see a post only when a rule matched it, its source keeps
-    all, or it falls in the sample; for others they abstain with `not_selected`.
+    """Enrichers in order; each sees the posts of its scope and abstains for the others, with
+    `not_selected` or `shed`.
     """
 
     def __init__(self, enrichers: Sequence[Enricher], *, sample_share: float) -> None:
@@ -54,21 +54,37 @@ class Chain:
         """The version of every enricher, the rules' left out: they have their own."""
         return {each.name: each.version for each in self._enrichers if each.name != "matches"}
 
-    def run(self, posts: Sequence[Post]) -> Sequence[Post]:
-        """The posts with all labels, in the same order."""
+    def run(self, posts: Sequence[Post], *, affordable: int | None = None) -> Sequence[Post]:
+        """The posts with all labels, in the same order.
+
+        `affordable` is how many posts there is time to label; None: all that are chosen. Which
+        ones depends on their ids alone, never on what they say, and the sample goes first: so
+        shares among the labelled stay true under load.
+        """
         posts = [
-            msgspec.structs.replace(post, sampled=sampled(post.id, self._share)) for post in posts
+            msgspec.structs.replace(post, sampled=rank(post.id) < self._share) for post in posts
         ]
         for enricher in self._enrichers:
-            if not enricher.costly:
-                posts = list(enricher(posts))
-                continue
-            chosen = [post for post in posts if post.kept or post.sampled]
-            labelled = iter(enricher(chosen) if chosen else ())
-            posts = [
-                next(labelled)
-                if post.kept or post.sampled
-                else enricher.abstain(post, "not_selected")
-                for post in posts
-            ]
+            match enricher.scope:
+                case "every":
+                    posts = list(enricher(posts))
+                case "chosen":
+                    posts = _partly(enricher, posts, None)
+                case "affordable":
+                    posts = _partly(enricher, posts, affordable)
         return posts
+
+
+def _partly(enricher: Enricher, posts: Sequence[Post], affordable: int | None) -> list[Post]:
+    """The posts, labelled by `enricher` where they are chosen and affordable."""
+    chosen = [number for number, post in enumerate(posts) if post.kept or post.sampled]
+    labelled = sorted(chosen, key=lambda number: rank(posts[number].id))[:affordable]
+    results = enricher([posts[number] for number in labelled]) if labelled else ()
+    outcome = dict(zip(labelled, results, strict=True))
+    shed = set(chosen) - set(labelled)
+    return [
+        outcome[number]
+        if number in outcome
+        else enricher.abstain(post, "shed" if number in shed else "not_selected")
+        for number, post in enumerate(posts)
+    ]

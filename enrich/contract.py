@@ -8,6 +8,9 @@ from stream.post import Post
 Field = Literal["tokens", "lang", "matches", "topic", "sentiment", "places", "bands"]
 """The parts of a `Post` that enrichers fill."""
 
+Scope = Literal["every", "chosen", "affordable"]
+"""Which posts an enricher is called for."""
+
 
 class Enricher(Protocol):
     """One step of the chain. Pure but for its caches: same posts, same labels, whatever the
@@ -26,9 +29,9 @@ class Enricher(Protocol):
 
     provides: frozenset[Field]
 
-    costly: bool
-    """Called only for posts that a rule matched, whose source keeps all, or that are sampled;
-    shed with an abstention under load."""
+    scope: Scope
+    """`every` post; the `chosen` ones, which a rule matched, whose source keeps all, or that are
+    sampled; or the `affordable` ones among these: under load the rest abstain with `shed`."""
 
     def __call__(self, posts: Sequence[Post]) -> Sequence[Post]:
         """The posts in the same order with `provides` filled. May take seconds. A post that

@@ -70,7 +70,8 @@ class Blocks:
 
     def packed(self) -> NDArray[np.uint8]:
         """Two neighbours a byte, the first in the low half: uint8 [rows, columns / 2]."""
-        return self.nibbles[:, 0::2] | self.nibbles[:, 1::2] << 4
+        packed = self.nibbles[:, 0::2] | self.nibbles[:, 1::2] << 4
+        return packed.astype(np.uint8, copy=False)
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,10 @@ def _blocks(data: NDArray[np.uint8], columns: int) -> Blocks:
     halves = blocks[:, 2:]
     nibbles = np.concatenate([halves & 15, halves >> 4], axis=1)
     scales = blocks[:, :2].copy().view("<f2")
-    return Blocks(nibbles.reshape(-1, columns), scales.reshape(-1, columns // BLOCK))
+    return Blocks(
+        nibbles.astype(np.uint8, copy=False).reshape(-1, columns),
+        scales.reshape(-1, columns // BLOCK),
+    )
 
 
 def _check(vectors: Mapping[str, NDArray[np.float32]], matrices: Mapping[str, Blocks]) -> None:

@@ -107,7 +107,8 @@ class _Build:
 
 def _embed(build: _Build) -> str:
     """Word and position vectors. Plain arithmetic on the halves of a byte, because not every
-    program that runs ONNX shifts bits rightly."""
+    program that runs ONNX shifts bits rightly.
+    """
     words = build.weights.matrices["emb.word"]
     groups = DIMENSIONS // BLOCK
     packed = build.constant("words", words.packed().reshape(VOCABULARY, groups, BLOCK // 2))

@@ -20,6 +20,9 @@ from stream.post import Label
 
 FOLDER = Path(__file__).parent / "trained"
 
+CONFIDENCE_DIGITS = 4
+"""Beyond them the rounding of sums begins, which may depend on a text's neighbours in a batch."""
+
 _READ_AS = dict.fromkeys(PLACEHOLDERS, "@user") | {LINK: "http"}
 """The public data sets that heads are trained on mask names and links with these words."""
 
@@ -76,7 +79,7 @@ class Head:
         sure = confidence >= self.threshold
         return Label(
             value=value if sure else None,
-            confidence=confidence,
+            confidence=round(confidence, CONFIDENCE_DIGITS),
             model=Encoder.name,
             version=version,
             abstained=None if sure else "unsure",

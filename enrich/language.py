@@ -11,7 +11,7 @@ import eldc
 import msgspec
 import regex
 
-from enrich.contract import Field
+from enrich.contract import Field, Scope
 from stream.post import Label, Post
 
 MIN_LETTERS = 12
@@ -30,7 +30,7 @@ class Language:
     name = "language"
     requires: frozenset[Field] = frozenset()
     provides: frozenset[Field] = frozenset({"lang"})
-    costly = False
+    scope: Scope = "every"
 
     def __init__(self) -> None:
         eldc.init()

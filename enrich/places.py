@@ -14,7 +14,7 @@ import spacy
 from spacy.matcher import PhraseMatcher
 from spacy.tokens import Doc
 
-from enrich.contract import Field
+from enrich.contract import Field, Scope
 from rules.tokens import tokenise
 from stream.errors import Stop
 from stream.post import Place, Post
@@ -37,7 +37,7 @@ class Places:
     name = "places"
     requires: frozenset[Field] = frozenset({"tokens"})
     provides: frozenset[Field] = frozenset({"places"})
-    costly = True
+    scope: Scope = "chosen"
 
     def __init__(self, path: Path) -> None:
         try:

@@ -14,3 +14,21 @@ class EnrichSettings(BaseModel):
         le=1,
         description="The share of unmatched posts that is labelled as well, chosen by their id.",
     )
+    backlog: int = Field(
+        default=5_000,
+        ge=0,
+        description="When more posts wait than this, labels that take a model are shed.",
+    )
+    affordable: int = Field(
+        default=20,
+        ge=0,
+        description="How many posts of a batch get such labels while they are shed.",
+    )
+    threads: int = Field(
+        default=1, ge=1, description="Threads of the transformer in each enrichment process."
+    )
+    models: str = Field(
+        default="",
+        description="Where models that were built are kept; empty: `data/models` of the working "
+        "folder.",
+    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from enrich.contract import Field
+from enrich.contract import Field, Scope
 from rules.matcher import Matcher
 from rules.tokens import TOKENIZER_VERSION, tokenise
 from stream.post import Post
@@ -17,7 +17,7 @@ class Tokens:
     version = TOKENIZER_VERSION
     requires: frozenset[Field] = frozenset()
     provides: frozenset[Field] = frozenset({"tokens"})
-    costly = False
+    scope: Scope = "every"
 
     def __call__(self, posts: Sequence[Post]) -> Sequence[Post]:
         return [msgspec.structs.replace(post, tokens=tokenise(post.text)) for post in posts]
@@ -32,7 +32,7 @@ class Matches:
     name = "matches"
     requires: frozenset[Field] = frozenset({"tokens", "lang"})
     provides: frozenset[Field] = frozenset({"matches"})
-    costly = False
+    scope: Scope = "every"
 
     def __init__(self, matcher: Matcher) -> None:
         self.matcher = matcher

@@ -1,6 +1,6 @@
 """The enrich worker's step: from topic `posts` to topic `labelled`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -20,7 +20,10 @@ from stream.worker import Result, decode_records
 
 
 class EnrichStep:
-    """A `stream.worker.Step` on topic `posts`. Deletes and gaps pass through in their place."""
+    """A `stream.worker.Step` on topic `posts`. Deletes and gaps pass through in their place.
+
+    `affordable` is asked before each batch how many of its posts there is time to label.
+    """
 
     def __init__(
         self,
@@ -30,19 +33,21 @@ class EnrichStep:
         feed: RuleFeed,
         timezone: str,
         metrics: Metrics,
+        affordable: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._chain = chain
         self._matches = matches
         self._feed = feed
         self._timezone = timezone
         self._metrics = metrics
+        self._affordable = affordable
         self._generation: int | None = None
 
     def __call__(self, records: Sequence[Record]) -> Result:
         self._refresh()
         decoded, rejected = decode_records(records)
         upserts = [event.post for _, event in decoded if isinstance(event, Upsert)]
-        labelled = iter(self._chain.run(upserts))
+        labelled = iter(self._chain.run(upserts, affordable=self._affordable()))
         emits: list[tuple[str, Entry]] = []
         for record, event in decoded:
             if isinstance(event, Upsert):

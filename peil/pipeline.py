@@ -4,6 +4,7 @@ import getpass
 import random
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -156,11 +157,16 @@ class Pipeline:
     @cached_property
     def _chain(self) -> "tuple[Chain, Matches]":
         # Models take a second to load, and most commands need none.
-        from enrich.catalogue import default_chain  # noqa: PLC0415  (so it is loaded here)
+        from enrich.catalogue import Parts, default_chain  # noqa: PLC0415  (so it is loaded here)
 
-        matcher = Matcher((), timezone=self.settings.timezone)
+        settings = self.settings.enrich
         return default_chain(
-            self.settings.enrich, places=self.folder.config / "places.toml", matcher=matcher
+            Parts(
+                places=self.folder.config / "places.toml",
+                models=Path(settings.models) if settings.models else self.folder.models,
+                matcher=Matcher((), timezone=self.settings.timezone),
+                settings=settings,
+            )
         )
 
     def publish_rules(self) -> Manifest:
@@ -174,8 +180,10 @@ class Pipeline:
             models=chain.versions,
         )
 
-    def enrich_worker(self) -> Worker:
-        """The worker from `posts` to `labelled`."""
+    def enrich_worker(self, *, in_time: bool = False) -> Worker:
+        """The worker from `posts` to `labelled`. With `in_time` it sheds labels rather than fall
+        behind; without, it takes the time that the labels take.
+        """
         from enrich.worker import EnrichStep  # noqa: PLC0415  (the same)
 
         chain, matches = self._chain
@@ -185,8 +193,14 @@ class Pipeline:
             feed=RuleFeed(self.broker),
             timezone=self.settings.timezone,
             metrics=self.metrics,
+            affordable=lambda: self._affordable(worker) if in_time else None,
         )
-        return self._worker("enrich", POSTS.name, step, self._pass_gap)
+        worker = self._worker("enrich", POSTS.name, step, self._pass_gap)
+        return worker
+
+    def _affordable(self, worker: Worker) -> int | None:
+        settings = self.settings.enrich
+        return settings.affordable if worker.lag() > settings.backlog else None
 
     def _pass_gap(self, gap: Gap) -> None:
         self.broker.append(LABELLED.name, [Entry(gap.key, encode(gap))])

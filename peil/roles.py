@@ -22,7 +22,7 @@ METRICS_MS = 10_000
 
 def enrich(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
     """From `posts` to `labelled`. May run several times; the partitions are shared out."""
-    _work(pipeline, pipeline.enrich_worker(), stopping, every_hour=lambda: None)
+    _work(pipeline, pipeline.enrich_worker(in_time=True), stopping, every_hour=lambda: None)
 
 
 def index(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -5,8 +6,8 @@ import msgspec
 import pytest
 from sqlalchemy import create_engine
 
-from enrich.catalogue import default_chain
-from enrich.chain import Chain, ordered, sampled
+from enrich.catalogue import Parts, default_chain
+from enrich.chain import Chain, ordered, rank
 from enrich.contract import Enricher, Field
 from enrich.language import Language
 from enrich.places import Places
@@ -29,6 +30,7 @@ from stream.testing import START, make_post
 from stream.version import generation_of, rev_of
 
 CONFIG = Path(__file__).parents[2] / "config"
+MODELS = Path(os.environ["PEIL_ENRICH__MODELS"])
 TEXTS = {
     "nl": "Het regende de hele middag en de trein naar huis had weer vertraging",
     "en": "It rained all afternoon and the train home was late again",
@@ -40,7 +42,7 @@ TEXTS = {
 class Fake:
     """An enricher of nothing, for orders."""
 
-    costly = False
+    scope = "every"
     version = "1"
 
     def __init__(self, name: str, requires: set[Field], provides: set[Field]) -> None:
@@ -108,9 +110,9 @@ def test_places_are_found_over_our_tokens_and_the_longest_counts() -> None:
     assert post.places[0] == Place("Den Haag", "city", 1, 3)
 
 
-def test_costly_enrichers_see_only_chosen_posts() -> None:
+def test_enrichers_see_only_chosen_posts() -> None:
     class Costly(Fake):
-        costly = True
+        scope = "chosen"
 
         def __call__(self, posts: Sequence[Post]) -> Sequence[Post]:
             return [msgspec.structs.replace(post, bands=("seen",)) for post in posts]
@@ -123,11 +125,32 @@ def test_costly_enrichers_see_only_chosen_posts() -> None:
     assert [post.bands for post in chain.run([plain, whole])] == [("not_selected",), ("seen",)]
 
 
+def test_under_load_labels_are_shed_by_id_alone_and_the_sample_is_not() -> None:
+    class Costly(Fake):
+        scope = "affordable"
+
+        def __call__(self, posts: Sequence[Post]) -> Sequence[Post]:
+            return [msgspec.structs.replace(post, bands=("seen",)) for post in posts]
+
+        def abstain(self, post: Post, why: str) -> Post:
+            return msgspec.structs.replace(post, bands=(why,))
+
+    chain = Chain([Costly("c", set(), {"bands"})], sample_share=0.1)
+    posts = [make_post(number, keep="all" if number % 2 else "matched") for number in range(200)]
+    labelled = chain.run(posts, affordable=30)
+    seen = {post.id for post in labelled if post.bands == ("seen",)}
+    assert len(seen) == 30
+    assert {post.id for post in labelled if post.sampled} <= seen
+    assert {post.bands for post in labelled} == {("seen",), ("shed",), ("not_selected",)}
+    again = chain.run(list(reversed(posts)), affordable=30)
+    assert {post.id for post in again if post.bands == ("seen",)} == seen
+
+
 def test_the_sample_has_its_share_and_is_always_the_same() -> None:
     ids = [f"{number:032x}" for number in range(20_000)]
-    drawn = [each for each in ids if sampled(each, 0.01)]
+    drawn = [each for each in ids if rank(each) < 0.01]
     assert 130 < len(drawn) < 270
-    assert drawn == [each for each in ids if sampled(each, 0.01)]
+    assert drawn == [each for each in ids if rank(each) < 0.01]
 
 
 @pytest.fixture
@@ -137,7 +160,11 @@ def step(tmp_path: Path) -> Iterator[EnrichStep]:
     metadata.create_all(engine)
     broker = LocalBroker(tmp_path / "log", clock=clock)
     matcher = Matcher((), timezone="Europe/Amsterdam")
-    chain, matches = default_chain(EnrichSettings(), places=CONFIG / "places.toml", matcher=matcher)
+    chain, matches = default_chain(
+        Parts(
+            places=CONFIG / "places.toml", models=MODELS, matcher=matcher, settings=EnrichSettings()
+        )
+    )
     publish(broker, load_book(CONFIG), engine=engine, clock=clock, models=chain.versions)
     yield EnrichStep(
         chain, matches, feed=RuleFeed(broker), timezone="Europe/Amsterdam", metrics=NoMetrics()
