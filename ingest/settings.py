@@ -19,3 +19,16 @@ class IngestSettings(BaseModel):
     seen_days: int = Field(
         default=90, ge=1, le=90, description="How long an item that may come again is remembered."
     )
+    contact: str = Field(
+        default="",
+        description="A mail address or page that servers are told; without it nothing is fetched.",
+    )
+    fetch_bytes: int = Field(
+        default=10_000_000, ge=1_000, description="A larger answer of a server is not read."
+    )
+    fetch_seconds: float = Field(
+        default=60.0, gt=0, description="An answer that takes longer is given up."
+    )
+    private_hosts: tuple[str, ...] = Field(
+        default=(), description="Hosts that may have a private address."
+    )

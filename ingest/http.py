@@ -1,0 +1,241 @@
+"""The one way to the web: honest about who asks, patient, bounded, and never into the house.
+
+Every collector that asks a server goes through `Web`.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Collection, Mapping
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Self
+from urllib.parse import urljoin, urlsplit
+
+import httpx2
+import msgspec
+import stamina
+from protego import Protego
+
+from stream.clock import Clock, to_milliseconds
+from stream.errors import Retry, Stop
+
+MAX_REDIRECTS = 5
+ATTEMPTS = 3
+HOST_PAUSE_MS = 1_000
+"""Between two requests to one host."""
+
+LONGEST_PAUSE_MS = 60_000
+ROBOTS_BYTES = 512_000
+ROBOTS_FRESH_MS = 86_400_000
+LONGEST_AFTER = 86_400.0
+PERMANENT = (301, 308)
+REDIRECTS = (301, 302, 303, 307, 308)
+BUSY = (429, 503)
+PASSING = (500, 502, 504)
+"""Errors of a server that are often over a moment later."""
+
+Resolve = Callable[[str, int], Collection[str]]
+"""From host and port to IP addresses; OSError when there are none."""
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server answered. `moved_to` is the new address when the old one moved for good."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+    moved_to: str | None = None
+
+
+def resolve(host: str, port: int) -> Collection[str]:
+    """The addresses of `host`, by the system's resolver."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[4][0]) for address in found]
+
+
+class _Guard(httpx2.BaseTransport):
+    """Connects only to public addresses, and to the very address that was looked at: a name
+    that changes its address between look and connect gains nothing.
+    """
+
+    def __init__(self, *, private_hosts: Collection[str], resolve: Resolve) -> None:
+        self._inner = httpx2.HTTPTransport(retries=0)
+        self._private_hosts = private_hosts
+        self._resolve = resolve
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        host, port = request.url.host, request.url.port
+        addresses = self._resolve(host, port or (443 if request.url.scheme == "https" else 80))
+        refused = [each for each in addresses if not ipaddress.ip_address(each).is_global]
+        if refused and host not in self._private_hosts:
+            raise Stop(
+                f"{host} leads to a private address and is not fetched; when that is meant, name "
+                "the host in the setting ingest.private_hosts"
+            )
+        address = next(iter(addresses))
+        request.extensions = {**request.extensions, "sni_hostname": host}
+        request.url = request.url.copy_with(host=address)
+        return self._inner.handle_request(request)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class Web:
+    """GETs pages for collectors. Not shared between threads; close it.
+
+    `contact` is an address that a server's operator can write to; without one nothing is
+    fetched. `private_hosts` may have private addresses.
+    """
+
+    def __init__(
+        self,
+        *,
+        contact: str,
+        clock: Clock,
+        max_bytes: int,
+        max_seconds: float,
+        private_hosts: Collection[str] = (),
+        resolve: Resolve = resolve,
+    ) -> None:
+        if not contact.strip():
+            raise Stop(
+                "nothing is fetched from the web before the setting ingest.contact says how a "
+                "server's operator can reach you: a mail address or a page"
+            )
+        self._agent = f"peil/0.1 (+{contact})"
+        self._clock = clock
+        self._max_bytes = max_bytes
+        self._max_seconds = max_seconds
+        self._client = httpx2.Client(
+            transport=_Guard(private_hosts=private_hosts, resolve=resolve),
+            headers={"User-Agent": self._agent},
+            timeout=min(20.0, max_seconds),
+            follow_redirects=False,
+            trust_env=False,
+        )
+        self._robots: dict[str, tuple[int, Protego]] = {}
+        self._asked: dict[str, int] = {}
+
+    def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Page:
+        """The page at `url`, redirects followed; blocks for seconds.
+
+        Returns every final status but those that have their own error. Retry, with the server's
+        own time to wait, when it is busy or cannot be reached; Stop when robots.txt forbids it,
+        when it is too large or no web address, or leads to a private one.
+        """
+        moved: str | None = None
+        for_good = True
+        here = url
+        for _ in range(MAX_REDIRECTS + 1):
+            self._check_address(here)
+            self._check_robots(here)
+            page = self._patiently(here, dict(headers or {}), self._max_bytes)
+            if page.status not in REDIRECTS or "location" not in page.headers:
+                return msgspec.structs.replace(page, moved_to=moved)
+            for_good = for_good and page.status in PERMANENT
+            here = urljoin(here, page.headers["location"])
+            moved = here if for_good else moved
+        raise Stop(f"{url} redirects more than {MAX_REDIRECTS} times; check the address")
+
+    def _check_address(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise Stop(f"{url} is not an address on the web; write it as https://…")
+
+    def _check_robots(self, url: str) -> None:
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        read_at, rules = self._robots.get(origin, (-ROBOTS_FRESH_MS, None))
+        if rules is None or self._clock.now() - read_at >= ROBOTS_FRESH_MS:
+            page = self._patiently(f"{origin}/robots.txt", {}, ROBOTS_BYTES)
+            found = page.body.decode("utf-8", "replace") if page.status == httpx2.codes.OK else ""
+            rules = Protego.parse(found)
+            self._robots[origin] = self._clock.now(), rules
+        if not rules.can_fetch(url, self._agent):
+            raise Stop(f"{url} may not be fetched: the server's robots.txt forbids it")
+
+    def _patiently(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Page:
+        try:
+            for attempt in stamina.retry_context(
+                on=(httpx2.TransportError, _Passing), attempts=ATTEMPTS, timeout=None
+            ):
+                with attempt:
+                    self._pause(url)
+                    page = self._once(url, headers, max_bytes)
+        except (httpx2.TransportError, _Passing, OSError) as error:
+            raise Retry(f"{url} could not be fetched: {_what(error)}") from error
+        except httpx2.InvalidURL as error:
+            raise Stop(f"{url} is not an address on the web: {error}") from error
+        if page.status in BUSY:
+            after = self._after(page.headers.get("retry-after", ""))
+            raise Retry(f"{url} is busy (status {page.status})", after=after)
+        return page
+
+    def _once(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Page:
+        started = self._clock.now()
+        with self._client.stream("GET", url, headers=dict(headers)) as response:
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise Stop(
+                        f"{url} is larger than {max_bytes} bytes and was not read; when that is "
+                        "meant, raise the setting ingest.fetch_bytes"
+                    )
+                if self._clock.now() - started > self._max_seconds * 1000:
+                    raise Retry(f"{url} took longer than {self._max_seconds:.0f} seconds")
+            if response.status_code in PASSING:
+                raise _Passing(f"status {response.status_code}")
+            return Page(
+                status=response.status_code,
+                headers={name.lower(): value for name, value in response.headers.items()},
+                body=bytes(body),
+                url=url,
+            )
+
+    def _pause(self, url: str) -> None:
+        """At most one request a second to a host, or as its robots.txt asks."""
+        parts = urlsplit(url)
+        _, rules = self._robots.get(f"{parts.scheme}://{parts.netloc}", (0, None))
+        asked = rules.crawl_delay(self._agent) if rules is not None else None
+        pause = min(LONGEST_PAUSE_MS, max(HOST_PAUSE_MS, int((asked or 0) * 1000)))
+        wait = self._asked.get(parts.netloc, -pause) + pause - self._clock.now()
+        if wait > 0:
+            self._clock.sleep(wait / 1000)
+        self._asked[parts.netloc] = self._clock.now()
+
+    def _after(self, value: str) -> float | None:
+        """Retry-After in seconds: a number, or a date (RFC 9110, 10.2.3)."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            try:
+                moment = to_milliseconds(parsedate_to_datetime(value))
+            except (ValueError, TypeError):
+                return None
+            seconds = (moment - self._clock.now()) / 1000
+        return min(LONGEST_AFTER, max(1.0, seconds)) if seconds == seconds else None  # noqa: PLR0124  (NaN)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _Passing(Exception):
+    """The server failed in a way that is often over a moment later."""
+
+
+def _what(error: Exception) -> str:
+    return str(error) or type(error).__name__
