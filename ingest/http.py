@@ -19,6 +19,7 @@ from protego import Protego
 from stream.clock import Clock, to_milliseconds
 from stream.errors import Retry, Stop
 
+OK = 200
 MAX_REDIRECTS = 5
 ATTEMPTS = 3
 HOST_PAUSE_MS = 1_000
@@ -150,7 +151,7 @@ class Web:
         read_at, rules = self._robots.get(origin, (-ROBOTS_FRESH_MS, None))
         if rules is None or self._clock.now() - read_at >= ROBOTS_FRESH_MS:
             page = self._patiently(f"{origin}/robots.txt", {}, ROBOTS_BYTES)
-            found = page.body.decode("utf-8", "replace") if page.status == httpx2.codes.OK else ""
+            found = page.body.decode("utf-8", "replace") if page.status == OK else ""
             rules = Protego.parse(found)
             self._robots[origin] = self._clock.now(), rules
         if not rules.can_fetch(url, self._agent):
@@ -158,12 +159,8 @@ class Web:
 
     def _patiently(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Page:
         try:
-            for attempt in stamina.retry_context(
-                on=(httpx2.TransportError, _Passing), attempts=ATTEMPTS, timeout=None
-            ):
-                with attempt:
-                    self._pause(url)
-                    page = self._once(url, headers, max_bytes)
+            caller = stamina.RetryingCaller(attempts=ATTEMPTS, timeout=None)
+            page = caller((httpx2.TransportError, _Passing), self._once, url, headers, max_bytes)
         except (httpx2.TransportError, _Passing, OSError) as error:
             raise Retry(f"{url} could not be fetched: {_what(error)}") from error
         except httpx2.InvalidURL as error:
@@ -174,6 +171,7 @@ class Web:
         return page
 
     def _once(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Page:
+        self._pause(url)
         started = self._clock.now()
         with self._client.stream("GET", url, headers=dict(headers)) as response:
             body = bytearray()

@@ -19,6 +19,9 @@ from stream.metrics import Metrics
 from stream.quarantine import Quarantine
 from stream.topics import POSTS
 
+AUTHORS_DAYS = 30
+"""In so many days at least k people must have written in a source that is no organisation."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -53,6 +56,7 @@ class Intake:
         metrics: Metrics,
         clock: Clock,
         settings: IngestSettings,
+        k: int,
     ) -> None:
         self._broker = broker
         self._gate = gate
@@ -62,6 +66,7 @@ class Intake:
         self._metrics = metrics
         self._clock = clock
         self._settings = settings
+        self._k = k
 
     def run(self, source: Source, collector: Collector) -> Account:
         """Collect everything that `source` has; returns the account of it.
@@ -69,7 +74,7 @@ class Intake:
         Raises Stop when the register has no open entry, and what the collector raises; what
         was acknowledged until then stays, and the next run goes on after it.
         """
-        self._register.entry(source.id)
+        self._check_authors(source)
         account = Account()
         number = self._memory.start_run(source.id, self._clock.now())
         outcome = "failed"
@@ -96,6 +101,20 @@ class Intake:
             )
         return account
 
+    def _check_authors(self, source: Source) -> None:
+        """A source that is no organisation must have many authors, else it follows persons."""
+        entry = self._register.entry(source.id)
+        first = self._memory.first_run(source.id)
+        since = self._clock.now() - AUTHORS_DAYS * DAY_MS
+        if entry.organisation or first is None or first > since:
+            return
+        if self._memory.authors(source.id, since=since) < self._k:
+            raise Stop(
+                f"source {source.id}: fewer than {self._k} people wrote there in the last "
+                f"{AUTHORS_DAYS} days, so it would follow persons; close it, or, when it is one "
+                f"verified organisation, open it with: peil sources open {source.id} --organisation"
+            )
+
     def _take(self, source: Source, collector: Collector, batch: Batch, account: Account) -> None:
         terms = Terms(
             source=source.id,
@@ -115,6 +134,9 @@ class Intake:
         for position, why in admitted.rejected:
             where = f"{source.id}: item {position} of a batch"
             self._quarantine.put_skeleton(source.id, where=where, why=why, shape={})
+        authors = {event.post.author for event in admitted.events if isinstance(event, Upsert)}
+        if authors:
+            self._memory.note_authors(source.id, authors, now=self._clock.now(), k=self._k)
         until = self._clock.now() + self._settings.seen_days * DAY_MS
         self._memory.advance(source.id, batch.cursor, admitted.sightings, until=until)
         self._note(source.id, batch, admitted, account)

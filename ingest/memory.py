@@ -1,13 +1,15 @@
 """What collecting remembers between runs: cursors, seen-keys, and how each run went."""
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from ingest import tables
 from ingest.contract import Cursor
+from ingest.health import Run
 from privacy.gate import Sighting
 
 KEYS_AT_ONCE = 500
@@ -126,9 +128,63 @@ class Memory:
                 .values(ended=now, read=read, appended=appended, outcome=outcome)
             )
 
+    def note_authors(self, source: str, authors: Iterable[str], *, now: int, k: int) -> None:
+        """Remember that `authors` (pseudonyms) wrote in `source`, as hashes, at most `k`."""
+        table = tables.source_author
+        with self._engine.begin() as connection:
+            held = {
+                row.digest
+                for row in connection.execute(
+                    select(table.c.digest).where(table.c.source == source)
+                )
+            }
+            for digest in sorted({_digest(source, author) for author in authors}):
+                here = (table.c.source == source) & (table.c.digest == digest)
+                if digest in held:
+                    connection.execute(update(table).where(here).values(seen=now))
+                elif len(held) < k:
+                    held.add(digest)
+                    connection.execute(insert(table).values(source=source, digest=digest, seen=now))
+
+    def authors(self, source: str, *, since: int) -> int:
+        """How many distinct people wrote in `source` since then, up to k; the others' hashes are
+        forgotten.
+        """
+        table = tables.source_author
+        with self._engine.begin() as connection:
+            connection.execute(delete(table).where(table.c.source == source, table.c.seen < since))
+            count = select(func.count()).select_from(table).where(table.c.source == source)
+            return int(connection.execute(count).scalar_one())
+
+    def first_run(self, source: str) -> int | None:
+        """When `source` ran for the first time."""
+        with self._engine.connect() as connection:
+            first = select(func.min(tables.run.c.started)).where(tables.run.c.source == source)
+            started: int | None = connection.scalar(first)
+            return started
+
+    def last_runs(self) -> Mapping[str, int]:
+        """When each source's last run began."""
+        last = select(tables.run.c.source, func.max(tables.run.c.started))
+        with self._engine.connect() as connection:
+            rows = connection.execute(last.group_by(tables.run.c.source))
+            return {row[0]: row[1] for row in rows}
+
+    def runs(self, source: str, *, limit: int = 50) -> list[Run]:
+        """The last runs of `source`, oldest first."""
+        table = tables.run
+        newest = select(table).where(table.c.source == source).order_by(table.c.number.desc())
+        with self._engine.connect() as connection:
+            rows = connection.execute(newest.limit(limit)).all()
+        return [Run(row.started, row.appended, row.outcome) for row in reversed(rows)]
+
     def last_outcomes(self) -> Mapping[str, tuple[int, int, int, str]]:
         """Of each source's last run: when it started, items read, appended, and its outcome."""
         newest = select(func.max(tables.run.c.number)).group_by(tables.run.c.source)
         with self._engine.connect() as connection:
             rows = connection.execute(select(tables.run).where(tables.run.c.number.in_(newest)))
             return {row.source: (row.started, row.read, row.appended, row.outcome) for row in rows}
+
+
+def _digest(source: str, author: str) -> str:
+    return hashlib.blake2b(f"{source}\0{author}".encode(), digest_size=8).hexdigest()

@@ -22,6 +22,15 @@ seen = Table(
     Column("until", BigInteger, nullable=False, index=True),
 )
 
+source_author = Table(
+    "source_author",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("digest", String, primary_key=True),
+    Column("seen", BigInteger, nullable=False),
+)
+"""At most k hashes of pseudonyms a source, to know that at least so many people write there."""
+
 run = Table(
     "run",
     metadata,

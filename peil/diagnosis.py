@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from ingest.health import warning
 from peil.pipeline import Pipeline
 from rules.lint import check
 from stream.clock import to_datetime
@@ -33,6 +34,7 @@ def diagnose(pipeline: Pipeline) -> list[Finding]:
         ("database", _database),
         ("keys", _keys),
         ("register", _register),
+        ("sources", _sources),
         ("rules", _rules),
         ("log", _log),
         ("quarantine", _quarantine),
@@ -75,6 +77,13 @@ def _register(pipeline: Pipeline) -> tuple[bool, str]:
     entries = [entry for entry in pipeline.register.entries() if entry.until > now]
     names = ", ".join(entry.source for entry in entries)
     return bool(entries), f"open: {names}" if names else "no source is open: `peil sources open`"
+
+
+def _sources(pipeline: Pipeline) -> tuple[bool, str]:
+    now = pipeline.clock.now()
+    found = {name: warning(pipeline.memory.runs(name), now=now) for name in pipeline.sources}
+    wrong = [f"{name}: {why}" for name, why in found.items() if why is not None]
+    return not wrong, "; ".join(wrong) or f"{len(found)} sources, none silent or failing"
 
 
 def _rules(pipeline: Pipeline) -> tuple[bool, str]:

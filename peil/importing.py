@@ -1,13 +1,15 @@
-"""`peil import`: files into the log, drained to the index, every item accounted for."""
+"""`peil import` and `peil sources run`: collect, drain to the index, account for every item."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.contract import Collector
 from ingest.files import FileCollector, FileSettings
 from ingest.intake import Account
+from ingest.sources import Source
 from peil.pipeline import Pipeline
-from stream.errors import Stop
+from stream.errors import Retry, Stop
 
 IDS_AT_ONCE = 1_000
 
@@ -76,13 +78,32 @@ def import_files(
         again=again,
         progress=lambda items: progress("read", items),
     )
-    account = pipeline.intake.run(described, collector)
-    with pipeline.folder.hold("index") as mine:
-        if not mine:
-            return Accounting(account, drained=False)
-        pipeline.enrich_worker().drain(progress=lambda items: progress("enriched", items))
-        pipeline.index_worker().drain(progress=lambda items: progress("indexed", items))
+    return collect(pipeline, described, collector, progress=progress)
+
+
+def collect(
+    pipeline: Pipeline, source: Source, collector: Collector, *, progress: Progress
+) -> Accounting:
+    """Run `collector` once; drains to the index unless another process does that. The rules must
+    be published.
+    """
+    try:
+        account = pipeline.intake.run(source, collector)
+    except (Retry, Stop):
+        _drain(pipeline, progress)  # what came before the error is not to wait for the next run
+        raise
+    if not _drain(pipeline, progress):
+        return Accounting(account, drained=False)
     return _accounted(pipeline, account)
+
+
+def _drain(pipeline: Pipeline, progress: Progress) -> bool:
+    """Bring what waits in the log to the index; False when another process does that."""
+    with pipeline.folder.hold("index") as mine:
+        if mine:
+            pipeline.enrich_worker().drain(progress=lambda items: progress("enriched", items))
+            pipeline.index_worker().drain(progress=lambda items: progress("indexed", items))
+        return mine
 
 
 def _accounted(pipeline: Pipeline, account: Account) -> Accounting:

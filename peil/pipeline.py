@@ -13,6 +13,10 @@ from sqlalchemy import Engine
 from index.answers import Answers
 from index.local.store import LocalStore
 from index.worker import IndexStep
+from ingest.catalogue import Parts as CollectorParts
+from ingest.catalogue import make_collector
+from ingest.contract import Collector
+from ingest.http import Web
 from ingest.intake import Intake
 from ingest.memory import Memory
 from ingest.sources import Source, load_sources
@@ -146,7 +150,24 @@ class Pipeline:
             metrics=self.metrics,
             clock=self.clock,
             settings=self.settings.ingest,
+            k=self.settings.privacy.k,
         )
+
+    @cached_property
+    def web(self) -> Web:
+        settings = self.settings.ingest
+        web = Web(
+            contact=settings.contact,
+            clock=self.clock,
+            max_bytes=settings.fetch_bytes,
+            max_seconds=settings.fetch_seconds,
+            private_hosts=settings.private_hosts,
+        )
+        return self._closing(web, web.close)
+
+    def collector(self, source: Source) -> Collector:
+        """The collector of a source that runs by itself."""
+        return make_collector(source, CollectorParts(web=self.web, clock=self.clock))
 
     # Rules and enrichment.
 

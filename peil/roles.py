@@ -6,18 +6,22 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ingest.sources import Source
 from peil.folder import WorkingFolder
 from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
+from peil.schedule import due
 from peil.settings import Settings
 from peil.supervisor import STOPPED
 from stream.clock import HOUR_MS, SystemClock
-from stream.errors import Stop
+from stream.errors import Retry, Stop
 from stream.worker import POLL_SECONDS, Worker
 
 logger = logging.getLogger(__name__)
 
 METRICS_MS = 10_000
+REFUSED_MS = 300_000
+"""A source that could not run is tried again after so long."""
 
 
 def enrich(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
@@ -40,7 +44,47 @@ def index(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
         )
 
 
+def collect(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
+    """Runs each source when it is due, one at a time. One in a folder: a second one ends with a
+    Stop. A source that fails costs itself and waits for its next time.
+    """
+    with pipeline.folder.hold("collect") as mine:
+        if not mine:
+            raise Stop("another process collects in this folder; one is enough")
+        refused: dict[str, int] = {}
+        next_metrics = pipeline.clock.now()
+        while not stopping():
+            now = pipeline.clock.now()
+            for source in _due(pipeline, refused):
+                if stopping():
+                    return
+                refused[source.id] = now + REFUSED_MS
+                try:
+                    account = pipeline.intake.run(source, pipeline.collector(source))
+                except (Retry, Stop) as error:
+                    logger.warning("source %s: %s", source.id, error)
+                else:
+                    logger.info("source %s: read %d", source.id, account.read)
+            if now >= next_metrics:
+                pipeline.metrics.write(pipeline.folder.metrics / "collect.prom")
+                next_metrics = now + METRICS_MS
+            pipeline.clock.sleep(POLL_SECONDS)
+
+
+def _due(pipeline: Pipeline, refused: Mapping[str, int]) -> list[Source]:
+    """What is due, but for what was tried a moment ago: a closed source leaves no run behind."""
+    now = pipeline.clock.now()
+    found = due(
+        pipeline.sources.values(),
+        last_runs=pipeline.memory.last_runs(),
+        now=now,
+        timezone=pipeline.settings.timezone,
+    )
+    return [source for source in found if refused.get(source.id, 0) <= now]
+
+
 ROLES: Mapping[str, Callable[[Pipeline, Callable[[], bool]], None]] = {
+    "collect": collect,
     "enrich": enrich,
     "index": index,
 }

@@ -1,5 +1,63 @@
 import os
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import pytest
 
 # The encoder takes some seconds to build and 80 MB to keep: all tests share one.
 os.environ.setdefault("PEIL_ENRICH__MODELS", str(Path(__file__).parents[1] / ".cache" / "models"))
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class Site:
+    """A small web server on this machine that answers as a test says and notes what it got."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer | Callable[[dict[str, str]], Answer]] = {}
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                site.requests.append((self.path, headers))
+                answer = site.answers.get(self.path, (404, {}, b"nothing here"))
+                status, extra, body = answer(headers) if callable(answer) else answer
+                self.send_response(status)
+                for name, value in extra.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                try:
+                    self.wfile.write(body)
+                except (BrokenPipeError, ConnectionResetError):
+                    return
+
+            def log_message(self, *args: object) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}{path}"
+
+    def asked(self, path: str) -> list[dict[str, str]]:
+        return [headers for each, headers in self.requests if each == path]
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site()
+    yield site
+    site.close()

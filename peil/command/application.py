@@ -8,11 +8,11 @@ from typing import Annotated, get_args
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from index.contract import Bin, Dimension
 from peil.command import rules as rule_commands
 from peil.command import sources, upkeep
+from peil.command.accounting import show, stages
 from peil.command.session import Session, SessionContext
 from peil.display import as_csv, as_json, bar, console, sparkline, table
 from peil.folder import WorkingFolder
@@ -90,32 +90,10 @@ def import_(
 
     Example: peil import posts.ndjson comments.csv.gz
     """
-    bars = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console(error=True),
-        transient=True,
-    )
-    with context.obj.pipeline() as pipeline, bars:
-        tasks = {name: bars.add_task(name, total=None) for name in ("read", "enriched", "indexed")}
-        result = import_files(
-            pipeline,
-            files,
-            source=source,
-            again=again,
-            progress=lambda stage, items: bars.advance(tasks[stage], items),
-        )
-        languages = pipeline.answers(purpose="accounting of an import").top("", by="language")
-    if json:
-        print(as_json({"read": result.account.read, "outcomes": result.rows()}))  # noqa: T201  (that is what --json asks for)
-        return
-    for warning in result.account.warnings:
-        console(error=True).print(f"Note: {warning}", markup=False)
-    console().print(table(result.rows(), title=f"{result.account.read} items read"))
-    if result.drained and languages.cells:
-        console().print(table(languages.rows(), title="\nWhat the index holds, by language"))
+    with context.obj.pipeline() as pipeline:
+        with stages() as progress:
+            result = import_files(pipeline, files, source=source, again=again, progress=progress)
+        show(pipeline, result, json=json)
 
 
 @application.command()

@@ -5,8 +5,15 @@ from typing import Annotated
 
 import typer
 
+from ingest.catalogue import settings_of
+from ingest.health import warning
+from ingest.sources import Source
+from peil.command.accounting import show, stages
 from peil.command.session import SessionContext
 from peil.display import console, table
+from peil.importing import collect
+from peil.pipeline import Pipeline
+from peil.schedule import next_run
 from privacy.register import NEVER
 from stream.clock import to_datetime
 from stream.errors import Stop
@@ -33,6 +40,15 @@ def list_(context: SessionContext) -> None:
                     "open until": to_datetime(entry.until).date().isoformat()
                     if entry
                     else "closed",
+                    "runs": source.every or source.cron or "by hand",
+                    "next run": _moment(
+                        next_run(
+                            source,
+                            last=last[0] if last else None,
+                            timezone=pipeline.settings.timezone,
+                        ),
+                        now=pipeline.clock.now(),
+                    ),
                     "last run": to_datetime(last[0]).strftime("%Y-%m-%d %H:%M") if last else "",
                     "read": last[1] if last else 0,
                     "appended": last[2] if last else 0,
@@ -45,7 +61,9 @@ def list_(context: SessionContext) -> None:
 
 @application.command()
 def check(context: SessionContext) -> None:
-    """Whether every source's file is sound and its entry in the register is open."""
+    """Whether every source's file is sound, its entry in the register open, and it gives what
+    it used to.
+    """
     with context.obj.pipeline() as pipeline:
         problems = []
         for source in pipeline.sources:
@@ -53,11 +71,52 @@ def check(context: SessionContext) -> None:
                 pipeline.register.entry(source)
             except Stop as error:
                 problems.append(str(error))
+            try:
+                settings_of(pipeline.sources[source])
+            except Stop as error:
+                problems.append(str(error))
+            silent = warning(pipeline.memory.runs(source), now=pipeline.clock.now())
+            if silent is not None:
+                problems.append(f"source {source}: {silent}")
     for problem in problems:
         console().print(problem, markup=False)
     if problems:
         raise typer.Exit(1)
     console().print("All sources are sound and open.")
+
+
+def _moment(at: int | None, *, now: int) -> str:
+    if at is None:
+        return ""
+    return "now" if at <= now else to_datetime(at).strftime("%Y-%m-%d %H:%M")
+
+
+def known(pipeline: Pipeline, source: str) -> Source:
+    """The source of that id; Stop with those that there are."""
+    described = pipeline.sources.get(source)
+    if described is None:
+        there = ", ".join(pipeline.sources)
+        raise Stop(f"there is no source {source!r} in config/sources; there are {there}")
+    return described
+
+
+@application.command()
+def run(
+    context: SessionContext,
+    source: Annotated[str, typer.Argument(help="The source's id.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Collect from a source now, whatever its schedule, and index it.
+
+    Example: peil sources run city-news
+    """
+    with context.obj.pipeline() as pipeline:
+        described = known(pipeline, source)
+        pipeline.register.entry(source)
+        pipeline.publish_rules()
+        with stages() as progress:
+            result = collect(pipeline, described, pipeline.collector(described), progress=progress)
+        show(pipeline, result, json=json)
 
 
 @application.command(name="open")
@@ -87,10 +146,8 @@ def open_(
     except ValueError as error:
         raise Stop(f"--until {until!r} is not a day; write it as 2027-03-01") from error
     with context.obj.pipeline() as pipeline:
-        described = pipeline.sources.get(source)
-        if described is None:
-            known = ", ".join(pipeline.sources)
-            raise Stop(f"there is no source {source!r} in config/sources; there are {known}")
+        described = known(pipeline, source)
+        settings_of(described)
         platform = str(described.settings.get("platform", ""))
         entry = pipeline.register.open(
             source,

@@ -1,0 +1,44 @@
+"""How collecting shows on the terminal: progress while it works, then what became of what."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+from rich.progress import Progress as Bars
+
+from peil.display import as_json, console, table
+from peil.importing import Accounting, Progress
+from peil.pipeline import Pipeline
+
+STAGES = ("read", "enriched", "indexed")
+
+
+@contextmanager
+def stages() -> Generator[Progress]:
+    """Bars for the stages that an item passes, on the error output, gone at the end."""
+    bars = Bars(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console(error=True),
+        transient=True,
+    )
+    with bars:
+        tasks = {name: bars.add_task(name, total=None) for name in STAGES}
+        yield lambda stage, items: bars.advance(tasks[stage], items)
+
+
+def show(pipeline: Pipeline, result: Accounting, *, json: bool) -> None:
+    """What became of every item, and what the index holds now."""
+    if json:
+        print(as_json({"read": result.account.read, "outcomes": result.rows()}))  # noqa: T201  (that is what --json asks for)
+        return
+    for warning in result.account.warnings:
+        console(error=True).print(f"Note: {warning}", markup=False)
+    console().print(table(result.rows(), title=f"{result.account.read} items read"))
+    if not result.drained:
+        return
+    languages = pipeline.answers(purpose="accounting of an import").top("", by="language")
+    if languages.cells:
+        console().print(table(languages.rows(), title="\nWhat the index holds, by language"))
