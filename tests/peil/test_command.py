@@ -1,5 +1,4 @@
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -16,35 +15,7 @@ from stream.testing import bytes_below
 
 Peil = Callable[..., subprocess.CompletedProcess[str]]
 
-OPEN = (
-    "sources", "open", "upload", "--owner", "team", "--purpose", "trial", "--basis", "public task",
-    "--dpia", "D-1", "--obtained", "written for a test", "--until", "2099-01-01",
-)  # fmt: skip
 COMMAND = (sys.executable, "-c", "from peil.command import main; main()")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "city"
-
-
-@pytest.fixture
-def peil(folder: Path) -> Peil:
-    def call(*words: str, text: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [*COMMAND, "-C", str(folder), *words],
-            input=text, capture_output=True, text=True, timeout=120, check=False,
-            env=os.environ | {"COLUMNS": "200"},
-        )  # fmt: skip
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
-
-    subprocess.run([*COMMAND, "init", str(folder)], check=True, capture_output=True, timeout=60)
-    settings = folder / "config" / "peil.toml"
-    settings.write_text(settings.read_text().replace('purpose = ""', 'purpose = "a test"'))
-    until = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 30 * 86_400))
-    call(*(until if word == "2099-01-01" else word for word in OPEN))
-    return call
 
 
 def item(number: int, body: str, **changes: object) -> dict[str, object]:
