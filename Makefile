@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help setup test check bench lock clean
+.PHONY: help setup demo test check bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list.
@@ -19,6 +19,10 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+demo: setup  ## The whole pipeline over fictional posts.
+	@rm -rf .cache/demo-city
+	$(BIN)/peil demo .cache/demo-city
 
 test: setup  ## Run every test.
 	$(BIN)/python -m pytest -n auto --dist loadgroup

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from index.contract import Bin, Cell, Dimension, Question, Store, Table
+from index.contract import Bin, Cell, Dimension, Hit, Question, Store, Table
 from index.values import EPOCH, MULTIPLE, bin_name, values_of
 from privacy.suppress import Size, coarsest_needed, may_show_texts, shown, suppress
 from rules.explain import in_context
@@ -205,7 +205,7 @@ class Answers:
         hits = self._store.sample(question, limit=min(limit, MAX_TEXTS), seed=seed)
         excerpts: list[Excerpt] = []
         for row, hit in enumerate(hits, 1):
-            span = hit.spans[0] if hit.spans else (0, min(8, len(hit.post.tokens)))
+            span = _keyword(hit)
             words = in_context(hit.post, span, width=CONTEXT) if hit.post.tokens else None
             excerpts.append(
                 Excerpt(
@@ -245,6 +245,12 @@ class Answers:
             key: posts for key, posts in result.cells.items() if keep_hidden or posts is not None
         }
         return Counts(dimensions=table.dimensions, cells=kept, total=result.total, k=self._k)
+
+
+def _keyword(hit: Hit) -> tuple[int, int]:
+    """The token span to show a text around: the query's, else a rule's, else its beginning."""
+    matched = [span for match in hit.post.matches for span in match.spans]
+    return next(iter([*hit.spans, *matched]), (0, min(8, len(hit.post.tokens))))
 
 
 def _size(cell: Cell) -> Size:

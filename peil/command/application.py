@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 from index.contract import Bin, Dimension
+from peil.command import first, sources, upkeep
 from peil.command import rules as rule_commands
-from peil.command import sources, upkeep
 from peil.command.accounting import show, stages
 from peil.command.session import Session, SessionContext
 from peil.display import as_csv, as_json, bar, console, sparkline, table
@@ -33,7 +33,8 @@ application = typer.Typer(
 application.add_typer(sources.application, name="sources")
 application.add_typer(rule_commands.application, name="rules")
 application.add_typer(upkeep.quarantine, name="quarantine")
-for command in (upkeep.expire, upkeep.erase, upkeep.doctor):
+application.command(name="overview")(first.overview_)
+for command in (first.demo, upkeep.expire, upkeep.erase, upkeep.doctor):
     application.command()(command)
 
 BY = (*get_args(Dimension),)

@@ -52,7 +52,7 @@ def news(site: Any, folder: Path, peil: Peil) -> Path:
     path = folder / "config" / "sources" / "city-news.toml"
     path.write_text(
         f'id = "city-news"\ntitle = "News"\ncollector = "feeds"\nevery = "10m"\n'
-        f'[settings]\nurls = ["{site.url("/feed")}"]\n'
+        f'[settings]\nkind = "post"\nurls = ["{site.url("/feed")}"]\n'
     )
     settings = folder / "config" / "peil.toml"
     settings.write_text(
