@@ -1,7 +1,12 @@
-"""Kill imports at random moments, then look for every post, id by id.
+"""Kill processes at random moments, then look for every post, id by id.
 
-`python bench/kills.py [ROUNDS] [SEED]`. One process collects, enriches and indexes, so a moment
-falls on any of the three. Exit code 1 when a post is lost or stands twice.
+    python bench/kills.py [ROUNDS] [SEED]
+    python bench/kills.py --roles [ROUNDS] [SEED]
+
+Without `--roles` each round kills an import, in which one process collects, enriches and
+indexes. With it the roles run as processes of their own; each round imports beside them, kills
+the import, the enriching or the indexing process, and starts what was killed again. Exit code 1
+when a post is lost or stands twice.
 """
 
 import json
@@ -41,31 +46,66 @@ def write(path: Path, round_: int) -> None:
             file.write(json.dumps(item) + "\n")
 
 
-def main(rounds: int, seed: int) -> int:
+def prepare(folder: Path) -> None:
+    WorkingFolder.init(folder)
+    until = to_datetime(SystemClock().now() + 30 * DAY_MS).date().isoformat()
+    opened = peil(
+        folder, "sources", "open", "upload", "--owner", "o", "--purpose", "p", "--basis", "b",
+        "--dpia", "d", "--obtained", "o", "--until", until,
+    )  # fmt: skip
+    assert opened.wait() == 0
+
+
+def kill_imports(folder: Path, files: list[Path], rng: random.Random) -> Counter[str]:
+    killed = Counter[str]()
+    for path in files:
+        process = peil(folder, "import", str(path))
+        time.sleep(rng.uniform(0.8, 3.0))
+        if process.poll() is None:
+            process.kill()
+            killed["import"] += 1
+        process.wait()
+    assert peil(folder, "import", *map(str, files)).wait() == 0
+    return killed
+
+
+def kill_roles(folder: Path, files: list[Path], rng: random.Random) -> Counter[str]:
+    killed = Counter[str]()
+    roles = {role: peil(folder, "run", "--role", role) for role in ("enrich", "index")}
+    try:
+        for path in files:
+            running = {**roles, "import": peil(folder, "import", str(path))}
+            time.sleep(rng.uniform(0.5, 4.0))
+            victim = rng.choice(sorted(running))
+            if running[victim].poll() is None:
+                running[victim].kill()
+                killed[victim] += 1
+            running["import"].wait()
+            if victim in roles:
+                roles[victim].wait()
+                roles[victim] = peil(folder, "run", "--role", victim)
+        assert peil(folder, "import", *map(str, files)).wait() == 0
+        deadline = time.monotonic() + 300
+        while count(folder, len(files) * POSTS)[0] and time.monotonic() < deadline:
+            time.sleep(1)
+    finally:
+        for process in roles.values():
+            process.terminate()
+            process.wait()
+    return killed
+
+
+def main(rounds: int, seed: int, *, roles: bool) -> int:
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "city"
-        WorkingFolder.init(folder)
-        until = to_datetime(SystemClock().now() + 30 * DAY_MS).date().isoformat()
-        opened = peil(
-            folder, "sources", "open", "upload", "--owner", "o", "--purpose", "p", "--basis", "b",
-            "--dpia", "d", "--obtained", "o", "--until", until,
-        )  # fmt: skip
-        assert opened.wait() == 0
-        killed = 0
-        for round_ in range(rounds):
-            path = Path(name) / f"{round_}.ndjson"
-            write(path, round_)
-            process = peil(folder, "import", str(path))
-            time.sleep(rng.uniform(0.8, 3.0))
-            if process.poll() is None:
-                process.kill()
-                killed += 1
-            process.wait()
-        files = [str(Path(name) / f"{round_}.ndjson") for round_ in range(rounds)]
-        assert peil(folder, "import", *files).wait() == 0
+        prepare(folder)
+        files = [Path(name) / f"{number}.ndjson" for number in range(rounds)]
+        for number, path in enumerate(files):
+            write(path, number)
+        killed = (kill_roles if roles else kill_imports)(folder, files, rng)
         places = count(folder, rounds * POSTS)
-    print(f"{killed} of {rounds} imports were killed (seed {seed}); of {rounds * POSTS} posts:")
+    print(f"killed in {rounds} rounds (seed {seed}): {dict(killed)}; of {rounds * POSTS} posts:")
     more = places.total() - places[0] - places[1]
     print(f"  lost {places[0]}, once {places[1]}, more than once {more}")
     return 0 if places[1] == rounds * POSTS else 1
@@ -82,5 +122,6 @@ def count(folder: Path, posts: int) -> Counter[int]:
 
 
 if __name__ == "__main__":
-    numbers = [int(word) for word in sys.argv[1:]]
-    sys.exit(main(*(numbers + [50, 1][len(numbers) :])))
+    words = [word for word in sys.argv[1:] if word != "--roles"]
+    chosen_rounds, chosen_seed = [*map(int, words), *(50, 1)[len(words) :]]
+    sys.exit(main(chosen_rounds, chosen_seed, roles="--roles" in sys.argv))

@@ -15,12 +15,12 @@ class EnrichSettings(BaseModel):
         description="The share of unmatched posts that is labelled as well, chosen by their id.",
     )
     backlog: int = Field(
-        default=5_000,
+        default=1_000,
         ge=0,
         description="When more posts wait than this, labels that take a model are shed.",
     )
     affordable: int = Field(
-        default=20,
+        default=10,
         ge=0,
         description="How many posts of a batch get such labels while they are shed.",
     )
