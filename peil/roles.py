@@ -3,7 +3,8 @@
 import logging
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from ingest.sources import Source
@@ -30,27 +31,26 @@ def enrich(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
 
 
 def index(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
-    """From `labelled` into the store, and the hourly housekeeping. One in a folder: a second
-    one ends with a Stop.
+    """From `labelled` into the store, and the hourly housekeeping. One in a folder: another one
+    waits until this one, or the import that does it meanwhile, has ended.
     """
-    with pipeline.folder.hold("index") as mine:
-        if not mine:
-            raise Stop("another process writes the index of this folder; one is enough")
-        _work(
-            pipeline,
-            pipeline.index_worker(),
-            stopping,
-            every_hour=lambda: logger.info("kept house: %s", keep_house(pipeline)),
-        )
+    with _alone(pipeline, "index", stopping) as mine:
+        if mine:
+            _work(
+                pipeline,
+                pipeline.index_worker(),
+                stopping,
+                every_hour=lambda: logger.info("kept house: %s", keep_house(pipeline)),
+            )
 
 
 def collect(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
-    """Runs each source when it is due, one at a time. One in a folder: a second one ends with a
-    Stop. A source that fails costs itself and waits for its next time.
+    """Runs each source when it is due, one at a time. One in a folder: another one waits. A
+    source that fails costs itself and waits for its next time.
     """
-    with pipeline.folder.hold("collect") as mine:
+    with _alone(pipeline, "collect", stopping) as mine:
         if not mine:
-            raise Stop("another process collects in this folder; one is enough")
+            return
         refused: dict[str, int] = {}
         next_metrics = pipeline.clock.now()
         while not stopping():
@@ -69,6 +69,22 @@ def collect(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
                 pipeline.metrics.write(pipeline.folder.metrics / "collect.prom")
                 next_metrics = now + METRICS_MS
             pipeline.clock.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def _alone(pipeline: Pipeline, role: str, stopping: Callable[[], bool]) -> Generator[bool]:
+    """Hold the folder's lock for `role`, waiting for it; yields False when it is time to stop."""
+    said = False
+    while not stopping():
+        with pipeline.folder.hold(role) as mine:
+            if mine:
+                yield True
+                return
+        if not said:
+            logger.warning("another process does `%s` in this folder; waiting for its end", role)
+            said = True
+        pipeline.clock.sleep(POLL_SECONDS)
+    yield False
 
 
 def _due(pipeline: Pipeline, refused: Mapping[str, int]) -> list[Source]:

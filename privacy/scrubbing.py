@@ -88,6 +88,9 @@ _CITIZEN_WORD = regex.compile(
     regex.IGNORECASE,
 )
 _DIGITS = regex.compile(r"(?:\p{N}[^\p{N}\p{L}\n]{0,3}){8}")
+_RUN = regex.compile(r"[+＋(]{0,2}\p{N}(?:[^\p{N}\p{L}\n‹›]{0,3}\p{N}){9,40}")
+_BREAK = regex.compile(r"[\s,;]+")
+MAX_BREAKS = 12
 _CALLING = "0+"
 """An unprefixed number counts as a phone number only with its trunk 0: any eight digits would
 be a valid German one."""
@@ -231,9 +234,26 @@ def _phones(text: str, regions: Sequence[str], counts: Counter[str]) -> str:
             for match in reversed(found):
                 text = text[: match.start] + PHONE + text[match.end :]
             counts["phone"] += len(found)
+        while (span := _beside_numbers(text, region)) is not None:
+            text = text[: span[0]] + PHONE + text[span[1] :]
+            counts["phone"] += 1
     if not counts["phone"]:
         del counts["phone"]
     return text
+
+
+def _beside_numbers(text: str, region: str) -> tuple[int, int] | None:
+    """A phone number that another number follows or goes before ("0612345678 17 uur"): all of
+    it together is none, so the run of digits is cut where it has a space or comma.
+    """
+    for run in _RUN.finditer(text):
+        breaks = [each.span() for each in _BREAK.finditer(run[0])][:MAX_BREAKS]
+        for start, end in reversed(breaks):
+            for begin, part in ((0, run[0][:start]), (end, run[0][end:])):
+                if found := _called(part, region):
+                    offset = run.start() + begin
+                    return offset + found[0].start, offset + found[0].end
+    return None
 
 
 def _called(text: str, region: str) -> list[phonenumbers.PhoneNumberMatch]:

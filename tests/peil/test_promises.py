@@ -1,0 +1,166 @@
+"""What docs/privacy.md promises, over the whole pipeline and every file that it writes."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from index.contract import Question
+from peil.folder import WorkingFolder
+from peil.housekeeping import keep_house
+from peil.importing import import_files
+from peil.pipeline import Pipeline
+from peil.settings import Settings
+from stream.clock import DAY_MS, HOUR_MS, ManualClock, to_datetime
+from stream.codec import decode
+from stream.events import Upsert
+from stream.scan import scan
+from stream.testing import START, bytes_below
+from stream.topics import TOPICS
+
+TESTS = Path(__file__).parents[1]
+PLANTED = [
+    json.loads(line)
+    for line in (Path(__file__).parents[1] / "privacy" / "planted.ndjson")
+    .read_text("utf-8")
+    .splitlines()
+]
+MARK = "Fatbikes scheuren hier elke avond over de stoep bij de kwekerij"
+SHORTEST = 6
+"""A shorter secret turns up by chance among hexadecimal ids."""
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, clock: ManualClock) -> Iterator[Pipeline]:
+    folder = WorkingFolder.init(tmp_path / "city")
+    whole = folder.config / "sources" / "whole.toml"
+    whole.write_text('id = "whole"\ntitle = "t"\ncollector = "files"\nkeep = "all"\n')
+    settings = Settings.model_validate(
+        {
+            "purpose": "a test",
+            "enrich": {"models": str(Path(__file__).parents[2] / ".cache/models")},
+        }
+    )
+    with Pipeline(folder, settings, clock=clock) as pipeline:
+        for source in ("upload", "whole"):
+            pipeline.register.open(
+                source, owner="o", purpose="p", basis="b", dpia="d", obtained="x",
+                until=to_datetime(START).date() + timedelta(days=300),
+            )  # fmt: skip
+        yield pipeline
+
+
+def bring(pipeline: Pipeline, tmp_path: Path, items: list[dict[str, Any]], source: str) -> None:
+    path = tmp_path / f"{source}.ndjson"
+    path.write_text("".join(json.dumps(item) + "\n" for item in items), "utf-8")
+    import_files(pipeline, [path], source=source, again=False, progress=lambda _stage, _items: None)
+    pipeline.metrics.write(pipeline.folder.metrics / "test.prom")
+
+
+def values(post: object) -> str:
+    """Everything that a stored post says, ids and pseudonyms aside."""
+    found = msgspec.to_builtins(post)
+    for name in ("id", "author", "version"):
+        found.pop(name, None)
+    return json.dumps(found, ensure_ascii=False)
+
+
+def stored(pipeline: Pipeline) -> list[str]:
+    pipeline.store.reload()
+    hits = pipeline.store.search(Question(scope="both"), limit=10_000)
+    return [values(hit.post) for hit in hits]
+
+
+def logged(pipeline: Pipeline) -> list[str]:
+    found: list[str] = []
+    for topic in TOPICS:
+        for record in scan(pipeline.broker, topic.name):
+            if topic.name in ("posts", "labelled") and record.value:
+                event = decode(record.value)
+                found.append(values(event.post) if isinstance(event, Upsert) else repr(event))
+            else:
+                found.append((record.value or b"").decode("utf-8", "replace"))
+    return found
+
+
+def database(path: Path) -> list[str]:
+    names = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    found: list[str] = []
+    with closing(sqlite3.connect(path)) as connection:
+        for (name,) in connection.execute(names).fetchall():
+            found += map(repr, connection.execute(f'SELECT * FROM "{name}"'))  # noqa: S608
+    return found
+
+
+@pytest.mark.parametrize("source", ["upload", "whole"])
+def test_no_planted_secret_is_in_any_stored_value(
+    pipeline: Pipeline, tmp_path: Path, caplog: pytest.LogCaptureFixture, source: str
+) -> None:
+    items = [
+        {"id": f"p{number}", "author": f"writer_{number}x", "body": f"{each['text']} {number}"}
+        for number, each in enumerate(PLANTED)
+    ]
+    items.append({"id": "bad", "author": "writer_badx", "nothing": "secret_in_a_bad_item"})
+    bring(pipeline, tmp_path, items, source)
+    texts = stored(pipeline)
+    assert len(texts) == len(PLANTED)
+    places = {
+        "store": texts,
+        "log": logged(pipeline),
+        "database": database(pipeline.folder.database),
+        "metrics": [(pipeline.folder.metrics / "test.prom").read_text("utf-8")],
+        "program log": [caplog.text],
+    }
+    secrets = [each["secret"] for each in PLANTED if len(each["secret"]) >= SHORTEST]
+    secrets += [*(f"writer_{number}x" for number in range(len(PLANTED))), "secret_in_a_bad_item"]
+    for name, held in places.items():
+        whole = "\n".join(held).casefold()
+        assert whole or name == "program log"
+        assert [secret for secret in secrets if secret.casefold() in whole] == [], name
+    everything = bytes_below(pipeline.folder.data)
+    assert [secret for secret in secrets if secret.encode() in everything] == []
+
+
+def test_no_text_outlives_its_time_in_any_file(
+    pipeline: Pipeline, tmp_path: Path, clock: ManualClock
+) -> None:
+    plain = "De bakker op de hoek verkoopt weer lekker brood"
+    items = [
+        {"id": str(n), "author": f"a{n}", "body": f"{MARK if n % 2 else plain} {n}"}
+        for n in range(40)
+    ]
+    bring(pipeline, tmp_path, items, "upload")
+    assert len(stored(pipeline)) == 40
+    clock.advance(72 * HOUR_MS)
+    keep_house(pipeline)
+    left = stored(pipeline)
+    assert len(left) == 20
+    assert all(MARK in each for each in left)
+    assert logged_texts(pipeline) == []
+    everything = bytes_below(pipeline.folder.data)
+    assert plain.encode() not in everything
+    assert not list(pipeline.folder.index.rglob("recent-*"))
+    clock.advance(90 * DAY_MS)
+    keep_house(pipeline)
+    assert stored(pipeline) == []
+    assert MARK.encode() not in bytes_below(pipeline.folder.data)
+    assert not list(pipeline.folder.index.rglob("kept-*"))
+
+
+def logged_texts(pipeline: Pipeline) -> list[str]:
+    return [
+        each for topic in ("posts", "labelled", "quarantine")
+        for record in scan(pipeline.broker, topic) if record.value
+        for each in [record.value.decode("utf-8", "replace")] if "text" in each
+    ]  # fmt: skip
