@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from index.contract import Bin, Cell, Dimension, Hit, Question, Store, Table
+from index.contract import Bin, Cell, Dimension, Hit, Question, Scope, Store, Table
 from index.values import EPOCH, MULTIPLE, bin_name, values_of
 from privacy.suppress import Size, coarsest_needed, may_show_texts, shown, suppress
 from rules.explain import in_context
@@ -104,7 +104,11 @@ class TypicalTerm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answers:
-    """What one reader may ask, for one purpose. Every question is logged before it is answered."""
+    """What one reader may ask, for one purpose. Every question is logged before it is answered.
+
+    With `scope="both"` counts also hold what no rule matched and is not gone yet: what a rule
+    would have caught. Texts of those are never shown.
+    """
 
     def __init__(
         self,
@@ -118,6 +122,7 @@ class Answers:
         metrics: Metrics,
         lists: Lists,
         rng: random.Random,
+        scope: Scope = "kept",
     ) -> None:
         if not purpose.strip():
             raise Stop(
@@ -133,13 +138,14 @@ class Answers:
         self._metrics = metrics
         self._lists = lists
         self._rng = rng
+        self._scope: Scope = scope
 
     def question(
         self, query: str = "", *, since: int | None = None, until: int | None = None
     ) -> Question:
         """The question in `query` (empty: all posts); QueryError with all its mistakes."""
         tree = parse(query, lists=self._lists, use="search").tree if query.strip() else None
-        return Question(query=tree, since=since, until=until)
+        return Question(query=tree, since=since, until=until, scope=self._scope)
 
     def count(self, query: str = "", **period: int | None) -> Count:
         """How many posts match."""
@@ -186,7 +192,7 @@ class Answers:
     ) -> Sequence[TypicalTerm]:
         """Words that stand out in the matching posts against all others of the period."""
         question = self._asked("typical_terms", query, period)
-        against = Question(since=question.since, until=question.until)
+        against = Question(since=question.since, until=question.until, scope=self._scope)
         terms = self._store.typical_terms(question, against=against, limit=limit * 5)
         publishable = [
             TypicalTerm(word=term.word, posts=posts, score=term.score)
@@ -197,6 +203,10 @@ class Answers:
 
     def texts(self, query: str = "", *, limit: int = 10, **period: int | None) -> Texts:
         """At most 50 texts drawn at random, keyword in context, when k authors wrote them."""
+        if self._scope != "kept":
+            raise Stop(
+                "texts that no rule matched are not shown, only counted; ask without --recent"
+            )
         question = self._asked("texts", query, period)
         size = _size(self._store.count(question))
         if not may_show_texts(size, k=self._k):
@@ -226,7 +236,7 @@ class Answers:
 
     def _asked(self, action: str, query: str, period: Mapping[str, int | None]) -> Question:
         question = self.question(query, since=period.get("since"), until=period.get("until"))
-        payload = msgspec.json.encode({"query": query, **period}).decode()
+        payload = msgspec.json.encode({"query": query, "scope": self._scope, **period}).decode()
         self._log.append(actor=self._actor, purpose=self._purpose, action=action, payload=payload)
         self._metrics.count("peil_answers_total", question=action.split(":", maxsplit=1)[0])
         return question

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from sqlalchemy import Engine
 
 from index.answers import Answers
+from index.contract import Scope
 from index.local.store import LocalStore
 from index.worker import IndexStep
 from ingest.catalogue import Parts as CollectorParts
@@ -266,7 +267,7 @@ class Pipeline:
         )
         return self._closing(worker, worker.close)
 
-    def answers(self, *, purpose: str | None = None) -> Answers:
+    def answers(self, *, purpose: str | None = None, scope: Scope = "kept") -> Answers:
         """What the person at this machine may ask, for the purpose of the settings."""
         return Answers(
             self.store,
@@ -277,5 +278,6 @@ class Pipeline:
             timezone=self.settings.timezone,
             metrics=self.metrics,
             lists=self.book.lookup(),
+            scope=scope,
             rng=random.Random(),  # noqa: S311  (which texts are drawn is no secret)
         )

@@ -107,6 +107,10 @@ def search(
     by: Annotated[str, typer.Option(help=f"Count by one of: {', '.join(BY)}.")] = "",
     since: Annotated[str, typer.Option(help="First day, for example 2026-11-01.")] = "",
     until: Annotated[str, typer.Option(help="Day after the last.")] = "",
+    recent: Annotated[
+        bool,
+        typer.Option("--recent", help="Count what no rule matched and is not gone yet as well."),
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=50, help="How many texts to draw.")] = 10,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
@@ -116,7 +120,7 @@ def search(
     Examples: peil search "(fatbike OR scooter) NEAR/5 overlast" --by day
     """
     with context.obj.pipeline() as pipeline:
-        answers = pipeline.answers()
+        answers = pipeline.answers(scope="both" if recent else "kept")
         zone = pipeline.settings.timezone
         period = {"since": _day(since, zone), "until": _day(until, zone)}
         k = pipeline.settings.privacy.k

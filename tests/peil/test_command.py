@@ -258,3 +258,13 @@ def test_running_roles_survive_a_kill_and_drain_on_sigterm(
         running.send_signal(signal.SIGTERM)
         _, errors = running.communicate(timeout=60)
     assert running.returncode == 0, errors.decode()
+
+
+def test_what_no_rule_matched_is_counted_on_request_and_its_texts_are_not_shown(
+    tmp_path: Path, peil: Peil
+) -> None:
+    peil("import", write(tmp_path / "posts.ndjson", posts(60)))
+    assert peil("search", "trein", "--count").stdout.strip() == "<10"
+    assert peil("search", "trein", "--count", "--recent").stdout.strip() == "30"
+    assert peil("search", "fatbikes OR trein", "--count", "--recent").stdout.strip() == "60"
+    assert "not shown" in peil("search", "trein", "--recent", code=3).stderr
