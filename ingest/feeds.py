@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.contract import Batch, Cursor, RawItem, Rejected
@@ -102,16 +103,10 @@ class FeedCollector:
         batch = self._batch(url, document, state)
         _note_visit(state, page, document, now=self._clock.now())
         states[url] = state
-        return Batch(
-            cursor={"feeds": states},
-            read=batch.read,
-            items=batch.items,
-            rejected=batch.rejected,
-            gaps=batch.gaps,
-        )
+        return msgspec.structs.replace(batch, cursor={"feeds": states})
 
     def _batch(self, url: str, document: Document, state: dict[str, Any]) -> Batch:
-        """The items of one document; `state` learns its dates."""
+        """The items of one document, without a cursor; `state` learns its dates."""
         items: list[RawItem] = []
         rejected: list[Rejected] = []
         now = self._clock.now()

@@ -126,13 +126,24 @@ class Web:
         own time to wait, when it is busy or cannot be reached; Stop when robots.txt forbids it,
         when it is too large or no web address, or leads to a private one.
         """
+        return self._follow(url, headers or {}, self._max_bytes, check=self._check_robots)
+
+    def _follow(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        max_bytes: int,
+        *,
+        check: Callable[[str], None],
+    ) -> Page:
+        """The page where the redirects end; `check` is called with every address on the way."""
         moved: str | None = None
         for_good = True
         here = url
         for _ in range(MAX_REDIRECTS + 1):
             self._check_address(here)
-            self._check_robots(here)
-            page = self._patiently(here, dict(headers or {}), self._max_bytes)
+            check(here)
+            page = self._patiently(here, headers, max_bytes)
             if page.status not in REDIRECTS or "location" not in page.headers:
                 return msgspec.structs.replace(page, moved_to=moved)
             for_good = for_good and page.status in PERMANENT
@@ -150,7 +161,9 @@ class Web:
         origin = f"{parts.scheme}://{parts.netloc}"
         read_at, rules = self._robots.get(origin, (-ROBOTS_FRESH_MS, None))
         if rules is None or self._clock.now() - read_at >= ROBOTS_FRESH_MS:
-            page = self._patiently(f"{origin}/robots.txt", {}, ROBOTS_BYTES)
+            page = self._follow(
+                f"{origin}/robots.txt", {}, ROBOTS_BYTES, check=lambda _address: None
+            )
             found = page.body.decode("utf-8", "replace") if page.status == OK else ""
             rules = Protego.parse(found)
             self._robots[origin] = self._clock.now(), rules

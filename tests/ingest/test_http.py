@@ -166,3 +166,12 @@ def test_a_large_answer_is_not_read_to_its_end(site: Any, web: Web, *, packed: b
 def test_only_addresses_of_the_web_are_asked(web: Web, url: str) -> None:
     with pytest.raises(Stop, match="not an address on the web"):
         web.get(url)
+
+
+def test_robots_txt_is_read_where_it_was_moved_to(site: Any, web: Web) -> None:
+    site.answers["/robots.txt"] = (301, {"Location": "/robots"}, b"")
+    site.answers["/robots"] = (200, {}, b"User-agent: peil\nDisallow: /a\n")
+    site.answers["/a"] = (200, {}, b"")
+    with pytest.raises(Stop, match=r"robots\.txt forbids"):
+        web.get(site.url("/a"))
+    assert site.asked("/a") == []
