@@ -47,6 +47,9 @@ def open_database(path: Path) -> Engine:
             f"the operational database {path} cannot be used ({error.orig}); if it is locked, end "
             "the process that holds it; if it is damaged, restore it from a backup"
         ) from error
+    except BaseException:
+        engine.dispose()
+        raise
     path.chmod(0o600)
     return engine
 

@@ -82,11 +82,14 @@ def test_a_locked_file_is_tried_again_later(
 
 
 def test_other_partitions_than_the_file_has_are_refused(tmp_path: Path) -> None:
-    LocalBroker(tmp_path, clock=SystemClock()).append(POSTS.name, entries(1))
+    first = LocalBroker(tmp_path, clock=SystemClock())
+    first.append(POSTS.name, entries(1))
+    first.close()
     changed = POSTS.__class__(name="posts", partitions=9)
     broker = LocalBroker(tmp_path, clock=SystemClock(), topics=[changed])
     with pytest.raises(Stop, match="partitions"):
         broker.append(POSTS.name, entries(1))
+    broker.close()
 
 
 def _append(folder: Path, name: str) -> None:
