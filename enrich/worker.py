@@ -9,6 +9,7 @@ from enrich.steps import Matches
 from rules.matcher import Matcher
 from rules.publishing import RuleFeed
 from stream.broker import Entry, Record
+from stream.clock import DAY_MS
 from stream.codec import encode
 from stream.errors import Stop
 from stream.events import Upsert
@@ -17,6 +18,9 @@ from stream.post import Post
 from stream.topics import LABELLED
 from stream.version import pack, rev_of
 from stream.worker import Result, decode_records
+
+SPECIAL_TERM_MS = 30 * DAY_MS
+"""What a rule on a special category of personal data matches is kept no longer than this."""
 
 
 class EnrichStep:
@@ -42,6 +46,7 @@ class EnrichStep:
         self._metrics = metrics
         self._affordable = affordable
         self._generation: int | None = None
+        self._special: frozenset[str] = frozenset()
 
     def __call__(self, records: Sequence[Record]) -> Result:
         self._refresh()
@@ -62,6 +67,7 @@ class EnrichStep:
         if rules is not None:
             self._matches.matcher = Matcher(rules.rules, timezone=self._timezone)
             self._generation = rules.generation
+            self._special = frozenset(rule.id for rule in rules.rules if rule.special_category)
         if self._generation is None:
             raise Stop("no rules are published; `peil run` and `peil import` do it at their start")
 
@@ -77,4 +83,11 @@ class EnrichStep:
                 outcome = label.abstained or "given"
                 self._metrics.count("peil_enrich_labels_total", field=field, outcome=outcome)
         version = pack(rev_of(post.version), self._generation or 0)
-        return msgspec.structs.replace(post, version=version)
+        if self._special.isdisjoint(match.rule for match in post.matches):
+            return msgspec.structs.replace(post, version=version)
+        return msgspec.structs.replace(
+            post,
+            version=version,
+            special_category=True,
+            keep_until=min(post.keep_until, post.first_observed + SPECIAL_TERM_MS),
+        )

@@ -2,16 +2,25 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
 from index.contract import Bin, Cell, Dimension, Hit, Question, Scope, Store, Table
-from index.values import EPOCH, MULTIPLE, bin_name, values_of
-from privacy.suppress import Size, coarsest_needed, may_show_texts, shown, suppress
+from index.series import Series
+from index.values import MULTIPLE, bin_name, hours_to, values_of
+from privacy.suppress import (
+    Size,
+    Thresholds,
+    coarsest_needed,
+    may_show_texts,
+    shown,
+    suppress,
+)  # fmt: skip
 from rules.explain import in_context
 from rules.parser import Lists, parse
+from rules.tree import Field, Node, children
 from stream.errors import Stop
 from stream.metrics import Metrics
 from stream.post import Post
@@ -23,6 +32,8 @@ MAX_TEXTS = 50
 BINS: tuple[Bin, ...] = ("day", "week", "month")
 CONTEXT = 40
 MAX_VALUES = 50_000
+RULES: tuple[Dimension, ...] = ("rule", "rule_version")
+LongBin = Literal["week", "month"]
 
 
 class Log(Protocol):
@@ -107,7 +118,8 @@ class Answers:
     """What one reader may ask, for one purpose. Every question is logged before it is answered.
 
     With `scope="both"` counts also hold what no rule matched and is not gone yet: what a rule
-    would have caught. Texts of those are never shown.
+    would have caught. Texts of those are never shown, nor of what a rule on a special category
+    of personal data matched; a question about such a rule has a higher threshold.
     """
 
     def __init__(
@@ -117,7 +129,8 @@ class Answers:
         log: Log,
         actor: str,
         purpose: str,
-        k: int,
+        thresholds: Thresholds,
+        series: Series,
         timezone: str,
         metrics: Metrics,
         lists: Lists,
@@ -133,7 +146,8 @@ class Answers:
         self._log = log
         self._actor = actor
         self._purpose = purpose
-        self._k = k
+        self._thresholds = thresholds
+        self._series = series
         self._timezone = timezone
         self._metrics = metrics
         self._lists = lists
@@ -150,7 +164,8 @@ class Answers:
     def count(self, query: str = "", **period: int | None) -> Count:
         """How many posts match."""
         question = self._asked("count", query, period)
-        return Count(posts=shown(_size(self._store.count(question)), k=self._k), k=self._k)
+        k = self._k(question)
+        return Count(posts=shown(_size(self._store.count(question)), k=k), k=k)
 
     def over_time(
         self,
@@ -167,12 +182,31 @@ class Answers:
             BINS if bin is None else (bin,),
             lambda each: self._store.count_over_time(question, bin=each),
             lambda each: [_size(cell) for cell in each.cells.values()],
-            k=self._k,
+            k=self._k(question),
         )
         filled: dict[tuple[str, ...], Cell] = {
-            (each,): Cell(0, 0) for each in _between(table, name)
+            (each,): Cell(0, 0) for each in _between([key[0] for key in table.cells], name)
         }
-        return self._suppressed(table, {**filled, **table.cells}, keep_hidden=True)
+        return self._suppressed(
+            table, {**filled, **table.cells}, k=self._k(question), keep_hidden=True
+        )
+
+    def long_series(self, rule: str = "", *, bin: LongBin = "week") -> Counts:
+        """Counts of a rule's posts (empty: of all posts, matched or not) since counting began,
+        by week or month: what is in the index and, for what is gone, what was counted then.
+        """
+        query = f"rule:{rule}" if rule else ""
+        question = self._asked("long_series", query, {}, scope="kept" if rule else "both")
+        gone = self._series.phenomenon(rule, bin=bin) if rule else self._series.volumes(bin=bin)
+        k = self._k(question)
+        table = self._store.count_over_time(question, bin=bin)
+        here = self._suppressed(table, table.cells, k=k, keep_hidden=True).cells
+        cells: dict[tuple[str, ...], int | None] = {
+            (each,): _sum(here.get((each,)), gone.get(each))
+            for each in _between([*gone, *(key[0] for key in table.cells)], bin)
+        }
+        total = _sum(*cells.values())
+        return Counts(dimensions=(bin,), cells=cells, total=total, k=k)
 
     def top(
         self, query: str = "", *, by: Dimension, limit: int = 50, **period: int | None
@@ -181,10 +215,11 @@ class Answers:
         question = self._asked(f"top:{by}", query, period)
         # All values first: what is cut off would otherwise seem to be what is hidden.
         table = self._store.top(question, by=by, limit=MAX_VALUES)
-        result = self._suppressed(table, table.cells, keep_hidden=False)
+        k = self._k(question)
+        result = self._suppressed(table, table.cells, k=k, keep_hidden=False)
         largest = sorted(result.cells.items(), key=lambda item: (-(item[1] or 0), item[0]))
         return Counts(
-            dimensions=result.dimensions, cells=dict(largest[:limit]), total=result.total, k=self._k
+            dimensions=result.dimensions, cells=dict(largest[:limit]), total=result.total, k=k
         )
 
     def typical_terms(
@@ -197,7 +232,8 @@ class Answers:
         publishable = [
             TypicalTerm(word=term.word, posts=posts, score=term.score)
             for term in terms
-            if (posts := shown(_size(term.inside), k=self._k)) is not None and term.score > 0
+            if (posts := shown(_size(term.inside), k=self._k(question))) is not None
+            and term.score > 0
         ]
         return publishable[:limit]
 
@@ -209,8 +245,14 @@ class Answers:
             )
         question = self._asked("texts", query, period)
         size = _size(self._store.count(question))
-        if not may_show_texts(size, k=self._k):
-            return Texts(excerpts=(), posts=None, k=self._k)
+        k = self._k(question)
+        if k != self._thresholds.k:
+            raise Stop(
+                "the question is about a rule on a special category of personal data: its posts "
+                "are counted (--count, --by) and their texts are not shown"
+            )
+        if not may_show_texts(size, k=k):
+            return Texts(excerpts=(), posts=None, k=k)
         seed = self._rng.getrandbits(32)
         hits = self._store.sample(question, limit=min(limit, MAX_TEXTS), seed=seed)
         excerpts: list[Excerpt] = []
@@ -228,33 +270,57 @@ class Answers:
                     right=words.right if words else "",
                 )
             )
-        return Texts(excerpts=tuple(excerpts), posts=shown(size, k=self._k), k=self._k)
+        return Texts(excerpts=tuple(excerpts), posts=shown(size, k=k), k=k)
 
     def _value(self, post: Post, dimension: Dimension) -> str:
         """The one value that `post` counts under, so that a text and the counts agree."""
         return values_of(post, dimension, timezone=self._timezone)[0]
 
-    def _asked(self, action: str, query: str, period: Mapping[str, int | None]) -> Question:
-        question = self.question(query, since=period.get("since"), until=period.get("until"))
-        payload = msgspec.json.encode({"query": query, "scope": self._scope, **period}).decode()
+    def _k(self, question: Question) -> int:
+        """The threshold of a question: that of the most sensitive rule that it names."""
+        rules = _rules_in(question.query) if question.query is not None else ()
+        return max(map(self._thresholds.of_rule, rules), default=self._thresholds.k)
+
+    def _asked(
+        self,
+        action: str,
+        query: str,
+        period: Mapping[str, int | None],
+        *,
+        scope: Scope | None = None,
+    ) -> Question:
+        question = msgspec.structs.replace(
+            self.question(query, since=period.get("since"), until=period.get("until")),
+            scope=scope or self._scope,
+        )
+        payload = msgspec.json.encode({"query": query, "scope": question.scope, **period}).decode()
         self._log.append(actor=self._actor, purpose=self._purpose, action=action, payload=payload)
         self._metrics.count("peil_answers_total", question=action.split(":", maxsplit=1)[0])
         return question
 
     def _suppressed(
-        self, table: Table, cells: Mapping[tuple[str, ...], Cell], *, keep_hidden: bool
+        self,
+        table: Table,
+        cells: Mapping[tuple[str, ...], Cell],
+        *,
+        k: int,
+        keep_hidden: bool,
     ) -> Counts:
         result = suppress(
             {key: _size(cell) for key, cell in sorted(cells.items())},
             _size(table.total),
             additive=not MULTIPLE.intersection(table.dimensions),
-            k=self._k,
+            k=k,
+            k_of=self._k_of_rules if table.dimensions[0] in RULES else None,
         )
         self._metrics.count("peil_answers_hidden_cells_total", result.hidden)
         kept = {
             key: posts for key, posts in result.cells.items() if keep_hidden or posts is not None
         }
-        return Counts(dimensions=table.dimensions, cells=kept, total=result.total, k=self._k)
+        return Counts(dimensions=table.dimensions, cells=kept, total=result.total, k=k)
+
+    def _k_of_rules(self, key: tuple[str, ...]) -> int:
+        return self._thresholds.of_rule(key[0].partition("@")[0])
 
 
 def _keyword(hit: Hit) -> tuple[int, int]:
@@ -263,13 +329,26 @@ def _keyword(hit: Hit) -> tuple[int, int]:
     return next(iter([*hit.spans, *matched]), (0, min(8, len(hit.post.tokens))))
 
 
+def _rules_in(node: Node) -> list[str]:
+    """The rules that a query names, wherever in it."""
+    if isinstance(node, Field) and node.name == "rule":
+        return list(node.values)
+    return [rule for child in children(node) for rule in _rules_in(child)]
+
+
+def _sum(*counts: int | None) -> int | None:
+    """What may be shown of several counts together; None when that is none of them."""
+    shown_ones = [count for count in counts if count is not None]
+    return sum(shown_ones) if shown_ones else None
+
+
 def _size(cell: Cell) -> Size:
     return Size(cell.posts, cell.authors)
 
 
-def _between(table: Table, name: Bin) -> Sequence[str]:
-    """The names of all bins from the first to the last that has posts."""
-    names = sorted(key[0] for key in table.cells)
+def _between(names: Sequence[str], name: Bin) -> Sequence[str]:
+    """The names of all bins from the first to the last of `names`."""
+    names = sorted(names)
     if not names:
         return []
     found: dict[str, None] = {}
@@ -290,7 +369,7 @@ def _first_hour(label: str, name: Bin) -> int:
         "month": lambda: (date.fromisoformat(f"{label}-01"), 0),
     }
     day, hour = starts[name]()
-    return (day - EPOCH) // timedelta(days=1) * 24 + hour
+    return hours_to(day) + hour
 
 
 def _frame(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":

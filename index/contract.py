@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from privacy.suppress import Thresholds
 from rules.tree import Node
 from stream.errors import PeilError
 from stream.lifecycle import Located
@@ -19,11 +20,12 @@ Scope = Literal["kept", "both"]
 
 Dimension = Literal[
     "hour", "day", "week", "month", "language", "topic", "sentiment", "source", "platform",
-    "kind", "rule", "place", "reach", "hashtag", "domain",
+    "kind", "rule", "rule_version", "place", "reach", "hashtag", "domain",
 ]  # fmt: skip
 """What posts can be counted by. Times are local to the settings' time zone, by `created_at`:
 `2026-11-24T09` (hour), `2026-11-24` (day), `2026-W48` (ISO week), `2026-11` (month). A label
-that a model abstained from counts under `?`. `rule` is the rule's id without its version."""
+that a model abstained from counts under `?`. `rule` is the rule's id without its version,
+`rule_version` is `rule@version`."""
 
 Bin = Literal["hour", "day", "week", "month"]
 
@@ -50,14 +52,28 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts by one or two dimensions. A post can count in several cells of `rule`, `place`,
-    `hashtag` and `domain`, so cells need not add up to `total`. Empty cells are left out.
+    """Counts by one or two dimensions. A post can count in several cells of `rule`,
+    `rule_version`, `place`, `hashtag` and `domain`, so cells need not add up to `total`. Empty
+    cells are left out.
     """
 
     dimensions: tuple[Dimension, ...]
     cells: Mapping[tuple[str, ...], Cell]
     total: Cell
     k: int
+
+
+class RolledUp(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept for years of a partition that is about to be dropped: counts that may be
+    shown, each post in one cell of `volumes` and in one of `phenomena` for each rule.
+
+    `volumes` counts by (hour or day, source, language), `phenomena` by (day or week,
+    rule@version, language, sentiment), where `authors` is a band's lower bound. What was too
+    small for a cell of its own is in one with `*` or a longer time.
+    """
+
+    volumes: Mapping[tuple[str, ...], Cell]
+    phenomena: Mapping[tuple[str, ...], Cell]
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -123,6 +139,12 @@ class Store(Protocol):
         """Drop the partitions whose day has come at `now` (Unix ms); their files are gone."""
         ...
 
+    def roll_up(self, partition: Partition, thresholds: Thresholds) -> RolledUp:
+        """The counts that are kept when `partition` is dropped. Changes nothing; the same posts
+        give the same counts.
+        """
+        ...
+
     def partitions(self) -> Mapping[Partition, int]:
         """The partitions there are and the number of posts in each."""
         ...
@@ -150,7 +172,9 @@ class Store(Protocol):
         ...
 
     def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
-        """At most `limit` posts drawn at random; the same seed and posts give the same draw."""
+        """At most `limit` posts drawn at random, none of a special category; the same seed and
+        posts give the same draw.
+        """
         ...
 
     def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:

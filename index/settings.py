@@ -13,6 +13,12 @@ class IndexSettings(BaseModel):
         ge=1_000,
         description='An inexact query with more candidates is answered by "too broad".',
     )
+    series_years: int = Field(
+        default=5,
+        ge=1,
+        le=20,
+        description="The counts that are kept when texts expire are kept for so long.",
+    )
     writer_megabytes: int = Field(
         default=32, ge=15, description="Memory of the writer of one partition."
     )

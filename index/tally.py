@@ -38,6 +38,10 @@ class Tally:
         authors = max((len(known) for known in self._authors[key].values()), default=0)
         return Cell(self._posts[key], authors)
 
+    def keys(self) -> Iterable[Key]:
+        """The cells that there are."""
+        return self._posts.keys()
+
     def merged(self, rename: Callable[[Key], Key]) -> "Tally":
         """The same counts in coarser cells: `rename` says where each one goes."""
         result = Tally(self._k)

@@ -1,9 +1,13 @@
 """What every store must do, and the obvious one that says what the right answers are."""
 
+import itertools
 from collections.abc import Sequence
 
-from index.contract import Bin, Cell, Dimension, Question, Store, Table
+from index.contract import Bin, Cell, Dimension, Question, RolledUp, Store, Table
+from index.rollups import roll_up
+from index.tally import Tally, author_of
 from index.values import values_of
+from privacy.suppress import Thresholds
 from rules.evaluator import evaluate
 from stream.lifecycle import Located
 from stream.partitions import Partition, partition_of
@@ -58,6 +62,20 @@ class BruteStore:
         counted = {key: self.cell(found) for key, found in sorted(cells.items())}
         return Table(dimensions=dimensions, cells=counted, total=self.cell(posts), k=self._k)
 
+    def roll_up(self, partition: Partition, thresholds: Thresholds) -> RolledUp:
+        """The counts that are kept of a partition."""
+        posts = [post for post in self._posts if partition_of(post) == partition]
+
+        def count(dimensions: Sequence[Dimension], k: int) -> Tally:
+            tally = Tally(k)
+            for post in posts:
+                values = (values_of(post, each, timezone=TIMEZONE) for each in dimensions)
+                for key in itertools.product(*values):
+                    tally.add(key, 1, [author_of(post.author)])
+            return tally
+
+        return roll_up(count, thresholds)
+
 
 def fill(store: Store, posts: Sequence[Post]) -> None:
     """Write posts where they belong and make them visible."""
@@ -74,7 +92,7 @@ def check_agreement(store: Store, posts: Sequence[Post], question: Question, *, 
     brute = BruteStore(posts, k=k)
     expected = brute.matching(question)
     assert store.count(question) == brute.count(question)
-    dimensions: tuple[Dimension, ...] = ("language", "rule", "kind")
+    dimensions: tuple[Dimension, ...] = ("language", "rule", "rule_version", "kind")
     for dimension in dimensions:
         assert store.top(question, by=dimension) == brute.table(question, (dimension,))
     bins: tuple[Bin, ...] = ("hour", "day", "week", "month")
@@ -82,6 +100,9 @@ def check_agreement(store: Store, posts: Sequence[Post], question: Question, *, 
         assert store.count_over_time(question, bin=each) == brute.table(question, (each,))
     crossed = store.count_over_time(question, bin="day", by="language")
     assert crossed == brute.table(question, ("day", "language"))
+    thresholds = Thresholds(2, lambda rule: rule == "rule")
+    for partition in store.partitions():
+        assert store.roll_up(partition, thresholds) == brute.roll_up(partition, thresholds)
     found = store.search(question, limit=1_000)
     assert {hit.post.id for hit in found} == {post.id for post in expected}
     drawn = store.sample(question, limit=3, seed=7)

@@ -35,6 +35,8 @@ def values_of(post: Post, dimension: Dimension, *, timezone: str) -> tuple[str, 
             return (post.reach,)
         case "rule":
             return tuple(dict.fromkeys(match.rule for match in post.matches))
+        case "rule_version":
+            return tuple(dict.fromkeys(match.name for match in post.matches))
         case "place":
             return tuple(dict.fromkeys(place.name for place in post.places))
         case "hashtag":
@@ -45,7 +47,7 @@ def values_of(post: Post, dimension: Dimension, *, timezone: str) -> tuple[str, 
             assert_never(dimension)
 
 
-MULTIPLE: frozenset[Dimension] = frozenset({"rule", "place", "hashtag", "domain"})
+MULTIPLE: frozenset[Dimension] = frozenset({"rule", "rule_version", "place", "hashtag", "domain"})
 """Dimensions in which a post can count in several cells, or in none."""
 
 
@@ -58,7 +60,12 @@ def local_hour(milliseconds: int, timezone: str) -> int:
     `milliseconds` (Unix).
     """
     local = datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone(_zone(timezone))
-    return (local.date() - EPOCH).days * 24 + local.hour
+    return hours_to(local.date()) + local.hour
+
+
+def hours_to(day: date) -> int:
+    """The hours from 1970-01-01T00 to the beginning of `day`, on one clock."""
+    return (day - EPOCH).days * 24
 
 
 def bin_name(hour: int, name: Bin) -> str:

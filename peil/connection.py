@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from index.answers import Answers, Count, Counts, Texts
+from index.answers import Answers, Count, Counts, LongBin, Texts
 from index.contract import Bin, Dimension
 from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
@@ -40,6 +40,10 @@ class Connection:
     def top(self, query: str = "", *, by: Dimension, limit: int = 50) -> Counts:
         """The largest counts per value of `by`."""
         return self._answers.top(query, by=by, limit=limit)
+
+    def long_series(self, rule: str = "", *, bin: LongBin = "week") -> Counts:  # noqa: A002  (the same)
+        """A rule's posts (empty: all posts) by week or month, also where the texts are gone."""
+        return self._answers.long_series(rule, bin=bin)
 
     def close(self) -> None:
         """Release files and connections."""

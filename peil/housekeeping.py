@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from peil.pipeline import Pipeline
+from stream.clock import DAY_MS, to_datetime
 from stream.codec import decode
 from stream.errors import Reject
 from stream.events import Upsert
@@ -10,6 +11,8 @@ from stream.quarantine import QuarantinedRecord
 from stream.scan import scan
 from stream.topics import LABELLED, POSTS, QUARANTINE
 from stream.version import rev_of
+
+YEAR_MS = 365 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,13 @@ def keep_house(pipeline: Pipeline) -> Report:
     """
     now = pipeline.clock.now()
     blanked = _blank(pipeline)
+    for partition in pipeline.store.partitions():
+        if partition.until_ms <= now:  # its counts stay when its texts go
+            counts = pipeline.store.roll_up(partition, pipeline.thresholds)
+            pipeline.series.save(partition, counts)
     gone = pipeline.store.expire(now)
+    years = pipeline.settings.index.series_years
+    pipeline.series.forget(to_datetime(now - years * YEAR_MS).date())
     rewritten = pipeline.store.purge()
     records = pipeline.broker.expire(now)
     pipeline.memory.forget(now)

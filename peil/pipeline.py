@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from index.answers import Answers
 from index.contract import Scope
 from index.local.store import LocalStore
+from index.series import Series
 from index.worker import IndexStep
 from ingest.catalogue import Parts as CollectorParts
 from ingest.catalogue import make_collector
@@ -29,6 +30,7 @@ from privacy.gate import Gate
 from privacy.keys import KeyRing
 from privacy.ledger import Ledger
 from privacy.register import Register
+from privacy.suppress import SPECIAL_K, Thresholds
 from rules.documents import Book, load_book
 from rules.matcher import Matcher
 from rules.publishing import Manifest, RuleFeed, publish
@@ -235,11 +237,20 @@ class Pipeline:
         store = LocalStore(
             self.folder.index,
             timezone=settings.timezone,
-            k=settings.privacy.k,
+            k=max(settings.privacy.k, SPECIAL_K),
             max_candidates=settings.index.max_candidates,
             writer_megabytes=settings.index.writer_megabytes,
         )
         return self._closing(store, store.close)
+
+    @cached_property
+    def series(self) -> Series:
+        return Series(self.database)
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Below how many authors what is hidden, by the rules of this folder."""
+        return Thresholds(self.settings.privacy.k, self.book.is_special)
 
     def index_worker(self) -> Worker:
         """The worker from `labelled` into the store: one in the whole folder."""
@@ -274,7 +285,8 @@ class Pipeline:
             log=self.access,
             actor=getpass.getuser(),
             purpose=self.settings.purpose if purpose is None else purpose,
-            k=self.settings.privacy.k,
+            thresholds=self.thresholds,
+            series=self.series,
             timezone=self.settings.timezone,
             metrics=self.metrics,
             lists=self.book.lookup(),

@@ -11,6 +11,12 @@ from typing import NamedTuple, TypeVar
 K = 10
 """Below so many distinct authors, or posts, a cell is hidden. Zero is hidden in the same way."""
 
+SPECIAL_K = 25
+"""The threshold of rules on special categories of personal data (GDPR, article 9)."""
+
+BANDS = (25, 100)
+"""Above k, kept counts tell how many authors there were only by the band that they fall in."""
+
 Key = tuple[str, ...]
 
 
@@ -19,6 +25,19 @@ class Size(NamedTuple):
 
     posts: int
     authors: int
+
+
+class Thresholds(NamedTuple):
+    """Below how many authors, or posts, what is hidden; `special` says of a rule's id whether it
+    is on a special category of personal data.
+    """
+
+    k: int
+    special: Callable[[str], bool]
+
+    def of_rule(self, rule: str) -> int:
+        """The threshold of a count of this rule's posts."""
+        return max(self.k, SPECIAL_K) if self.special(rule) else self.k
 
 
 class Shown(NamedTuple):
@@ -34,19 +53,33 @@ def shown(size: Size, *, k: int = K) -> int | None:
     return size.posts if size.posts >= k and size.authors >= k else None
 
 
+def band(authors: int, *, k: int = K) -> int:
+    """The lower bound of the band that this number of authors, at least `k`, falls in."""
+    return max(each for each in (k, *BANDS) if each <= max(authors, k))
+
+
 def text(value: int | None, *, k: int = K) -> str:
     """How a count is written; zero and a small count look the same."""
     return f"<{k}" if value is None else str(value)
 
 
-def suppress(cells: Mapping[Key, Size], total: Size, *, additive: bool, k: int = K) -> Shown:
-    """What of a table by one dimension may be shown.
+def suppress(
+    cells: Mapping[Key, Size],
+    total: Size,
+    *,
+    additive: bool,
+    k: int = K,
+    k_of: Callable[[Key], int] | None = None,
+) -> Shown:
+    """What of a table by one dimension may be shown. `k_of` gives cells a higher threshold.
 
     `additive` says that every post counts in exactly one cell, so that the cells and the total
     give away what is hidden between them. Then either nothing is hidden, or at least two cells
     are whose sum is k or more; the smallest shown cell is withheld as well until that is so.
     """
-    values = {key: shown(size, k=k) for key, size in cells.items()}
+    values = {
+        key: shown(size, k=k if k_of is None else max(k, k_of(key))) for key, size in cells.items()
+    }
     whole = shown(total, k=k)
     if whole is None:
         return Shown(dict.fromkeys(cells), None, len(cells))

@@ -43,7 +43,12 @@ class KeywordList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class RuleDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rule file in `config/rules`."""
+    """A rule file in `config/rules`.
+
+    With `special_category` it is about a special category of personal data (GDPR, article 9):
+    `ground` says on which ground of that article, and `approved_by` who, beside the owner,
+    agreed.
+    """
 
     id: str
     title: str
@@ -53,6 +58,8 @@ class RuleDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     expires: date
     query: str
     special_category: bool = False
+    ground: str = ""
+    approved_by: str = ""
     guidance: str = ""
     match: tuple[Example, ...] = ()
     no_match: tuple[Example, ...] = ()
@@ -89,6 +96,13 @@ class Book(msgspec.Struct, frozen=True, kw_only=True):
                 if not each.lint
             }
         )
+
+    def is_special(self, rule: str) -> bool:
+        """Whether `rule` is on a special category; one that is not in the book any more is
+        treated as if it were.
+        """
+        document = self.rules.get(rule)
+        return document is None or document.special_category
 
     def active(self, *, today: date) -> tuple[ActiveRule, ...]:
         """The rules that have not expired on `today`, parsed; Stop when one does not parse."""
@@ -152,8 +166,19 @@ def _load(folder: Path, kind: type[Document], problems: list[str]) -> list[Docum
             problems.append(
                 f"{path.parent.name}/{path.name}: its id is {document.id!r}; name both the same"
             )
+        if isinstance(document, RuleDocument) and _lacks_approval(document):
+            problems.append(
+                f"{path.parent.name}/{path.name}: a rule with special_category needs `ground` (of "
+                "GDPR, article 9) and `approved_by`, somebody else than its owner"
+            )
         documents.append(document)
     return documents
+
+
+def _lacks_approval(document: RuleDocument) -> bool:
+    approver = document.approved_by.strip().casefold()
+    approved = approver not in ("", document.owner.strip().casefold())
+    return document.special_category and not (approved and document.ground.strip())
 
 
 def _suggest(message: str, kind: type[msgspec.Struct]) -> str:

@@ -49,13 +49,16 @@ def publish(
 ) -> Manifest:
     """Make the unexpired rules of `book` the active set; returns its manifest.
 
-    The generation grows only when a rule's or a model's version changed. Publishing the same
+    The generation grows only when a rule's or a model's version changed, or whether a rule is
+    on a special category. Publishing the same
     thing twice appends nothing.
     """
     today = to_datetime(clock.now()).date()
     active = {rule.id: rule for rule in book.active(today=today)}
     versions = {name: rule.version for name, rule in sorted(active.items())}
-    digest = hashlib.sha256(msgspec.json.encode([versions, sorted(models.items())])).hexdigest()
+    special = [name for name, rule in sorted(active.items()) if rule.special_category]
+    decisive = [versions, special, sorted(models.items())]
+    digest = hashlib.sha256(msgspec.json.encode(decisive)).hexdigest()
     manifest = Manifest(
         generation=_generation(engine, digest, now=clock.now()), rules=versions, models=dict(models)
     )

@@ -114,8 +114,9 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `<key epoch>-<32 hex digits>`, only ever counted (a missing author is one author for all).
     Times are Unix milliseconds. `text` is scrubbed. `first_observed` never moves on an edit;
     `keep_until` is the source's retention counted from it; `keep` says whether the source
-    keeps what no rule matches. `version` is packed by `stream.version`. The fields after it
-    are filled by enrichment.
+    keeps what no rule matches. `special_category` says that a rule on a special category of
+    personal data matched: the text is counted and never shown. `version` is packed by
+    `stream.version`. The fields after it are filled by enrichment.
     """
 
     id: str
@@ -140,6 +141,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lang: Label | None = None
     matches: tuple[Match, ...] = ()
     sampled: bool = False
+    special_category: bool = False
     topic: Label | None = None
     sentiment: Label | None = None
     places: tuple[Place, ...] = ()

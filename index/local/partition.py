@@ -17,6 +17,10 @@ from stream.post import Post
 from stream.version import MAX_GENERATION, pack
 
 
+class TooManyBuckets(Exception):
+    """An aggregation has more cells than tantivy counts at once: ask for a part of the posts."""
+
+
 class LocalPartition:
     """A partition for reading, and for the one writer. Not shared between threads."""
 
@@ -156,7 +160,18 @@ class LocalPartition:
 
     def aggregate(self, query: Query, request: dict[str, Any]) -> dict[str, Any]:
         """What tantivy's aggregation `request` says of the posts that `query` matches."""
-        return self.searcher.aggregate(query, request)
+        try:
+            return self.searcher.aggregate(query, request)
+        except ValueError as error:
+            if "bucket limit" in str(error):
+                raise TooManyBuckets from error
+            raise
+
+    def bounds(self, query: Query, field: str) -> tuple[int, int]:
+        """The smallest and the largest value of a number of the posts that `query` matches."""
+        request = {name: {name: {"field": field}} for name in ("min", "max")}
+        answer = self.searcher.aggregate(query, request)
+        return int(answer["min"]["value"]), int(answer["max"]["value"])
 
     def where(self, ids: Sequence[str]) -> dict[str, Located]:
         """Which of `ids` are here, and in which version."""

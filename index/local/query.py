@@ -156,7 +156,7 @@ def between(schema: tantivy.Schema, field: str, first: int | None, end: int | No
         first,
         end,
         include_lower=True,
-        include_upper=False,
+        include_upper=end is None,
     )
 
 

@@ -8,14 +8,14 @@ from rules.folding import fold
 from stream.codec import encode_post
 from stream.post import Post
 
-VERSION = 1
+VERSION = 2
 """Part of the store's manifest: an index of another version is built anew, not read."""
 
 CASED, LEMMA, PART = "\ue001", "\ue002", "\ue003"
 """Marks in front of a token's other forms, which share its position in the one token field."""
 
-LABELS = ("language", "topic", "sentiment", "source", "platform", "kind", "reach", "rule", "place",
-          "hashtag", "domain")  # fmt: skip
+LABELS = ("language", "topic", "sentiment", "source", "platform", "kind", "reach", "rule",
+          "rule_version", "place", "hashtag", "domain")  # fmt: skip
 """Dimensions that are kept as words; times are kept as local hours and days."""
 
 QUERY_FIELDS = {"lang": "language"}

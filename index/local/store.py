@@ -6,17 +6,29 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from tantivy import Occur, Query
 
-from index.contract import Bin, Cell, Dimension, Hit, Question, Table, Term, TooBroad
+from index.contract import (
+    Bin,
+    Cell,
+    Dimension,
+    Hit,
+    Question,
+    RolledUp,
+    Table,
+    Term,
+    TooBroad,
+)  # fmt: skip
+from index.local import counting
 from index.local.partition import LocalPartition
 from index.local.query import Compiled, Compiler, between
-from index.local.schema import LABELS, VERSION, schema
+from index.local.schema import VERSION, schema
+from index.rollups import roll_up
 from index.tally import Tally, author_of
 from index.typical import typical
-from index.values import bin_name, values_of
+from index.values import values_of
+from privacy.suppress import Thresholds
 from rules.evaluator import evaluate
 from stream.errors import Stop
 from stream.lifecycle import Located
@@ -24,8 +36,6 @@ from stream.partitions import Partition
 from stream.post import Post
 
 MANIFEST = "manifest.json"
-BUCKETS = 60_000
-"""How many cells tantivy counts at once; it allows 65,000."""
 
 
 class LocalStore:
@@ -128,6 +138,14 @@ class LocalStore:
             shutil.rmtree(partition.folder.parent)
         return gone
 
+    def roll_up(self, partition: Partition, thresholds: Thresholds) -> RolledUp:
+        self.flush()
+        held = [self._partitions[partition]] if partition in self._partitions else []
+        return roll_up(
+            lambda dimensions, k: counting.count(held, Query.all_query(), dimensions, k=k),
+            thresholds,
+        )
+
     def reload(self) -> None:
         path = self._folder / MANIFEST
         if path.exists():
@@ -205,7 +223,8 @@ class LocalStore:
         return self._table(first, (by,)), self._table(second, (by,))
 
     def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
-        chosen = sorted(self._posts(question), key=lambda post: _rank(post.id, seed))[:limit]
+        posts = (post for post in self._posts(question) if not post.special_category)
+        chosen = sorted(posts, key=lambda post: _rank(post.id, seed))[:limit]
         return [self._hit(question, post) for post in chosen]
 
     def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:
@@ -239,9 +258,11 @@ class LocalStore:
         """The counts by `dimensions`, and those of all posts in one cell."""
         compiled = self._compile(question)
         if compiled.exact and question.scope == "kept":
-            total = self._aggregated(question, compiled, ())
-            cells = self._aggregated(question, compiled, dimensions) if dimensions else total
-            return cells, total
+            partitions, query = self._asked(question), compiled.upper
+            total = counting.count(partitions, query, (), k=self._k)
+            if not dimensions:
+                return total, total
+            return counting.count(partitions, query, dimensions, k=self._k), total
         cells, total = Tally(self._k), Tally(self._k)
         for post in self._posts(question):  # reading and verifying a post is what costs: once
             author = author_of(post.author)
@@ -253,29 +274,6 @@ class LocalStore:
             for key in keys:
                 cells.add(key, 1, [author])
         return cells, total
-
-    def _aggregated(
-        self, question: Question, compiled: Compiled, dimensions: tuple[Dimension, ...]
-    ) -> Tally:
-        tally = Tally(self._k)
-        fields = [_column(dimension) for dimension in dimensions]
-        for partition in self._asked(question):
-            for key, posts, authors in self._cells(partition, compiled.upper, fields):
-                tally.add(key, posts, authors)
-        return tally.merged(
-            lambda key: tuple(
-                _value(dimension, value) for dimension, value in zip(dimensions, key, strict=True)
-            )
-        )
-
-    def _cells(
-        self, partition: LocalPartition, query: Query, fields: Sequence[str]
-    ) -> Iterator[tuple[tuple[str, ...], int, list[tuple[int, int]]]]:
-        request = {"epoch": _terms("epoch", BUCKETS, {"who": _terms("who", self._k)})}
-        for field in reversed(fields):
-            request = {field: _terms(field, BUCKETS, request)}
-        answer = partition.aggregate(query, request)
-        yield from _unnest(answer, fields, ())
 
     def _posts(self, question: Question) -> Iterator[Post]:
         """Every post that answers `question`, once; verified where the engine cannot decide."""
@@ -322,49 +320,6 @@ class LocalStore:
             period = between(self._schema, "ms", question.since, question.until)
             upper = Query.boolean_query([(Occur.Must, upper), (Occur.Must, period)])
         return Compiled(upper, upper if exact else None)
-
-
-def _terms(field: str, size: int, below: dict[str, Any] | None = None) -> dict[str, Any]:
-    request: dict[str, Any] = {"terms": {"field": field, "size": size, "segment_size": size}}
-    if below:
-        request["aggs"] = below
-    return request
-
-
-def _unnest(
-    answer: Mapping[str, Any], fields: Sequence[str], key: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], int, list[tuple[int, int]]]]:
-    """The innermost buckets of an aggregation as (values, posts, authors)."""
-    if fields:
-        for bucket in _buckets(answer[fields[0]]):
-            yield from _unnest(bucket, fields[1:], (*key, str(bucket["key"])))
-        return
-    posts, authors = 0, []
-    for epoch in _buckets(answer["epoch"]):
-        posts += epoch["doc_count"]
-        authors += [(int(epoch["key"]), int(who["key"])) for who in epoch["who"]["buckets"]]
-    yield key, posts, authors
-
-
-def _buckets(answer: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    if answer.get("sum_other_doc_count") or answer.get("doc_count_error_upper_bound"):
-        raise TooBroad("there are too many different values to count at once: narrow the period")
-    buckets: Sequence[Mapping[str, Any]] = answer["buckets"]
-    return buckets
-
-
-def _column(dimension: Dimension) -> str:
-    if dimension in LABELS:
-        return dimension
-    return "hour" if dimension == "hour" else "day"
-
-
-def _value(dimension: Dimension, value: str) -> str:
-    if dimension == "hour":
-        return bin_name(int(value), "hour")
-    if dimension in ("day", "week", "month"):
-        return bin_name(int(value) * 24, dimension)
-    return value
 
 
 def _rank(post_id: str, seed: int) -> bytes:

@@ -2,24 +2,20 @@
 
 import logging
 import os
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, get_args
-from zoneinfo import ZoneInfo
+from typing import Annotated
 
 import typer
 
-from index.contract import Bin, Dimension
-from peil.command import first, sources, upkeep
+from peil.command import first, questions, sources, upkeep
 from peil.command import rules as rule_commands
 from peil.command.accounting import show, stages
 from peil.command.session import Session, SessionContext
-from peil.display import as_csv, as_json, bar, console, sparkline, table
+from peil.display import console
 from peil.folder import WorkingFolder
 from peil.importing import import_files
 from peil.roles import ROLES, RoleProcess
 from peil.supervisor import Supervisor
-from privacy.suppress import text
 from stream.clock import SystemClock
 from stream.errors import Stop
 
@@ -34,10 +30,15 @@ application.add_typer(sources.application, name="sources")
 application.add_typer(rule_commands.application, name="rules")
 application.add_typer(upkeep.quarantine, name="quarantine")
 application.command(name="overview")(first.overview_)
-for command in (first.demo, upkeep.expire, upkeep.erase, upkeep.doctor):
+for command in (
+    first.demo,
+    questions.search,
+    questions.series,
+    upkeep.expire,
+    upkeep.erase,
+    upkeep.doctor,
+):
     application.command()(command)
-
-BY = (*get_args(Dimension),)
 
 
 @application.callback()
@@ -95,90 +96,6 @@ def import_(
         with stages() as progress:
             result = import_files(pipeline, files, source=source, again=again, progress=progress)
         show(pipeline, result, json=json)
-
-
-@application.command()
-def search(
-    context: SessionContext,
-    query: Annotated[
-        str, typer.Argument(help="A query in the rule language; empty: all posts.")
-    ] = "",
-    count: Annotated[bool, typer.Option("--count", help="Only how many.")] = False,
-    by: Annotated[str, typer.Option(help=f"Count by one of: {', '.join(BY)}.")] = "",
-    since: Annotated[str, typer.Option(help="First day, for example 2026-11-01.")] = "",
-    until: Annotated[str, typer.Option(help="Day after the last.")] = "",
-    recent: Annotated[
-        bool,
-        typer.Option("--recent", help="Count what no rule matched and is not gone yet as well."),
-    ] = False,
-    limit: Annotated[int, typer.Option(min=1, max=50, help="How many texts to draw.")] = 10,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-) -> None:
-    """Ask the index: texts drawn at random, a count, or counts by something.
-
-    Examples: peil search "(fatbike OR scooter) NEAR/5 overlast" --by day
-    """
-    with context.obj.pipeline() as pipeline:
-        answers = pipeline.answers(scope="both" if recent else "kept")
-        zone = pipeline.settings.timezone
-        period = {"since": _day(since, zone), "until": _day(until, zone)}
-        k = pipeline.settings.privacy.k
-        if count:
-            result = answers.count(query, **period)
-            if not _print(result.rows(), json=json, csv=csv):
-                console().print(text(result.posts, k=k))
-        elif (step := next((each for each in get_args(Bin) if each == by), None)) is not None:
-            series = answers.over_time(query, bin=step, **period)
-            rows = series.rows()
-            if not _print(rows, json=json, csv=csv):
-                console().print(sparkline(list(series.cells.values())))
-                _bars(rows, by, k=k)
-        elif by:
-            dimension = next((each for each in BY if each == by), None)
-            if dimension is None:
-                raise Stop(f"--by {by}: there is no such count; choose one of {', '.join(BY)}")
-            rows = answers.top(query, by=dimension, limit=limit, **period).rows()
-            if not _print(rows, json=json, csv=csv):
-                _bars(rows, by, k=k)
-        else:
-            texts = answers.texts(query, limit=limit, **period)
-            rows = texts.rows()
-            if not _print(rows, json=json, csv=csv):
-                console().print(
-                    f"{text(texts.posts, k=k)} posts"
-                    + ("" if rows else f": texts are shown when at least {k} people wrote them")
-                )
-                if rows:
-                    console().print(table(rows))
-
-
-def _day(day: str, zone: str) -> int | None:
-    if not day:
-        return None
-    try:
-        start = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=ZoneInfo(zone))
-    except ValueError as error:
-        raise Stop(f"{day!r} is not a day; write it as 2026-11-24") from error
-    return int(start.timestamp() * 1000)
-
-
-def _print(rows: list[dict[str, object]], *, json: bool, csv: bool) -> bool:
-    if json:
-        print(as_json(rows))  # noqa: T201  (that is what --json asks for)
-    elif csv:
-        print(as_csv(rows), end="")  # noqa: T201  (the same)
-    return json or csv
-
-
-def _bars(rows: list[dict[str, object]], name: str, *, k: int) -> None:
-    counts = [row["posts"] if isinstance(row["posts"], int) else None for row in rows]
-    largest = max((each for each in counts if each is not None), default=0)
-    drawn = [
-        {name: row[name], "posts": text(posts, k=k), "": bar(posts, largest)}
-        for row, posts in zip(rows, counts, strict=True)
-    ]
-    console().print(table(drawn))
 
 
 @application.command()

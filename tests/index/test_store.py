@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from index.contract import Question, TooBroad
+from index.contract import Cell, Question, TooBroad
 from index.local.store import LocalStore
 from index.testing import TIMEZONE, check_agreement, fill, where_is
 from rules.parser import parse
@@ -57,6 +57,8 @@ def test_a_period_is_inclusive_below_and_exclusive_above(store: LocalStore) -> N
     fill(store, found)
     question = Question(since=START + 1, until=START + 3)
     assert sorted(hit.post.created_at - START for hit in store.search(question, limit=9)) == [1, 2]
+    assert store.count(Question(since=START + 1)).posts == 4
+    assert store.count(Question(until=START + 1)).posts == 1
 
 
 def test_writing_again_replaces(store: LocalStore) -> None:
@@ -81,6 +83,34 @@ def test_a_reader_sees_more_after_reload(store: LocalStore, tmp_path: Path) -> N
     reader.reload()
     assert reader.count(Question()).posts == 1
     reader.close()
+
+
+def test_more_values_than_the_engine_counts_at_once(store: LocalStore) -> None:
+    found = [
+        text_post(
+            n, "woord", hashtags=tuple(f"tag{n}x{i}" for i in range(50)), created_at=START + n
+        )
+        for n in range(500)
+    ]
+    fill(store, found)
+    table = store.top(Question(), by="hashtag", limit=99_999)
+    assert len(table.cells) == 25_000
+    assert set(table.cells.values()) == {Cell(1, 1)}
+    assert table.total.posts == 500
+
+
+def test_one_post_with_more_values_than_can_be_counted_is_too_broad(store: LocalStore) -> None:
+    fill(store, [text_post(1, "woord", hashtags=tuple(f"tag{i}" for i in range(30_000)))])
+    with pytest.raises(TooBroad, match="ask for fewer"):
+        store.top(Question(), by="hashtag")
+
+
+def test_no_text_of_a_special_category_is_drawn(store: LocalStore) -> None:
+    fill(store, [text_post(n, "woord", special_category=n % 2 == 0) for n in range(20)])
+    drawn = store.sample(Question(), limit=50, seed=1)
+    assert len(drawn) == 10
+    assert not any(hit.post.special_category for hit in drawn)
+    assert store.count(Question()).posts == 20
 
 
 def test_a_second_writer_is_refused(store: LocalStore, tmp_path: Path) -> None:

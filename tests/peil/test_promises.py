@@ -19,6 +19,7 @@ from peil.pipeline import Pipeline
 from peil.settings import Settings
 from stream.clock import DAY_MS, HOUR_MS, ManualClock, to_datetime
 from stream.codec import decode
+from stream.errors import Stop
 from stream.events import Upsert
 from stream.scan import scan
 from stream.testing import START, bytes_below
@@ -164,3 +165,56 @@ def logged_texts(pipeline: Pipeline) -> list[str]:
         for record in scan(pipeline.broker, topic) if record.value
         for each in [record.value.decode("utf-8", "replace")] if "text" in each
     ]  # fmt: skip
+
+
+def test_the_counts_stay_when_the_texts_go(
+    pipeline: Pipeline, tmp_path: Path, clock: ManualClock
+) -> None:
+    plain = "De bakker op de hoek verkoopt weer lekker brood"
+    items = [
+        {"id": str(n), "author": f"a{n}", "body": f"{MARK if n % 3 else plain} {n}"}
+        for n in range(60)
+    ]
+    bring(pipeline, tmp_path, items, "upload")
+    answers = pipeline.answers()
+    before = answers.long_series("voertuigoverlast"), answers.long_series()
+    assert [each.total for each in before] == [40, 60]
+    for _ in range(2):  # keeping house twice counts nothing twice
+        clock.advance(72 * HOUR_MS)
+        keep_house(pipeline)
+        assert (answers.long_series("voertuigoverlast"), answers.long_series()) == before
+    clock.advance(90 * DAY_MS)
+    keep_house(pipeline)
+    assert stored(pipeline) == []
+    assert (answers.long_series("voertuigoverlast"), answers.long_series()) == before
+    clock.advance(6 * 365 * DAY_MS)
+    keep_house(pipeline)
+    assert answers.long_series().total is None
+
+
+def test_a_special_category_is_counted_from_25_people_and_never_read(
+    pipeline: Pipeline, tmp_path: Path, clock: ManualClock
+) -> None:
+    rule = pipeline.folder.config / "rules" / "voertuigoverlast.toml"
+    rule.write_text(
+        rule.read_text("utf-8").replace(
+            "special_category = false",
+            'special_category = true\nground = "9(2)(g)"\napproved_by = "privacy officer"',
+        ),
+        "utf-8",
+    )
+    items = [{"id": str(n), "author": f"a{n}", "body": f"{MARK} {n}"} for n in range(24)]
+    bring(pipeline, tmp_path, items, "upload")
+    answers = pipeline.answers()
+    assert answers.count("rule:voertuigoverlast").posts is None
+    assert answers.count("fatbikes NOT rule:voertuigoverlast").k == 25
+    assert answers.top(by="rule").cells == {}
+    with pytest.raises(Stop, match="special category"):
+        answers.texts("rule:voertuigoverlast")
+    assert answers.texts("fatbikes").excerpts == ()
+    bring(pipeline, tmp_path, [{"id": "24", "author": "a24", "body": f"{MARK} 24"}], "upload")
+    assert answers.count("rule:voertuigoverlast").posts == 25
+    assert answers.top(by="rule").cells == {("voertuigoverlast",): 25}
+    clock.advance(30 * DAY_MS)
+    keep_house(pipeline)
+    assert stored(pipeline) == []

@@ -32,6 +32,44 @@ def book(folder: Path, query: str, *, extra: str = "") -> Book:
     return load_book(folder)
 
 
+SPECIAL = "special_category = true\n"
+
+
+def test_a_special_category_has_a_ground_and_a_second_person(tmp_path: Path) -> None:
+    extra = f'{SPECIAL}ground = "9(2)(g)"\napproved_by = "officer"\n'
+    assert book(tmp_path, "geloof", extra=extra).is_special("a-rule")
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        'ground = "9(2)(g)"\napproved_by = "O "\n',
+        'ground = "9(2)(g)"\n',
+        'approved_by = "officer"\n',
+    ],
+)
+def test_without_both_it_is_refused(tmp_path: Path, extra: str) -> None:
+    with pytest.raises(Stop, match="somebody else than its owner"):
+        book(tmp_path, "geloof", extra=SPECIAL + extra)
+
+
+def test_a_rule_becoming_special_makes_a_new_generation(tmp_path: Path) -> None:
+    engine = create_engine("sqlite://")
+    metadata.create_all(engine)
+    clock = ManualClock(START)
+    broker = LocalBroker(tmp_path / "log", clock=clock)
+    special = f'{SPECIAL}ground = "9"\napproved_by = "officer"\n'
+    generations = [
+        publish(
+            broker, book(tmp_path, "geloof", extra=extra), engine=engine, clock=clock, models={}
+        )
+        for extra in ("", special, special)
+    ]
+    assert [each.generation for each in generations] == [1, 2, 2]
+    broker.close()
+    engine.dispose()
+
+
 @pytest.mark.parametrize("outcome", run_examples(SHIPPED), ids=str)
 def test_every_example_of_the_shipped_rules_holds(outcome: Outcome) -> None:
     assert outcome.passed

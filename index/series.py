@@ -1,0 +1,90 @@
+"""The long series: what was counted of partitions that are gone. Everything here may be shown."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+from sqlalchemy import Engine, delete, func, insert, select
+
+from index.contract import Bin, RolledUp
+from index.rollups import rule_of
+from index.tables import phenomenon, volume
+from index.values import bin_name, hours_to
+from stream.partitions import Partition
+
+THURSDAY = timedelta(days=3)
+
+
+class Series:
+    """The counts of dropped partitions in the operational database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def save(self, partition: Partition, counts: RolledUp) -> None:
+        """Keep the counts of `partition`, in place of what was kept of it before: so doing it
+        again after a kill changes nothing.
+        """
+        volumes = [
+            {"partition": partition.name, "period": period, "source": source,
+             "language": language, "posts": cell.posts}
+            for (period, source, language), cell in counts.volumes.items()
+        ]  # fmt: skip
+        phenomena = [
+            {"partition": partition.name, "period": key[0], "rule_version": key[1],
+             "language": key[2], "sentiment": key[3], "rule": rule_of(key),
+             "posts": cell.posts, "authors": cell.authors}
+            for key, cell in counts.phenomena.items()
+        ]  # fmt: skip
+        with self._engine.begin() as connection:
+            for table, rows in ((volume, volumes), (phenomenon, phenomena)):
+                connection.execute(delete(table).where(table.c.partition == partition.name))
+                if rows:
+                    connection.execute(insert(table), rows)
+
+    def volumes(self, *, bin: Bin) -> Mapping[str, int]:
+        """Posts of everything by week or month."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                select(volume.c.period, func.sum(volume.c.posts).label("posts")).group_by(
+                    volume.c.period
+                )
+            )
+            return _binned({row.period: row.posts for row in rows}, bin)
+
+    def phenomenon(self, rule: str, *, bin: Bin) -> Mapping[str, int]:
+        """Posts of one rule, in all its versions, by week or month."""
+        table = phenomenon.c
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                select(table.period, func.sum(table.posts).label("posts"))
+                .where(table.rule == rule)
+                .group_by(table.period)
+            )
+            return _binned({row.period: row.posts for row in rows}, bin)
+
+    def forget(self, before: date) -> int:
+        """Drop the counts of periods before that day; returns how many."""
+        day, week = before.isoformat(), bin_name(hours_to(before), "week")
+        removed = 0
+        with self._engine.begin() as connection:
+            for table in (volume, phenomenon):
+                weekly = table.c.period.like("%W%")
+                for limit, kind in ((day, ~weekly), (week, weekly)):
+                    statement = delete(table).where(kind, table.c.period < limit)
+                    removed += connection.execute(statement).rowcount
+        return removed
+
+
+def _binned(periods: Mapping[str, int], bin: Bin) -> Mapping[str, int]:
+    counts: Counter[str] = Counter()
+    for period, posts in periods.items():
+        counts[bin_name(hours_to(_day(period)), bin)] += posts
+    return dict(sorted(counts.items()))
+
+
+def _day(period: str) -> date:
+    """The day of an hour or day; a week counts where its Thursday lies, as ISO 8601 has it."""
+    if "W" in period:
+        return date.fromisoformat(f"{period}-1") + THURSDAY
+    return date.fromisoformat(period[:10])

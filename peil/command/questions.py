@@ -1,0 +1,125 @@
+"""`peil search` and `peil series`: questions to the index on the command line."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, get_args
+from zoneinfo import ZoneInfo
+
+import typer
+
+from index.answers import Counts, LongBin
+from index.contract import Bin, Dimension
+from peil.command.session import SessionContext
+from peil.display import Row, as_csv, as_json, bar, console, sparkline, table
+from privacy.suppress import text
+from stream.errors import Stop
+
+BY = (*get_args(Dimension),)
+
+
+def search(
+    context: SessionContext,
+    query: Annotated[
+        str, typer.Argument(help="A query in the rule language; empty: all posts.")
+    ] = "",
+    count: Annotated[bool, typer.Option("--count", help="Only how many.")] = False,
+    by: Annotated[str, typer.Option(help=f"Count by one of: {', '.join(BY)}.")] = "",
+    since: Annotated[str, typer.Option(help="First day, for example 2026-11-01.")] = "",
+    until: Annotated[str, typer.Option(help="Day after the last.")] = "",
+    recent: Annotated[
+        bool,
+        typer.Option("--recent", help="Count what no rule matched and is not gone yet as well."),
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, max=50, help="How many texts to draw.")] = 10,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """Ask the index: texts drawn at random, a count, or counts by something.
+
+    Examples: peil search "(fatbike OR scooter) NEAR/5 overlast" --by day
+    """
+    with context.obj.pipeline() as pipeline:
+        answers = pipeline.answers(scope="both" if recent else "kept")
+        zone = pipeline.settings.timezone
+        period = {"since": _day(since, zone), "until": _day(until, zone)}
+        if count:
+            result = answers.count(query, **period)
+            if not _print(result.rows(), json=json, csv=csv):
+                console().print(text(result.posts, k=result.k))
+        elif (step := next((each for each in get_args(Bin) if each == by), None)) is not None:
+            _show(answers.over_time(query, bin=step, **period), json=json, csv=csv)
+        elif by:
+            dimension = next((each for each in BY if each == by), None)
+            if dimension is None:
+                raise Stop(f"--by {by}: there is no such count; choose one of {', '.join(BY)}")
+            _show(answers.top(query, by=dimension, limit=limit, **period), json=json, csv=csv)
+        else:
+            texts = answers.texts(query, limit=limit, **period)
+            rows = texts.rows()
+            if not _print(rows, json=json, csv=csv):
+                console().print(
+                    f"{text(texts.posts, k=texts.k)} posts"
+                    + (
+                        ""
+                        if rows
+                        else f": texts are shown when at least {texts.k} people wrote them"
+                    )
+                )
+                if rows:
+                    console().print(table(rows))
+
+
+def series(
+    context: SessionContext,
+    rule: Annotated[
+        str, typer.Argument(help="A rule's id; empty: all posts, matched or not.")
+    ] = "",
+    by: Annotated[str, typer.Option(help="Count by week or month.")] = "week",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """How large a phenomenon was, week by week, also where the texts are long gone.
+
+    Example: peil series woningnood --by month
+    """
+    with context.obj.pipeline() as pipeline:
+        step: LongBin | None = next((each for each in get_args(LongBin) if each == by), None)
+        if step is None:
+            raise Stop(f"--by {by}: choose one of {', '.join(get_args(LongBin))}")
+        if rule and rule not in pipeline.book.rules:
+            raise Stop(f"there is no rule {rule!r}; `peil rules list` shows them")
+        _show(pipeline.answers().long_series(rule, bin=step), json=json, csv=csv)
+
+
+def _day(day: str, zone: str) -> int | None:
+    if not day:
+        return None
+    try:
+        start = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=ZoneInfo(zone))
+    except ValueError as error:
+        raise Stop(f"{day!r} is not a day; write it as 2026-11-24") from error
+    return int(start.timestamp() * 1000)
+
+
+def _print(rows: Sequence[Row], *, json: bool, csv: bool) -> bool:
+    if json:
+        print(as_json(rows))  # noqa: T201  (that is what --json asks for)
+    elif csv:
+        print(as_csv(rows), end="")  # noqa: T201  (the same)
+    return json or csv
+
+
+def _show(counts: Counts, *, json: bool, csv: bool) -> None:
+    rows = counts.rows()
+    if _print(rows, json=json, csv=csv):
+        return
+    values = list(counts.cells.values())
+    if counts.dimensions[0] in get_args(Bin):
+        console().print(sparkline(values))
+    name = counts.dimensions[0]
+    largest = max((value for value in values if value is not None), default=0)
+    drawn = [
+        {name: row[name], "posts": text(value, k=counts.k), "": bar(value, largest)}
+        for row, value in zip(rows, values, strict=True)
+    ]
+    console().print(table(drawn))
