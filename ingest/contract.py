@@ -1,7 +1,7 @@
 """What a collector promises: native items in, raw posts out, nothing lost silently."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import msgspec
 import pydantic
@@ -40,6 +40,33 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     skipped: Mapping[str, int] = {}
     gaps: Sequence[Gap] = ()
     warnings: Sequence[str] = ()
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """What is needed to ask a platform about a post again; personal, so it is kept sealed."""
+
+    platform: str
+    native_id: str
+    address: str = ""
+
+
+Standing = Literal["there", "missing", "gone", "unknown"]
+"""What a platform says of a post: `gone` for good; `missing` now, which a second time is gone;
+`unknown` when it did not say.
+"""
+
+
+@runtime_checkable
+class Rechecking(Protocol):
+    """A collector that can find out whether a post was deleted."""
+
+    def reference(self, post: RawPost) -> Reference | None:
+        """What to ask by later; None when the platform cannot be asked about this post."""
+        ...
+
+    def recheck(self, references: Sequence[Reference]) -> Iterator[Standing]:
+        """Ask about each, in order; may block. An error is `unknown`, never `gone`."""
+        ...
 
 
 class Collector(Protocol):

@@ -1,14 +1,14 @@
 """Collector `feeds`: news, blogs, fora and tag feeds by RSS, Atom and JSON Feed."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from ingest.contract import Batch, Cursor, RawItem, Rejected
+from ingest.contract import Batch, Cursor, RawItem, Reference, Rejected, Standing
 from ingest.documents import Document, Entry, read
 from ingest.http import Page, Web
 from stream.clock import DAY_MS, Clock
@@ -19,6 +19,7 @@ from stream.post import Kind, RawDelete, RawPost
 GONE = 410
 NOT_MODIFIED = 304
 FIRST_ERROR = 400
+STANDINGS: Mapping[int, Standing] = {404: "missing", GONE: "gone"}
 SHORTEST_MS = 600_000
 """No feed is asked more often than once in ten minutes."""
 
@@ -70,7 +71,7 @@ class FeedCollector:
                 errors.append(Stop(f"{url} is gone for good (410): take it out of the source"))
                 continue
             if state.get("not_before", 0) > self._clock.now():
-                yield Batch(cursor={"feeds": states}, warnings=[f"{url} may not be asked yet"])
+                yield Batch(cursor=_cursor(states), warnings=[f"{url} may not be asked yet"])
                 continue
             try:
                 yield self._ask(url, states)
@@ -78,9 +79,21 @@ class FeedCollector:
                 errors.append(error)
                 after = error.after if isinstance(error, Retry) else None
                 state["not_before"] = self._clock.now() + int((after or 0) * 1000)
-                yield Batch(cursor={"feeds": states})
+                yield Batch(cursor=_cursor(states))
         if errors:
             raise _together(errors, len(self._settings.urls))
+
+    def reference(self, post: RawPost) -> Reference | None:
+        return Reference(post.platform, post.native_id, post.links[0]) if post.links else None
+
+    def recheck(self, references: Sequence[Reference]) -> Iterator[Standing]:
+        for each in references:
+            try:
+                status = self._web.get(each.address).status
+            except PeilError:
+                yield "unknown"
+            else:
+                yield STANDINGS.get(status, "unknown" if status >= FIRST_ERROR else "there")
 
     def _ask(self, url: str, states: dict[str, dict[str, Any]]) -> Batch:
         """One visit. `states` changes only when all of it went well."""
@@ -103,7 +116,7 @@ class FeedCollector:
         batch = self._batch(url, document, state)
         _note_visit(state, page, document, now=self._clock.now())
         states[url] = state
-        return msgspec.structs.replace(batch, cursor={"feeds": states})
+        return msgspec.structs.replace(batch, cursor=_cursor(states))
 
     def _batch(self, url: str, document: Document, state: dict[str, Any]) -> Batch:
         """The items of one document, without a cursor; `state` learns its dates."""
@@ -170,6 +183,11 @@ class FeedCollector:
             has_media=entry.has_media,
             declared_lang=entry.language,
         )
+
+
+def _cursor(states: Mapping[str, Mapping[str, Any]]) -> Cursor:
+    """The states as they are now: what comes later does not change a batch."""
+    return {"feeds": {url: dict(state) for url, state in states.items()}}
 
 
 def _excerpt(text: str, length: int) -> str:

@@ -2,12 +2,14 @@
 
 import logging
 from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
-from ingest.contract import Batch, Collector
+from ingest.contract import Batch, Collector, Rechecking, Reference, Standing
 from ingest.memory import Memory
 from ingest.settings import IngestSettings
 from ingest.sources import Source
+from ingest.vault import Vault
 from privacy.gate import Admitted, Gate, Terms
 from privacy.register import Register
 from stream.broker import Broker, Entry
@@ -16,8 +18,11 @@ from stream.codec import encode
 from stream.errors import Stop
 from stream.events import Upsert
 from stream.metrics import Metrics
+from stream.post import RawDelete, RawPost
 from stream.quarantine import Quarantine
 from stream.topics import POSTS
+
+Held = Callable[[Sequence[str]], Collection[str]]
 
 AUTHORS_DAYS = 30
 """In so many days at least k people must have written in a source that is no organisation."""
@@ -52,6 +57,7 @@ class Intake:
         gate: Gate,
         register: Register,
         memory: Memory,
+        vault: Vault,
         quarantine: Quarantine,
         metrics: Metrics,
         clock: Clock,
@@ -62,6 +68,7 @@ class Intake:
         self._gate = gate
         self._register = register
         self._memory = memory
+        self._vault = vault
         self._quarantine = quarantine
         self._metrics = metrics
         self._clock = clock
@@ -116,12 +123,7 @@ class Intake:
             )
 
     def _take(self, source: Source, collector: Collector, batch: Batch, account: Account) -> None:
-        terms = Terms(
-            source=source.id,
-            keep=source.keep,
-            retention_days=source.retention_days,
-            live=collector.live,
-        )
+        terms = _terms(source, live=collector.live)
         seen = self._memory.seen(source.id) if collector.repeats else None
         admitted = self._gate.admit(batch.items, terms=terms, seen=seen)
         entries = [Entry(event.key, encode(event)) for event in (*admitted.events, *batch.gaps)]
@@ -137,9 +139,55 @@ class Intake:
         authors = {event.post.author for event in admitted.events if isinstance(event, Upsert)}
         if authors:
             self._memory.note_authors(source.id, authors, now=self._clock.now(), k=self._k)
+        if isinstance(collector, Rechecking):
+            self._vault.add(
+                source.id,
+                [item for item in batch.items if isinstance(item, RawPost)],
+                collector=collector,
+                admitted={event.post.id for event in admitted.events if isinstance(event, Upsert)},
+                now=self._clock.now(),
+                until=self._clock.now() + source.retention_days * DAY_MS,
+            )
         until = self._clock.now() + self._settings.seen_days * DAY_MS
         self._memory.advance(source.id, batch.cursor, admitted.sightings, until=until)
         self._note(source.id, batch, admitted, account)
+
+    def recheck(self, source: Source, collector: Rechecking, *, held: Held) -> Counter[Standing]:
+        """Ask about posts of `source` that were not asked about for a day; what is gone is
+        deleted. `held` says which of some ids the index still has: the others are forgotten.
+
+        Raises Stop when the register has no open entry. Blocks for the platform's answers.
+        """
+        self._register.entry(source.id)
+        now = self._clock.now()
+        due = self._vault.due(source.id, now=now, limit=self._settings.recheck_batch)
+        there = held([each.id for each in due])
+        self._vault.drop(source.id, [each.id for each in due if each.id not in there])
+        asked = [each for each in due if each.id in there]
+        outcomes: Counter[Standing] = Counter()
+        standings = collector.recheck([each.reference for each in asked])
+        for each, said in zip(asked, standings, strict=True):
+            standing: Standing = "gone" if said == "missing" and each.missing else said
+            if standing == "gone":
+                self._delete(source, each.reference)
+            self._vault.note(source.id, each.id, standing, now=self._clock.now())
+            outcomes[standing] += 1
+            self._metrics.count("peil_ingest_rechecked_total", source=source.id, standing=standing)
+        return outcomes
+
+    def _delete(self, source: Source, gone: Reference) -> None:
+        item = RawDelete(
+            platform=gone.platform, native_id=gone.native_id, observed_at=self._clock.now()
+        )
+        admitted = self._gate.admit(
+            [item], terms=_terms(source, live=True), seen=self._memory.seen(source.id)
+        )
+        self._broker.append(
+            POSTS.name, [Entry(event.key, encode(event)) for event in admitted.events]
+        )
+        until = self._clock.now() + self._settings.seen_days * DAY_MS
+        cursor = self._memory.cursor(source.id)
+        self._memory.advance(source.id, cursor, admitted.sightings, until=until)
 
     def _note(self, source: str, batch: Batch, admitted: Admitted, account: Account) -> None:
         posts = [event.post.id for event in admitted.events if isinstance(event, Upsert)]
@@ -160,3 +208,9 @@ class Intake:
         rejected = len(batch.rejected) + len(admitted.rejected)
         count("peil_ingest_rejected_total", rejected, source=source)
         count("peil_ingest_gaps_total", len(batch.gaps), source=source)
+
+
+def _terms(source: Source, *, live: bool) -> Terms:
+    return Terms(
+        source=source.id, keep=source.keep, retention_days=source.retention_days, live=live
+    )

@@ -19,6 +19,12 @@ class IngestSettings(BaseModel):
     seen_days: int = Field(
         default=90, ge=1, le=90, description="How long an item that may come again is remembered."
     )
+    recheck_batch: int = Field(
+        default=20,
+        ge=1,
+        le=1_000,
+        description="How many posts of a source are looked for on their platform at once.",
+    )
     contact: str = Field(
         default="",
         description="A mail address or page that servers are told; without it nothing is fetched.",

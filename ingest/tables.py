@@ -1,6 +1,15 @@
-"""The tables of collecting: cursors, seen-keys and the runs of each source."""
+"""The tables of collecting: cursors, seen-keys, runs and the re-check vault."""
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)  # fmt: skip
 
 metadata = MetaData()
 
@@ -42,3 +51,15 @@ run = Table(
     Column("appended", Integer, nullable=False),
     Column("outcome", String, nullable=False),
 )
+
+reference = Table(
+    "reference",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("until", BigInteger, nullable=False, index=True),
+    Column("asked", BigInteger, nullable=False),
+    Column("missing", Boolean, nullable=False),
+)
+"""The re-check vault: where posts stand on their platforms, sealed; see `ingest.vault`."""

@@ -43,6 +43,7 @@ def keep_house(pipeline: Pipeline) -> Report:
     rewritten = pipeline.store.purge()
     records = pipeline.broker.expire(now)
     pipeline.memory.forget(now)
+    pipeline.vault.forget(now, erased={key for key, _ in pipeline.ledger.posts()})
     pipeline.ledger.expire(now)
     keys = pipeline.keys.destroy_expired(now)
     pipeline.access.shred(now=now, days=pipeline.settings.privacy.access_log_days)

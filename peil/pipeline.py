@@ -2,7 +2,7 @@
 
 import getpass
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from ingest.http import Web
 from ingest.intake import Intake
 from ingest.memory import Memory
 from ingest.sources import Source, load_sources
+from ingest.vault import Vault
 from peil.database import open_database
 from peil.folder import WorkingFolder
 from peil.settings import Settings
@@ -136,6 +137,15 @@ class Pipeline:
         return Memory(self.database)
 
     @cached_property
+    def vault(self) -> Vault:
+        return Vault(self.database, self.keys)
+
+    def held(self, ids: Sequence[str]) -> Collection[str]:
+        """Which of `ids` the index has."""
+        self.store.reload()
+        return self.store.where(ids).keys()
+
+    @cached_property
     def intake(self) -> Intake:
         gate = Gate(
             self.keys,
@@ -149,6 +159,7 @@ class Pipeline:
             gate=gate,
             register=self.register,
             memory=self.memory,
+            vault=self.vault,
             quarantine=self.quarantine,
             metrics=self.metrics,
             clock=self.clock,

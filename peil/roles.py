@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from ingest.contract import Rechecking
 from ingest.sources import Source
 from peil.folder import WorkingFolder
 from peil.housekeeping import keep_house
@@ -21,6 +22,9 @@ from stream.worker import POLL_SECONDS, Worker
 logger = logging.getLogger(__name__)
 
 METRICS_MS = 10_000
+RECHECK_MS = 600_000
+"""So often a few posts of each source are looked for on their platform."""
+
 REFUSED_MS = 300_000
 """A source that could not run is tried again after so long."""
 
@@ -52,7 +56,7 @@ def collect(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
         if not mine:
             return
         refused: dict[str, int] = {}
-        next_metrics = pipeline.clock.now()
+        next_metrics = next_recheck = pipeline.clock.now()
         while not stopping():
             now = pipeline.clock.now()
             for source in _due(pipeline, refused):
@@ -65,10 +69,29 @@ def collect(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
                     logger.warning("source %s: %s", source.id, error)
                 else:
                     logger.info("source %s: read %d", source.id, account.read)
+            if now >= next_recheck:
+                _recheck(pipeline, stopping)
+                next_recheck = pipeline.clock.now() + RECHECK_MS
             if now >= next_metrics:
                 pipeline.metrics.write(pipeline.folder.metrics / "collect.prom")
                 next_metrics = now + METRICS_MS
             pipeline.clock.sleep(POLL_SECONDS)
+
+
+def _recheck(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
+    """Look on the platforms for some posts of every source that runs by itself."""
+    for source in pipeline.sources.values():
+        if stopping():
+            return
+        if not (source.every or source.cron):
+            continue
+        try:
+            collector = pipeline.collector(source)
+            if isinstance(collector, Rechecking):
+                outcomes = pipeline.intake.recheck(source, collector, held=pipeline.held)
+                logger.info("source %s: looked again: %s", source.id, dict(outcomes))
+        except (Retry, Stop) as error:
+            logger.warning("source %s: %s", source.id, error)
 
 
 @contextmanager

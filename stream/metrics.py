@@ -24,6 +24,9 @@ METRICS: Mapping[str, Metric] = {
     "peil_ingest_rejected_total": Metric(
         "counter", "Items that could not be mapped; their skeletons are quarantined.", ("source",)
     ),
+    "peil_ingest_rechecked_total": Metric(
+        "counter", "Posts that a platform was asked about again.", ("source", "standing")
+    ),
     "peil_ingest_gaps_total": Metric("counter", "Periods that a source missed.", ("source",)),
     "peil_gate_scrubbed_total": Metric(
         "counter", "Personal data replaced in texts before the log.", ("kind",)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ingest.catalogue import settings_of
+from ingest.contract import Rechecking
 from ingest.health import warning
 from ingest.sources import Source
 from peil.command.accounting import show, stages
@@ -106,7 +107,8 @@ def run(
     source: Annotated[str, typer.Argument(help="The source's id.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Collect from a source now, whatever its schedule, and index it.
+    """Collect from a source now, whatever its schedule, and index it. What it showed before is
+    looked for again, a few posts at a time.
 
     Example: peil sources run city-news
     """
@@ -114,8 +116,11 @@ def run(
         described = known(pipeline, source)
         pipeline.register.entry(source)
         pipeline.publish_rules()
+        collector = pipeline.collector(described)
+        if isinstance(collector, Rechecking):
+            pipeline.intake.recheck(described, collector, held=pipeline.held)
         with stages() as progress:
-            result = collect(pipeline, described, pipeline.collector(described), progress=progress)
+            result = collect(pipeline, described, collector, progress=progress)
         show(pipeline, result, json=json)
 
 

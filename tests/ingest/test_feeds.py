@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import stamina
 
-from ingest.contract import Batch
+from ingest.contract import Batch, Reference
 from ingest.documents import as_text, read
 from ingest.feeds import FeedCollector, FeedSettings
 from ingest.http import Web
@@ -262,3 +262,18 @@ def test_a_feed_of_another_encoding_is_read() -> None:
     body = body.replace("Overlast", "Café")
     document = read(body.encode("iso-8859-1"), content_type="text/xml", url="https://x.example")
     assert document.entries[0].text.startswith("Café")
+
+
+def test_a_page_that_is_gone_is_gone_and_an_error_says_nothing(site: Any) -> None:
+    answers = {"/a": 200, "/b": 404, "/c": 410, "/d": 403, "/e": 500, "/f": 301}
+    for path, status in answers.items():
+        site.answers[path] = (status, {"Location": site.url("/c")} if status == 301 else {}, b"")
+    references = [Reference("feed", path, site.url(path)) for path in answers]
+    references.insert(0, Reference("feed", "x", "http://10.0.0.1/private"))
+    clock = ManualClock(START)
+    with Web(contact="data@example.org", clock=clock, max_bytes=9_999, max_seconds=60,
+             private_hosts=("127.0.0.1",)) as web:  # fmt: skip
+        settings = FeedSettings(urls=(site.url("/feed"),))
+        collector = FeedCollector(settings, source="news", web=web, clock=clock)
+        standings = list(collector.recheck(references))
+    assert standings == ["unknown", "there", "missing", "gone", "unknown", "unknown", "gone"]

@@ -19,6 +19,7 @@ from ingest.intake import Intake
 from ingest.memory import Memory
 from ingest.settings import IngestSettings
 from ingest.sources import Source
+from ingest.vault import Vault
 from peil import connect
 from privacy.gate import Gate
 from privacy.keys import KeyRing
@@ -188,6 +189,7 @@ def test_a_source_of_few_people_stops_itself_after_thirty_days(
     )
     intake = Intake(
         broker=broker, gate=gate, register=register, memory=Memory(database),
+        vault=Vault(database, keys),
         quarantine=Quarantine(broker, clock=clock), metrics=NoMetrics(), clock=clock,
         settings=IngestSettings(), k=10,
     )  # fmt: skip

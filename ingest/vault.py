@@ -1,0 +1,129 @@
+"""The re-check vault: where a post stands on its platform, to find out that it was deleted.
+
+A reference is sealed under its source's own key and bound to its row. Only a collector that is
+about to ask its platform gets it back; there is no way to show one to a person.
+"""
+
+import secrets
+from collections.abc import Collection, Iterable, Sequence
+
+import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Engine, delete, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from ingest.contract import Rechecking, Reference, Standing
+from ingest.tables import reference
+from privacy.keys import KeyRing
+from stream.clock import DAY_MS
+from stream.post import RawPost
+
+NONCE_BYTES = 12
+BETWEEN_MS = DAY_MS
+"""A platform is asked about a post once a day; what is missing twice in a row is gone."""
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A post that is to be asked about."""
+
+    id: str
+    reference: Reference
+    missing: bool
+
+
+class Vault:
+    """The references of all sources in the operational database, each with its end."""
+
+    def __init__(self, engine: Engine, keys: KeyRing) -> None:
+        self._engine = engine
+        self._keys = keys
+
+    def add(
+        self,
+        source: str,
+        posts: Iterable[RawPost],
+        *,
+        collector: Rechecking,
+        admitted: Collection[str],
+        now: int,
+        until: int,
+    ) -> None:
+        """Keep the references of those `posts` whose ids were `admitted`, to `until` (Unix ms)."""
+        rows = [
+            {"source": source, "id": key, "sealed": self._seal(source, key, found),
+             "until": until, "asked": now, "missing": False}
+            for post in posts
+            if (key := self._keys.post_id(post.platform, post.native_id)) in admitted
+            and (found := collector.reference(post)) is not None
+        ]  # fmt: skip
+        if not rows:
+            return
+        statement = upsert(reference)
+        with self._engine.begin() as connection:
+            connection.execute(
+                # An edit never prolongs: the end stays what it was.
+                statement.on_conflict_do_update(
+                    index_elements=[reference.c.source, reference.c.id],
+                    set_={"sealed": statement.excluded.sealed},
+                ),
+                rows,
+            )
+
+    def due(self, source: str, *, now: int, limit: int) -> Sequence[Due]:
+        """What of `source` was not asked about for a day, the longest ago first."""
+        table = reference.c
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                select(table.id, table.sealed, table.missing)
+                .where(table.source == source, table.until > now, table.asked <= now - BETWEEN_MS)
+                .order_by(table.asked, table.id)
+                .limit(limit)
+            ).all()
+        return [Due(row.id, self._open(source, row.id, row.sealed), row.missing) for row in rows]
+
+    def note(self, source: str, id: str, standing: Standing, *, now: int) -> None:  # noqa: A002  (a post's id)
+        """Remember what the platform said."""
+        here = (reference.c.source == source) & (reference.c.id == id)
+        with self._engine.begin() as connection:
+            if standing == "gone":
+                connection.execute(delete(reference).where(here))
+            elif standing == "unknown":
+                connection.execute(update(reference).where(here).values(asked=now))
+            else:
+                missing = standing == "missing"
+                connection.execute(update(reference).where(here).values(asked=now, missing=missing))
+
+    def drop(self, source: str, ids: Iterable[str]) -> None:
+        """Forget references whose posts are not held any more."""
+        with self._engine.begin() as connection:
+            for key in ids:
+                here = (reference.c.source == source) & (reference.c.id == key)
+                connection.execute(delete(reference).where(here))
+
+    def forget(self, now: int, *, erased: Collection[str] = ()) -> None:
+        """Drop the references whose end has come and those of posts that were erased."""
+        table = reference.c
+        with self._engine.begin() as connection:
+            connection.execute(delete(reference).where(table.until <= now))
+            held = connection.execute(select(table.source, table.id)).all()
+        for source, key in held:
+            if key in erased:
+                self.drop(source, [key])
+
+    def _seal(self, source: str, key: str, found: Reference) -> bytes:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        plain = msgspec.json.encode(found)
+        return nonce + self._cipher(source).encrypt(nonce, plain, _bound(source, key))
+
+    def _open(self, source: str, key: str, sealed: bytes) -> Reference:
+        nonce, rest = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+        plain = self._cipher(source).decrypt(nonce, rest, _bound(source, key))
+        return msgspec.json.decode(plain, type=Reference)
+
+    def _cipher(self, source: str) -> AESGCM:
+        return AESGCM(self._keys.key(f"vault-{source}"))
+
+
+def _bound(source: str, key: str) -> bytes:
+    """What a sealed reference cannot be moved away from."""
+    return f"{source}\0{key}".encode()
