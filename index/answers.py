@@ -43,6 +43,10 @@ class Log(Protocol):
         """Durable on return; an error means that nothing may be answered."""
         ...
 
+    def recent(self, *, actor: str, action: str) -> int:
+        """How often `actor` did this in the last 24 hours."""
+        ...
+
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
     """How many posts; None is "less than k, or none"."""
@@ -55,7 +59,7 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
         return [{"posts": self.posts}]
 
     def to_pandas(self) -> "pd.DataFrame":
-        return _frame(self.rows())
+        return _frame(self.rows(), columns=["posts"])
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,11 +80,13 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
     def to_pandas(self) -> "pd.DataFrame":
-        return _frame(self.rows())
+        return _frame(self.rows(), columns=[*self.dimensions, "posts"])
 
 
 class Excerpt(msgspec.Struct, frozen=True, kw_only=True):
-    """A text drawn at random: its keyword in context, its day, never who or exactly when."""
+    """A text drawn at random: its keyword in context (the whole text where a reason was given),
+    its day, never who or exactly when.
+    """
 
     row: int
     day: str
@@ -103,7 +109,7 @@ class Texts(msgspec.Struct, frozen=True, kw_only=True):
         return [msgspec.structs.asdict(each) for each in self.excerpts]
 
     def to_pandas(self) -> "pd.DataFrame":
-        return _frame(self.rows())
+        return _frame(self.rows(), columns=[*Excerpt.__struct_fields__])
 
 
 class TypicalTerm(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +141,7 @@ class Answers:
         metrics: Metrics,
         lists: Lists,
         rng: random.Random,
+        text_reads_a_day: int,
         scope: Scope = "kept",
     ) -> None:
         if not purpose.strip():
@@ -152,6 +159,7 @@ class Answers:
         self._metrics = metrics
         self._lists = lists
         self._rng = rng
+        self._text_reads_a_day = text_reads_a_day
         self._scope: Scope = scope
 
     def question(
@@ -174,21 +182,27 @@ class Answers:
         bin: Bin | None = None,
         **period: int | None,
     ) -> Counts:
-        """Counts per bin, every bin from the first to the last. Without `bin` the finest of
-        day, week and month in which most of it can be shown.
+        """Counts per bin, every bin of the time in which anything at all may be shown. Without
+        `bin` the finest of day, week and month in which most of it can be shown.
         """
         question = self._asked("over_time", query, period)
+        k = self._k(question)
         name, table = coarsest_needed(
             BINS if bin is None else (bin,),
             lambda each: self._store.count_over_time(question, bin=each),
             lambda each: [_size(cell) for cell in each.cells.values()],
-            k=self._k(question),
+            k=k,
         )
-        filled: dict[tuple[str, ...], Cell] = {
-            (each,): Cell(0, 0) for each in _between([key[0] for key in table.cells], name)
-        }
-        return self._suppressed(
-            table, {**filled, **table.cells}, k=self._k(question), keep_hidden=True
+        # All posts decide where the axis begins and ends: the first and the last bin of a
+        # question would tell that something small is there.
+        everything = Question(since=question.since, until=question.until)
+        axis = self._store.count_over_time(everything, bin=name)
+        bins = _between([*_visible(axis, k=self._thresholds.k), *_visible(table, k=k)], name)
+        cells: dict[tuple[str, ...], Cell] = {(each,): Cell(0, 0) for each in bins}
+        cells |= table.cells
+        result = self._suppressed(table, cells, k=k, keep_hidden=True)
+        return msgspec.structs.replace(
+            result, cells={(each,): result.cells[each,] for each in bins}
         )
 
     def long_series(self, rule: str = "", *, bin: LongBin = "week") -> Counts:
@@ -203,7 +217,7 @@ class Answers:
         here = self._suppressed(table, table.cells, k=k, keep_hidden=True).cells
         cells: dict[tuple[str, ...], int | None] = {
             (each,): _sum(here.get((each,)), gone.get(each))
-            for each in _between([*gone, *(key[0] for key in table.cells)], bin)
+            for each in _between([*gone, *_visible(table, k=k)], bin)
         }
         total = _sum(*cells.values())
         return Counts(dimensions=(bin,), cells=cells, total=total, k=k)
@@ -237,13 +251,25 @@ class Answers:
         ]
         return publishable[:limit]
 
-    def texts(self, query: str = "", *, limit: int = 10, **period: int | None) -> Texts:
-        """At most 50 texts drawn at random, keyword in context, when k authors wrote them."""
+    def texts(
+        self, query: str = "", *, limit: int = 10, reason: str = "", **period: int | None
+    ) -> Texts:
+        """At most 50 texts drawn at random, keyword in context, when k authors wrote them. With
+        a `reason`, which is logged, the context is the whole text. Stop above the quota.
+        """
         if self._scope != "kept":
             raise Stop(
                 "texts that no rule matched are not shown, only counted; ask without --recent"
             )
-        question = self._asked("texts", query, period)
+        reads = self._log.recent(actor=self._actor, action="texts")
+        if reads >= self._text_reads_a_day:
+            raise Stop(
+                f"you read texts {reads} times in the last 24 hours, and that is what "
+                "privacy.text_reads_a_day allows; counts can still be asked for"
+            )
+        question = msgspec.structs.replace(
+            self._asked("texts", query, period, reason=reason.strip()), readable=True
+        )
         size = _size(self._store.count(question))
         k = self._k(question)
         if k != self._thresholds.k:
@@ -258,7 +284,8 @@ class Answers:
         excerpts: list[Excerpt] = []
         for row, hit in enumerate(hits, 1):
             span = _keyword(hit)
-            words = in_context(hit.post, span, width=CONTEXT) if hit.post.tokens else None
+            width = len(hit.post.text) if reason.strip() else CONTEXT
+            words = in_context(hit.post, span, width=width) if hit.post.tokens else None
             excerpts.append(
                 Excerpt(
                     row=row,
@@ -288,12 +315,16 @@ class Answers:
         period: Mapping[str, int | None],
         *,
         scope: Scope | None = None,
+        reason: str = "",
     ) -> Question:
         question = msgspec.structs.replace(
             self.question(query, since=period.get("since"), until=period.get("until")),
             scope=scope or self._scope,
         )
-        payload = msgspec.json.encode({"query": query, "scope": question.scope, **period}).decode()
+        said = {"query": query, "scope": question.scope, **period}
+        if reason:
+            said["reason"] = reason
+        payload = msgspec.json.encode(said).decode()
         self._log.append(actor=self._actor, purpose=self._purpose, action=action, payload=payload)
         self._metrics.count("peil_answers_total", question=action.split(":", maxsplit=1)[0])
         return question
@@ -346,6 +377,11 @@ def _size(cell: Cell) -> Size:
     return Size(cell.posts, cell.authors)
 
 
+def _visible(table: Table, *, k: int) -> list[str]:
+    """The values of the first dimension whose cells may be shown."""
+    return [key[0] for key, cell in table.cells.items() if shown(_size(cell), k=k) is not None]
+
+
 def _between(names: Sequence[str], name: Bin) -> Sequence[str]:
     """The names of all bins from the first to the last of `names`."""
     names = sorted(names)
@@ -372,7 +408,7 @@ def _first_hour(label: str, name: Bin) -> int:
     return hours_to(day) + hour
 
 
-def _frame(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+def _frame(rows: Sequence[Mapping[str, Any]], *, columns: Sequence[str]) -> "pd.DataFrame":
     import pandas as pd  # noqa: PLC0415  (half a second that most commands never need)
 
-    return pd.DataFrame(list(rows))
+    return pd.DataFrame(list(rows), columns=list(columns))

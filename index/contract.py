@@ -33,13 +33,15 @@ Bin = Literal["hour", "day", "week", "month"]
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Which posts: those that `query` matches (None: all), created in `since`..`until`.
 
-    `since` is inclusive and `until` exclusive, both Unix milliseconds, None: open.
+    `since` is inclusive and `until` exclusive, both Unix milliseconds, None: open. `readable`
+    leaves out what is of a special category: its texts are never shown.
     """
 
     query: Node | None = None
     since: int | None = None
     until: int | None = None
     scope: Scope = "kept"
+    readable: bool = False
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -172,9 +174,7 @@ class Store(Protocol):
         ...
 
     def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
-        """At most `limit` posts drawn at random, none of a special category; the same seed and
-        posts give the same draw.
-        """
+        """At most `limit` posts drawn at random; the same seed and posts give the same draw."""
         ...
 
     def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:

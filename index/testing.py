@@ -1,7 +1,11 @@
 """What every store must do, and the obvious one that says what the right answers are."""
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import pytest
 
 from index.contract import Bin, Cell, Dimension, Question, RolledUp, Store, Table
 from index.rollups import roll_up
@@ -28,11 +32,12 @@ class BruteStore:
         found: dict[str, Post] = {}
         for post in self._posts:
             in_scope = question.scope == "both" or post.kept
+            allowed = not (question.readable and post.special_category)
             after = question.since is None or post.created_at >= question.since
             before = question.until is None or post.created_at < question.until
             tree = question.query
             matches = tree is None or evaluate(tree, post, timezone=TIMEZONE).matched
-            if in_scope and after and before and matches:
+            if in_scope and allowed and after and before and matches:
                 found[post.id] = post
         return list(found.values())
 
@@ -76,6 +81,33 @@ class BruteStore:
 
         return roll_up(count, thresholds)
 
+    def typical_scores(self, question: Question, against: Question) -> Mapping[str, float]:
+        """The z-scores of Monroe et al. (2008) of all words of the first question's posts."""
+        here, there = (self._words(self.matching(each)) for each in (question, against))
+        all_here, all_there = sum(here.values()), sum(there.values())
+        whole = (all_here + all_there) / 10
+        scores: dict[str, float] = {}
+        for word, posts in here.items():
+            prior = (posts + there.get(word, 0)) / 10
+            one, other = posts + prior, there.get(word, 0) + prior
+            if len({*here, *there}) == 1:
+                continue
+            odds = one / (all_here + whole - one) / (other / (all_there + whole - other))
+            scores[word] = math.log(odds) / math.sqrt(1 / one + 1 / other)
+        return scores
+
+    def _words(self, posts: Sequence[Post]) -> Mapping[str, int]:
+        words = {
+            token.forms[0]
+            for post in posts
+            for token in post.tokens
+            if token.forms and len(token.forms[0]) > 2 and not token.forms[0].isdigit()
+        }
+        return {
+            word: sum(any(token.forms[:1] == (word,) for token in post.tokens) for post in posts)
+            for word in words
+        }
+
 
 def fill(store: Store, posts: Sequence[Post]) -> None:
     """Write posts where they belong and make them visible."""
@@ -100,14 +132,25 @@ def check_agreement(store: Store, posts: Sequence[Post], question: Question, *, 
         assert store.count_over_time(question, bin=each) == brute.table(question, (each,))
     crossed = store.count_over_time(question, bin="day", by="language")
     assert crossed == brute.table(question, ("day", "language"))
+    everything = Question(scope=question.scope)
+    assert store.compare(question, everything, by="language") == (
+        brute.table(question, ("language",)),
+        brute.table(everything, ("language",)),
+    )
+    terms = store.typical_terms(question, against=everything, limit=1_000)
+    scores = {term.word: term.score for term in terms}
+    assert scores == pytest.approx(brute.typical_scores(question, everything))
+    assert [*scores.values()] == sorted(scores.values(), reverse=True)
     thresholds = Thresholds(2, lambda rule: rule == "rule")
     for partition in store.partitions():
         assert store.roll_up(partition, thresholds) == brute.roll_up(partition, thresholds)
     found = store.search(question, limit=1_000)
     assert {hit.post.id for hit in found} == {post.id for post in expected}
-    drawn = store.sample(question, limit=3, seed=7)
-    assert len(drawn) == min(3, len(expected))
-    assert {hit.post.id for hit in drawn} <= {post.id for post in expected}
+    readable = msgspec.structs.replace(question, readable=True)
+    assert store.count(readable) == brute.count(readable)
+    drawn = store.sample(readable, limit=3, seed=7)
+    assert len(drawn) == min(3, len(brute.matching(readable)))
+    assert {hit.post.id for hit in drawn} <= {post.id for post in brute.matching(readable)}
     for hit in found:
         original = next(post for post in expected if post.id == hit.post.id)
         assert hit.post == original

@@ -26,6 +26,8 @@ def typical(
     words = here_words | there_words
     posts_here = sum(here.cell((word,)).posts for word in words) or 1
     posts_there = sum(there.cell((word,)).posts for word in words) or 1
+    if len(words) == 1:
+        return []  # a word that is all there is stands out against nothing
     terms: list[Term] = []
     for word in here_words:
         one, other = here.cell((word,)), there.cell((word,))

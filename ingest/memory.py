@@ -29,13 +29,14 @@ class SeenKeys:
         with self._engine.connect() as connection:
             for start in range(0, len(wanted), KEYS_AT_ONCE):
                 rows = connection.execute(
-                    select(seen.id, seen.content_hash, seen.first_observed, seen.rev).where(
+                    select(
+                        seen.id, seen.content_hash, seen.first_observed, seen.rev, seen.deleted
+                    ).where(
                         seen.source == self._source,
                         seen.id.in_(wanted[start : start + KEYS_AT_ONCE]),
                     )
                 )
-                for row in rows:
-                    found[row.id] = Sighting(row.id, row.content_hash, row.first_observed, row.rev)
+                found.update((row.id, Sighting(*row)) for row in rows)
         return found
 
 
@@ -86,6 +87,7 @@ class Memory:
                     "content_hash": new.content_hash,
                     "first_observed": new.first_observed,
                     "rev": new.rev,
+                    "deleted": new.deleted,
                     "until": new.until,
                 },
             ),
@@ -96,6 +98,7 @@ class Memory:
                     "content_hash": each.content_hash,
                     "first_observed": each.first_observed,
                     "rev": each.rev,
+                    "deleted": each.deleted,
                     "until": until,
                 }
                 for each in sightings.values()
@@ -127,6 +130,14 @@ class Memory:
                 .where(tables.run.c.number == number)
                 .values(ended=now, read=read, appended=appended, outcome=outcome)
             )
+
+    def cut_off(self, source: str) -> None:
+        """No process collects from `source` now: a run that did not end was cut off, and is to
+        be made up for.
+        """
+        here = (tables.run.c.source == source) & (tables.run.c.outcome == "running")
+        with self._engine.begin() as connection:
+            connection.execute(update(tables.run).where(here).values(outcome="cut off"))
 
     def note_authors(self, source: str, authors: Iterable[str], *, now: int, k: int) -> None:
         """Remember that `authors` (pseudonyms) wrote in `source`, as hashes, at most `k`."""
@@ -164,8 +175,10 @@ class Memory:
             return started
 
     def last_runs(self) -> Mapping[str, int]:
-        """When each source's last run began."""
-        last = select(tables.run.c.source, func.max(tables.run.c.started))
+        """When each source's last run began that was not cut off."""
+        last = select(tables.run.c.source, func.max(tables.run.c.started)).where(
+            tables.run.c.outcome != "cut off"
+        )
         with self._engine.connect() as connection:
             rows = connection.execute(last.group_by(tables.run.c.source))
             return {row[0]: row[1] for row in rows}

@@ -57,6 +57,28 @@ def items(path: Path) -> Iterator[Any | Unreadable]:
             yield from _objects(lines)
 
 
+class _Utf8(io.RawIOBase):
+    """A stream of UTF-16 as one of UTF-8."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
+        self._pending = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        ended = False
+        while not self._pending and not ended:
+            some = self._source.read(SAMPLE)
+            ended = not some
+            self._pending = self._decoder.decode(some, ended).encode("utf-8", "replace")
+        count = min(len(buffer), len(self._pending))
+        buffer[:count], self._pending = self._pending[:count], self._pending[count:]
+        return count
+
+
 class _Lines:
     """A file's lines as text, each at most MAX_ITEM bytes; a longer one comes as None."""
 
@@ -73,15 +95,11 @@ class _Lines:
         self._encoding = _encoding(sample)
         if not sample:
             raise Stop(f"{path} is empty; is it complete?")
+        if self._encoding == "utf-16":
+            self._encoding = "utf-8"
+            self._buffered = io.BufferedReader(_Utf8(cast("BinaryIO", self._buffered)), SAMPLE * 2)
 
     def __iter__(self) -> Iterator[str | None]:
-        if self._encoding == "utf-16":
-            text = io.TextIOWrapper(self._buffered, "utf-16", errors="replace", newline="")
-            try:
-                yield from text
-            finally:
-                text.detach()  # whoever opened the file closes it
-            return
         first = True
         while line := self._line():
             if len(line) > MAX_ITEM:
@@ -140,9 +158,19 @@ def _objects(lines: _Lines) -> Iterator[Any | Unreadable]:
         yield Unreadable("the file ends in the middle: what came before was read, get it again")
 
 
+def _without_refused(lines: _Lines, refused: list[Unreadable]) -> Iterator[str]:
+    """The lines that may be read; for each other one an item is put into `refused`."""
+    for line in lines:
+        if line is None:
+            refused.append(Unreadable(f"over {MAX_ITEM} bytes"))
+        else:
+            yield line
+
+
 def _rows(lines: _Lines) -> Iterator[Any | Unreadable]:
     csv.field_size_limit(MAX_ITEM)
-    texts = ("" if line is None else line for line in lines)
+    refused: list[Unreadable] = []
+    texts = _without_refused(lines, refused)
     header_line = next(texts, "")
     delimiter = max(",;\t|", key=header_line.count)
     header = next(csv.reader([header_line], delimiter=delimiter), [])
@@ -154,6 +182,8 @@ def _rows(lines: _Lines) -> Iterator[Any | Unreadable]:
         except csv.Error as error:
             yield Unreadable(f"not a row of CSV: {error}")
             continue
+        yield from refused
+        refused.clear()
         if row is None:
             break
         if not row:

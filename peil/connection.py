@@ -25,9 +25,11 @@ class Connection:
         self._pipeline.store.reload()
         return self._pipeline.answers(purpose=self._purpose)
 
-    def search(self, query: str = "", *, limit: int = 50) -> Texts:
-        """Texts drawn at random, keyword in context; none when fewer than k authors wrote them."""
-        return self._answers.texts(query, limit=limit)
+    def search(self, query: str = "", *, limit: int = 50, reason: str = "") -> Texts:
+        """Texts drawn at random, keyword in context; none when fewer than k authors wrote them.
+        Whole texts need a `reason`, which is logged. Stop above the quota of a day.
+        """
+        return self._answers.texts(query, limit=limit, reason=reason)
 
     def count(self, query: str = "") -> Count:
         """How many posts match; None is "less than k, or none"."""

@@ -1,6 +1,7 @@
 """The working folder: `config/` is what a person writes, `data/` is what peil writes."""
 
 import fcntl
+import logging
 import os
 import shutil
 from collections.abc import Generator
@@ -10,6 +11,11 @@ from pathlib import Path
 
 from peil.shipped import shipped_config
 from stream.errors import Stop
+
+logger = logging.getLogger(__name__)
+
+SERVICE = "service"
+"""The lock of the index role of a `peil run`: while it is held, nobody else needs to index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +91,10 @@ class WorkingFolder:
         return self.data / "peil.db"
 
     @contextmanager
-    def hold(self, role: str) -> Generator[bool]:
-        """Hold the folder's lock for `role` while the block runs; yields False when another
-        process holds it. The operating system lets go when a process dies.
+    def hold(self, role: str, *, wait: bool = False) -> Generator[bool]:
+        """Hold the folder's lock for `role` while the block runs. When another process holds it,
+        wait for its end or, without `wait`, yield False. The operating system lets go when a
+        process dies.
         """
         locks = self.data / "locks"
         locks.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -96,8 +103,11 @@ class WorkingFolder:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                yield False
-                return
+                if not wait:
+                    yield False
+                    return
+                logger.warning("another process works on %s here; waiting for its end", role)
+                fcntl.flock(handle, fcntl.LOCK_EX)
             yield True
         finally:
             os.close(handle)

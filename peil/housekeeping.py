@@ -6,7 +6,7 @@ from peil.pipeline import Pipeline
 from stream.clock import DAY_MS, to_datetime
 from stream.codec import decode
 from stream.errors import Reject
-from stream.events import Upsert
+from stream.events import Delete, Event, Upsert
 from stream.quarantine import QuarantinedRecord
 from stream.scan import scan
 from stream.topics import LABELLED, POSTS, QUARANTINE
@@ -66,8 +66,10 @@ def _blank(pipeline: Pipeline) -> int:
         erased: set[str] = set()
         standing: set[str] = set()  # a newer version that nobody erased keeps its record
         for record in scan(pipeline.broker, topic):
-            found = erased if _is_erased(record.value, posts, authors) else standing
-            found.add(record.key)
+            if _is_erased(record.value, posts, authors):
+                erased.add(record.key)
+            elif not _is_done(record.value, posts):
+                standing.add(record.key)
         blanked += pipeline.broker.erase(topic, erased - standing)
     quarantined = {
         item.key
@@ -77,14 +79,22 @@ def _blank(pipeline: Pipeline) -> int:
     return blanked + pipeline.broker.erase(QUARANTINE.name, quarantined)
 
 
+def _is_done(value: bytes | None, posts: dict[str, int]) -> bool:
+    """Whether a record is a delete that the ledger holds: it need not stay."""
+    event = _event(value)
+    return isinstance(event, Delete) and event.version <= posts.get(event.id, -1)
+
+
 def _is_erased(value: bytes | None, posts: dict[str, int], authors: dict[str, int]) -> bool:
-    if not value:
-        return False
-    try:
-        event = decode(value)
-    except Reject:
-        return False
+    event = _event(value)
     return isinstance(event, Upsert) and (
         event.post.version <= posts.get(event.post.id, -1)
         or rev_of(event.post.version) <= authors.get(event.post.author, -1)
     )
+
+
+def _event(value: bytes | None) -> Event | None:
+    try:
+        return decode(value) if value else None
+    except Reject:
+        return None

@@ -8,6 +8,7 @@ from ingest.contract import Collector
 from ingest.files import FileCollector, FileSettings
 from ingest.intake import Account
 from ingest.sources import Source
+from peil.folder import SERVICE
 from peil.pipeline import Pipeline
 from stream.errors import Retry, Stop
 
@@ -88,7 +89,7 @@ def collect(
     be published.
     """
     try:
-        account = pipeline.intake.run(source, collector)
+        account = pipeline.collect(source, collector, wait=True)
     except (Retry, Stop):
         _drain(pipeline, progress)  # what came before the error is not to wait for the next run
         raise
@@ -98,12 +99,13 @@ def collect(
 
 
 def _drain(pipeline: Pipeline, progress: Progress) -> bool:
-    """Bring what waits in the log to the index; False when another process does that."""
-    with pipeline.folder.hold("index") as mine:
-        if mine:
-            pipeline.enrich_worker().drain(progress=lambda items: progress("enriched", items))
-            pipeline.index_worker().drain(progress=lambda items: progress("indexed", items))
-        return mine
+    """Bring what waits in the log to the index; False when a `peil run` does that."""
+    if pipeline.folder.is_held(SERVICE):
+        return False
+    with pipeline.folder.hold("index", wait=True):
+        pipeline.enrich_worker().drain(progress=lambda items: progress("enriched", items))
+        pipeline.index_worker().drain(progress=lambda items: progress("indexed", items))
+    return True
 
 
 def _accounted(pipeline: Pipeline, account: Account) -> Accounting:

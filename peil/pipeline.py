@@ -19,7 +19,7 @@ from ingest.catalogue import Parts as CollectorParts
 from ingest.catalogue import make_collector
 from ingest.contract import Collector
 from ingest.http import Web
-from ingest.intake import Intake
+from ingest.intake import Account, Intake
 from ingest.memory import Memory
 from ingest.sources import Source, load_sources
 from ingest.vault import Vault
@@ -38,6 +38,7 @@ from rules.publishing import Manifest, RuleFeed, publish
 from stream.broker import Entry
 from stream.clock import DAY_MS, Clock
 from stream.codec import encode
+from stream.errors import Retry
 from stream.events import Gap
 from stream.local import LocalBroker
 from stream.metrics import PrometheusMetrics
@@ -139,6 +140,15 @@ class Pipeline:
     @cached_property
     def vault(self) -> Vault:
         return Vault(self.database, self.keys)
+
+    def collect(self, source: Source, collector: Collector, *, wait: bool = False) -> Account:
+        """Run `collector` for `source`, alone: its cursor has one owner. When another process
+        does so, wait for its end or, without `wait`, raise Retry.
+        """
+        with self.folder.hold(f"source-{source.id}", wait=wait) as mine:
+            if not mine:
+                raise Retry(f"another process collects from {source.id}; try again when it is done")
+            return self.intake.run(source, collector)
 
     def held(self, ids: Sequence[str]) -> Collection[str]:
         """Which of `ids` the index has."""
@@ -264,7 +274,10 @@ class Pipeline:
         return Thresholds(self.settings.privacy.k, self.book.is_special)
 
     def index_worker(self) -> Worker:
-        """The worker from `labelled` into the store: one in the whole folder."""
+        """The worker from `labelled` into the store: one in the whole folder, so whoever asks
+        for it holds the lock.
+        """
+        self.store.reload()  # what another process wrote before this one had the lock
         step = IndexStep(
             self.store,
             ledger=self.ledger,
@@ -301,6 +314,7 @@ class Pipeline:
             timezone=self.settings.timezone,
             metrics=self.metrics,
             lists=self.book.lookup(),
+            text_reads_a_day=self.settings.privacy.text_reads_a_day,
             scope=scope,
             rng=random.Random(),  # noqa: S311  (which texts are drawn is no secret)
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ingest.contract import Rechecking
 from ingest.sources import Source
-from peil.folder import WorkingFolder
+from peil.folder import SERVICE, WorkingFolder
 from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
 from peil.schedule import due
@@ -38,8 +38,11 @@ def index(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
     """From `labelled` into the store, and the hourly housekeeping. One in a folder: another one
     waits until this one, or the import that does it meanwhile, has ended.
     """
-    with _alone(pipeline, "index", stopping) as mine:
-        if mine:
+    with (
+        _alone(pipeline, SERVICE, stopping) as serving,
+        _alone(pipeline, "index", stopping) as mine,
+    ):
+        if serving and mine:
             _work(
                 pipeline,
                 pipeline.index_worker(),
@@ -55,6 +58,10 @@ def collect(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
     with _alone(pipeline, "collect", stopping) as mine:
         if not mine:
             return
+        for source in pipeline.sources.values():
+            with pipeline.folder.hold(f"source-{source.id}") as free:
+                if free:
+                    pipeline.memory.cut_off(source.id)
         refused: dict[str, int] = {}
         next_metrics = next_recheck = pipeline.clock.now()
         while not stopping():
@@ -64,7 +71,7 @@ def collect(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
                     return
                 refused[source.id] = now + REFUSED_MS
                 try:
-                    account = pipeline.intake.run(source, pipeline.collector(source))
+                    account = pipeline.collect(source, pipeline.collector(source))
                 except (Retry, Stop) as error:
                     logger.warning("source %s: %s", source.id, error)
                 else:

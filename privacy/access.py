@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, func, insert, select
 
 from privacy.keys import KeyRing, destroy_file
 from privacy.tables import access
@@ -76,6 +76,17 @@ class AccessLog:
             connection.commit()
         self._anchor(number, digest)
         return number
+
+    def recent(self, *, actor: str, action: str) -> int:
+        """How often `actor` did this in the last 24 hours: what a quota is held against."""
+        since = self._clock.now() - DAY_MS
+        with self._engine.connect() as connection:
+            found = connection.execute(
+                select(func.count())
+                .select_from(access)
+                .where(access.c.actor == actor, access.c.action == action, access.c.at > since)
+            )
+            return int(found.scalar_one())
 
     def verify(self) -> list[str]:
         """What is wrong with the chain: nothing, or where it was changed, cut or reordered."""

@@ -30,18 +30,24 @@ AHEAD_MS = 600_000
 """A clock may be ten minutes ahead; a later date is a mistake."""
 
 MAX_TAGS = 50
+MAX_TAG_LETTERS = 100
 _LANGUAGE = regex.compile(r"[a-z]{2,3}")
 _LINK = regex.compile(r"(?:https?://|\bwww\.)[^\s<>\"]+", regex.IGNORECASE)
 _HOST = regex.compile(r"(?:[\p{L}\d-]+\.)+\p{L}{2,24}")
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """What is remembered of an item that a source may show again. Times in Unix ms."""
+    """What is remembered of an item that a source may show again. Times in Unix ms.
+
+    `rev` is the first observation until an edit is seen. `deleted`: it is gone, and only an edit
+    that is newer than that brings it back.
+    """
 
     id: str
     content_hash: str
     first_observed: int
     rev: int
+    deleted: bool = False
 
 
 class Seen(Protocol):
@@ -111,8 +117,18 @@ class Gate:
             else self._keys.post_id(item.platform, item.native_id)
             for item in items
         ]
+        accounts = [
+            self._keys.objection(item.platform, item.author)
+            if isinstance(item, RawPost) and item.author is not None
+            else ""
+            for item in items
+        ]
+        objected = self._ledger.objected(set(accounts) - {""})
         known = dict(seen.lookup([key for key in ids if key is not None])) if seen else {}
-        for number, (item, key) in enumerate(zip(items, ids, strict=True)):
+        for number, (item, key, account) in enumerate(zip(items, ids, accounts, strict=True)):
+            if account in objected:
+                result.dropped["erased"] += 1
+                continue
             try:
                 match item:
                     case RawPost():
@@ -159,7 +175,11 @@ class Gate:
             if content == before.content_hash:
                 result.dropped["seen"] += 1
                 return
-            if edited is not None and edited < before.rev:
+            if before.deleted and (edited is None or edited <= before.rev):
+                result.dropped["deleted"] += 1
+                return
+            # What was seen without the time of an edit is older than any edit.
+            if edited is not None and edited < before.rev != before.first_observed:
                 result.dropped["older"] += 1
                 return
             rev = max(edited if edited is not None else raw.observed_at, before.rev + 1)
@@ -220,13 +240,12 @@ class Gate:
     ) -> None:
         edited = self._plausible(raw.edited_at, raw.observed_at)
         rev = edited if edited is not None else raw.observed_at
-        before = known.get(key)
-        if before is not None:
-            rev = max(rev, before.rev)
-            # Remembered as deleted: the same content shown again stays away.
-            known[key] = result.sightings[key] = Sighting(
-                key, before.content_hash, before.first_observed, rev
-            )
+        before = known.get(key, Sighting(key, "", raw.observed_at, rev))
+        rev = max(rev, before.rev)
+        # Remembered, also when the post itself was never seen: what is shown later stays away.
+        known[key] = result.sightings[key] = Sighting(
+            key, before.content_hash, before.first_observed, rev, deleted=True
+        )
         result.events.append(Delete(key, of_delete(rev), terms.source))
 
     def _leave_out_erased(self, result: Admitted) -> None:
@@ -248,7 +267,11 @@ class Gate:
 
     def _hashtags(self, tags: Iterable[str]) -> tuple[str, ...]:
         folded = (scrub(tag.strip().lstrip("#")).text.casefold() for tag in tags)
-        clean = (tag for tag in folded if tag and OPEN not in tag and " " not in tag)
+        clean = (
+            tag
+            for tag in folded
+            if 0 < len(tag) <= MAX_TAG_LETTERS and OPEN not in tag and " " not in tag
+        )
         return tuple(dict.fromkeys(clean))[:MAX_TAGS]
 
 
@@ -268,7 +291,7 @@ def _domains(links: Iterable[str]) -> tuple[str, ...]:
         host = host.casefold().removeprefix("www.")
         if _HOST.fullmatch(host) and not PERSONAL_HOST.search(host):
             hosts[host] = None
-    return tuple(hosts)
+    return tuple(hosts)[:MAX_TAGS]
 
 
 def _reach(count: int | None) -> Reach:

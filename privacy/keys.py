@@ -50,6 +50,12 @@ class KeyRing:
         epoch = epoch_of(at)
         return self._pseudonym(epoch, platform, author)
 
+    def objection(self, platform: str, author: str) -> str:
+        """How an account that objected is remembered. Its key never rotates and is used for
+        nothing else, so it links no posts.
+        """
+        return self._digest("objection", platform, author)
+
     def authors(self, platform: str, author: str) -> tuple[str, ...]:
         """The pseudonyms of `author` in every epoch whose key still exists, newest first."""
         self.author(platform, author, at=self._clock.now())

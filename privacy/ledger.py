@@ -1,11 +1,13 @@
-"""What was erased and must not come back: by replay, by a late post, by a restored backup."""
+"""What was erased and must not come back: by replay, by a late post, by a restored backup; and
+who objected, so that nothing of theirs is taken in at all.
+"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
-from privacy.tables import erased_author, erased_post
+from privacy.tables import erased_author, erased_post, objection
 from stream.post import Post
 from stream.version import MAX_REV, rev_of
 
@@ -44,6 +46,23 @@ class Ledger:
                 statement,
                 [{"author": author, "up_to_rev": up_to_rev, "until": until} for author in authors],
             )
+
+    def object(self, account: str, *, since: int) -> None:
+        """Nothing of `account` (`KeyRing.objection`) is taken in from `since` (Unix ms) on,
+        without an end.
+        """
+        statement = insert(objection).values(account=account, since=since)
+        with self._engine.begin() as connection:
+            connection.execute(statement.on_conflict_do_nothing())
+
+    def objected(self, accounts: Collection[str]) -> frozenset[str]:
+        """Those of `accounts` that objected."""
+        found: set[str] = set()
+        with self._engine.connect() as connection:
+            for some in _chunks(sorted(accounts)):
+                statement = select(objection.c.account).where(objection.c.account.in_(some))
+                found.update(connection.scalars(statement))
+        return frozenset(found)
 
     def blocked(self, posts: Sequence[Post]) -> frozenset[str]:
         """The ids of those posts that are erased in the version they have here."""

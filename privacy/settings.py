@@ -13,6 +13,12 @@ class PrivacySettings(BaseModel):
         ge=10,
         description="A count over fewer distinct authors or posts is shown as `<k`.",
     )
+    text_reads_a_day: int = Field(
+        default=50,
+        ge=1,
+        le=500,
+        description="So often a person may read texts in 24 hours; counts have no quota.",
+    )
     longest_retention_days: int = Field(
         default=90, ge=1, le=90, description="No source may keep its posts longer than this."
     )

@@ -46,6 +46,14 @@ erased_author = Table(
     Column("until", BigInteger, nullable=False),
 )
 
+objection = Table(
+    "objection",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("since", BigInteger, nullable=False),
+)
+"""Accounts whose posts are never taken in, as keyed hashes that do not rotate."""
+
 access = Table(
     "access",
     metadata,

@@ -48,7 +48,14 @@ def texts() -> st.SearchStrategy[str]:
 def tokenised_posts() -> st.SearchStrategy[Post]:
     """Posts as they come out of enrichment."""
 
-    def build(number: int, text: str, lang: str | None, author: int, matched: bool) -> Post:  # noqa: FBT001  (hypothesis fills it)
+    def build(
+        number: int,
+        text: str,
+        lang: str | None,
+        author: int,
+        matched: bool,  # noqa: FBT001  (hypothesis fills it)
+        special: bool,  # noqa: FBT001  (the same)
+    ) -> Post:
         return make_post(
             number,
             author=f"{229 + author % 2}-{author:016x}{author:016x}",
@@ -56,6 +63,7 @@ def tokenised_posts() -> st.SearchStrategy[Post]:
             tokens=tokenise(text),
             lang=Label(value=lang, confidence=1.0, model="m", version="1"),
             matches=(Match("rule", "v1", ((0, 1),)),) if matched else (),
+            special_category=matched and special,
         )
 
     return st.builds(
@@ -64,6 +72,7 @@ def tokenised_posts() -> st.SearchStrategy[Post]:
         texts(),
         st.sampled_from(["nl", "en", None]),
         st.integers(0, 12),
+        st.booleans(),
         st.booleans(),
     )
 

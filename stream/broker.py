@@ -31,13 +31,15 @@ class Record(msgspec.Struct, frozen=True):
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """What a topic is like. `retention_ms` None keeps for ever; `compacted` keeps the newest
-    record of each key (retention does not apply to those).
+    record of each key (retention does not apply to those). `size_factor` is how many times the
+    size limit a record may have: quarantine wraps records of other topics.
     """
 
     name: TopicName
     partitions: int = 4
     retention_ms: int | None = None
     compacted: bool = False
+    size_factor: int = 1
 
 
 Position = tuple[TopicName, int]

@@ -37,14 +37,17 @@ class LocalBroker:
         self._lock = threading.Lock()
 
     def append(self, topic: TopicName, entries: Sequence[Entry]) -> Sequence[tuple[int, int]]:
-        for entry in entries:
-            size = len(entry.value or b"")
-            if size > self._settings.record_bytes:
-                raise Reject(
-                    f"a record of {size} bytes for topic {topic} is over the limit of "
-                    f"{self._settings.record_bytes}; raise stream.record_bytes if it is right"
-                )
-        return self._segment(topic).append(entries, now=self._clock.now()) if entries else []
+        if not entries:
+            return []
+        segment = self._segment(topic)
+        limit = self._settings.record_bytes * segment.topic.size_factor
+        largest = max(len(entry.value or b"") for entry in entries)
+        if largest > limit:
+            raise Reject(
+                f"a record of {largest} bytes for topic {topic} is over the limit of {limit}; "
+                "raise stream.record_bytes if it is right"
+            )
+        return segment.append(entries, now=self._clock.now())
 
     def subscribe(self, group: str, topics: Sequence[TopicName]) -> LocalConsumer:
         return LocalConsumer(

@@ -9,7 +9,7 @@ between observation and append."""
 
 POSTS = Topic(name="posts", retention_ms=TEXT_RETENTION_MS)
 LABELLED = Topic(name="labelled", retention_ms=TEXT_RETENTION_MS)
-QUARANTINE = Topic(name="quarantine", partitions=1, retention_ms=TEXT_RETENTION_MS)
+QUARANTINE = Topic(name="quarantine", partitions=1, retention_ms=TEXT_RETENTION_MS, size_factor=2)
 RULES = Topic(name="rules", partitions=1, compacted=True)
 
 TOPICS = (POSTS, LABELLED, QUARANTINE, RULES)

@@ -156,11 +156,15 @@ class Worker:
 
     def _handle(self, records: Sequence[Record]) -> None:
         result = self._resolve(records)
-        by_topic: dict[TopicName, list[Entry]] = {}
-        for topic, entry in result.emits:
-            by_topic.setdefault(topic, []).append(entry)
-        for topic, entries in by_topic.items():
-            self._broker.append(topic, entries)
+        try:
+            self._emit(result.emits)
+        except Reject as error:  # what became of one of them is too large for the log
+            if len(records) > 1:
+                middle = len(records) // 2
+                self._handle(records[:middle])
+                self._handle(records[middle:])
+                return
+            result = Result(rejected=[Rejection(records[0], str(error))])
         for rejection in result.rejected:
             self._quarantine.put_record(rejection.record, worker=self.name, why=rejection.why)
         self._consumer.commit(records)
@@ -169,6 +173,13 @@ class Worker:
         self._metrics.count("peil_worker_emitted_total", len(result.emits), worker=self.name)
         self._metrics.count("peil_worker_rejected_total", bad, worker=self.name)
         self._limit.passed(len(records) - bad, bad)
+
+    def _emit(self, emits: Sequence[tuple[TopicName, Entry]]) -> None:
+        by_topic: dict[TopicName, list[Entry]] = {}
+        for topic, entry in emits:
+            by_topic.setdefault(topic, []).append(entry)
+        for topic, entries in by_topic.items():
+            self._broker.append(topic, entries)
 
     def _resolve(self, records: Sequence[Record]) -> Result:
         """The step's result; a batch that it cannot take is halved down to the bad records."""

@@ -8,7 +8,7 @@ from rules.folding import fold
 from stream.codec import encode_post
 from stream.post import Post
 
-VERSION = 2
+VERSION = 3
 """Part of the store's manifest: an index of another version is built anew, not read."""
 
 CASED, LEMMA, PART = "\ue001", "\ue002", "\ue003"
@@ -17,6 +17,9 @@ CASED, LEMMA, PART = "\ue001", "\ue002", "\ue003"
 LABELS = ("language", "topic", "sentiment", "source", "platform", "kind", "reach", "rule",
           "rule_version", "place", "hashtag", "domain")  # fmt: skip
 """Dimensions that are kept as words; times are kept as local hours and days."""
+
+SPECIAL = "yes"
+"""The one value of field `special`: a rule on a special category of personal data matched."""
 
 QUERY_FIELDS = {"lang": "language"}
 """Fields of the rule language whose name in the index is another."""
@@ -28,7 +31,7 @@ def schema() -> tantivy.Schema:
     builder.add_text_field("tokens", tokenizer_name="whitespace", index_option="position")
     builder.add_text_field("id", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("author", tokenizer_name="raw", index_option="basic")
-    for name in (*LABELS, "folded_place", "has"):
+    for name in (*LABELS, "folded_place", "has", "special"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
     for name in ("id_high", "id_low", "who"):
         builder.add_unsigned_field(name, fast=True)
@@ -57,6 +60,8 @@ def document(post: Post, *, timezone: str) -> tantivy.Document:
     for name, present in (("link", bool(post.domains)), ("media", post.has_media)):
         if present:
             result.add_text("has", name)
+    if post.special_category:
+        result.add_text("special", SPECIAL)
     high, low = id_numbers(post.id)
     result.add_unsigned("id_high", high)
     result.add_unsigned("id_low", low)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 from tantivy import Occur, Query
 
 from index.contract import (
@@ -23,7 +24,7 @@ from index.contract import (
 from index.local import counting
 from index.local.partition import LocalPartition
 from index.local.query import Compiled, Compiler, between
-from index.local.schema import VERSION, schema
+from index.local.schema import SPECIAL, VERSION, schema
 from index.rollups import roll_up
 from index.tally import Tally, author_of
 from index.typical import typical
@@ -106,6 +107,7 @@ class LocalStore:
     def purge(self) -> int:
         """Rewrite each partition that still holds removed texts into a new generation."""
         self.flush()
+        self._sweep()
         rewritten = 0
         for name, partition in list(self._partitions.items()):
             partition.settle_merges()
@@ -115,10 +117,6 @@ class LocalStore:
             partition.close()
             generation = self._generations[name.name] + 1
             fresh = self._at(name, generation)
-            if fresh.folder.exists():
-                fresh.close()
-                shutil.rmtree(fresh.folder)
-                fresh = self._at(name, generation)
             fresh.write(posts)
             fresh.flush()
             self._partitions[name] = fresh
@@ -129,6 +127,7 @@ class LocalStore:
         return rewritten
 
     def expire(self, now: int) -> Sequence[Partition]:
+        self._sweep()
         gone = [name for name in self._partitions if name.until_ms <= now]
         for name in gone:
             partition = self._partitions.pop(name)
@@ -190,6 +189,19 @@ class LocalStore:
             name, self._path(name, generation), timezone=self._timezone, heap=self._heap
         )
 
+    def _sweep(self) -> None:
+        """Remove what a kill left behind: folders that the manifest does not name (any more)."""
+        named = {
+            self._path(partition, self._generations[partition.name])
+            for partition in map(Partition.parse, self._generations)
+        }
+        for folder in self._folder.glob("*-until-*/g*"):
+            if folder not in named:
+                shutil.rmtree(folder)
+        for folder in self._folder.glob("*-until-*"):
+            if folder.name not in self._generations:
+                folder.rmdir()
+
     def _save(self) -> None:
         draft = self._folder / f".{MANIFEST}"
         with draft.open("w") as file:
@@ -223,16 +235,13 @@ class LocalStore:
         return self._table(first, (by,)), self._table(second, (by,))
 
     def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
-        posts = (post for post in self._posts(question) if not post.special_category)
-        chosen = sorted(posts, key=lambda post: _rank(post.id, seed))[:limit]
+        chosen = sorted(self._posts(question), key=lambda post: _rank(post.id, seed))[:limit]
         return [self._hit(question, post) for post in chosen]
 
     def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:
         if before is not None:
             until = before if question.until is None else min(before, question.until)
-            question = Question(
-                query=question.query, since=question.since, until=until, scope=question.scope
-            )
+            question = msgspec.structs.replace(question, until=until)
         compiled = self._compile(question)
         posts: dict[str, Post] = {}
         if compiled.exact:
@@ -319,6 +328,9 @@ class LocalStore:
         if question.since is not None or question.until is not None:
             period = between(self._schema, "ms", question.since, question.until)
             upper = Query.boolean_query([(Occur.Must, upper), (Occur.Must, period)])
+        if question.readable:
+            special = Query.term_query(self._schema, "special", SPECIAL)
+            upper = Query.boolean_query([(Occur.Must, upper), (Occur.MustNot, special)])
         return Compiled(upper, upper if exact else None)
 
 

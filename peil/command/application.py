@@ -17,7 +17,6 @@ from peil.importing import import_files
 from peil.roles import ROLES, RoleProcess
 from peil.supervisor import Supervisor
 from stream.clock import SystemClock
-from stream.errors import Stop
 
 application = typer.Typer(
     help="Shows what the public conversation is about: phenomena, not persons.",
@@ -108,6 +107,10 @@ def run(
 
     Example: peil run
     """
+    if once and role:
+        raise typer.BadParameter("--once does the work of all roles: leave --role out")
+    if role and role not in ROLES:
+        raise typer.BadParameter(f"there is no role {role!r}; there are {', '.join(ROLES)}")
     with context.obj.pipeline() as pipeline:
         pipeline.publish_rules()
         if once:
@@ -115,7 +118,5 @@ def run(
             return
         root, settings = pipeline.folder.root, pipeline.settings
     target = RoleProcess(root, settings, log_level=logging.getLogger().level)
-    if role and role not in ROLES:
-        raise Stop(f"there is no role {role!r}; there are {', '.join(ROLES)}")
     code = target(role) if role else Supervisor(list(ROLES), target, clock=SystemClock()).run()
     raise typer.Exit(code)

@@ -31,6 +31,9 @@ def search(
         typer.Option("--recent", help="Count what no rule matched and is not gone yet as well."),
     ] = False,
     limit: Annotated[int, typer.Option(min=1, max=50, help="How many texts to draw.")] = 10,
+    reason: Annotated[
+        str, typer.Option(help="Show whole texts, for this reason; it is logged.")
+    ] = "",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
@@ -38,6 +41,10 @@ def search(
 
     Examples: peil search "(fatbike OR scooter) NEAR/5 overlast" --by day
     """
+    if by and by not in BY:
+        raise typer.BadParameter(f"there is no {by!r}; choose one of {', '.join(BY)}")
+    if recent and not (count or by):
+        raise typer.BadParameter("what no rule matched is only counted: add --count or --by")
     with context.obj.pipeline() as pipeline:
         answers = pipeline.answers(scope="both" if recent else "kept")
         zone = pipeline.settings.timezone
@@ -48,13 +55,10 @@ def search(
                 console().print(text(result.posts, k=result.k))
         elif (step := next((each for each in get_args(Bin) if each == by), None)) is not None:
             _show(answers.over_time(query, bin=step, **period), json=json, csv=csv)
-        elif by:
-            dimension = next((each for each in BY if each == by), None)
-            if dimension is None:
-                raise Stop(f"--by {by}: there is no such count; choose one of {', '.join(BY)}")
+        elif (dimension := next((each for each in BY if each == by), None)) is not None:
             _show(answers.top(query, by=dimension, limit=limit, **period), json=json, csv=csv)
         else:
-            texts = answers.texts(query, limit=limit, **period)
+            texts = answers.texts(query, limit=limit, reason=reason, **period)
             rows = texts.rows()
             if not _print(rows, json=json, csv=csv):
                 console().print(
@@ -85,7 +89,7 @@ def series(
     with context.obj.pipeline() as pipeline:
         step: LongBin | None = next((each for each in get_args(LongBin) if each == by), None)
         if step is None:
-            raise Stop(f"--by {by}: choose one of {', '.join(get_args(LongBin))}")
+            raise typer.BadParameter(f"--by {by}: choose one of {', '.join(get_args(LongBin))}")
         if rule and rule not in pipeline.book.rules:
             raise Stop(f"there is no rule {rule!r}; `peil rules list` shows them")
         _show(pipeline.answers().long_series(rule, bin=step), json=json, csv=csv)
@@ -97,7 +101,7 @@ def _day(day: str, zone: str) -> int | None:
     try:
         start = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=ZoneInfo(zone))
     except ValueError as error:
-        raise Stop(f"{day!r} is not a day; write it as 2026-11-24") from error
+        raise typer.BadParameter(f"{day!r} is not a day; write it as 2026-11-24") from error
     return int(start.timestamp() * 1000)
 
 
@@ -112,6 +116,9 @@ def _print(rows: Sequence[Row], *, json: bool, csv: bool) -> bool:
 def _show(counts: Counts, *, json: bool, csv: bool) -> None:
     rows = counts.rows()
     if _print(rows, json=json, csv=csv):
+        return
+    if not rows:
+        console().print(f"{text(counts.total, k=counts.k)} posts")
         return
     values = list(counts.cells.values())
     if counts.dimensions[0] in get_args(Bin):

@@ -9,6 +9,7 @@ import typer
 from peil.command.session import SessionContext
 from peil.diagnosis import diagnose
 from peil.display import as_json, console, table
+from peil.folder import SERVICE
 from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
 from stream.broker import Entry
@@ -25,9 +26,9 @@ quarantine = typer.Typer(help="What could not be handled, and why.", no_args_is_
 
 def drain(pipeline: Pipeline) -> None:
     """Do all that waits, and keep house; Retry when a `peil run` is up, which does it itself."""
-    with pipeline.folder.hold("index") as mine:
-        if not mine:
-            raise Retry("a `peil run` is up and does this itself within the hour")
+    if pipeline.folder.is_held(SERVICE):
+        raise Retry("a `peil run` is up and does this itself within the hour")
+    with pipeline.folder.hold("index", wait=True):
         pipeline.enrich_worker().drain()
         pipeline.index_worker().drain()
         report = keep_house(pipeline)
@@ -71,13 +72,15 @@ def erase(
         if author:
             pseudonyms = pipeline.keys.authors(platform, native)
             pipeline.ledger.add_authors(pseudonyms, until=until)
+            account = pipeline.keys.objection(platform, native)
+            pipeline.ledger.object(account, since=pipeline.clock.now())
             event: AuthorDelete | Delete = AuthorDelete(pseudonyms, MAX_REV)
         else:
             key = pipeline.keys.post_id(platform, native)
             pipeline.ledger.add_post(key, up_to_version=of_delete(MAX_REV), until=until)
             event = Delete(key, of_delete(MAX_REV), "erasure")
         pipeline.broker.append(POSTS.name, [Entry(event.key, encode(event))])
-        if pipeline.folder.is_held("index"):
+        if pipeline.folder.is_held(SERVICE):
             console().print("Noted; the running peil takes it out of every file within the hour.")
             return
         pipeline.publish_rules()

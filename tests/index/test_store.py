@@ -1,3 +1,4 @@
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,7 +108,7 @@ def test_one_post_with_more_values_than_can_be_counted_is_too_broad(store: Local
 
 def test_no_text_of_a_special_category_is_drawn(store: LocalStore) -> None:
     fill(store, [text_post(n, "woord", special_category=n % 2 == 0) for n in range(20)])
-    drawn = store.sample(Question(), limit=50, seed=1)
+    drawn = store.sample(Question(readable=True), limit=50, seed=1)
     assert len(drawn) == 10
     assert not any(hit.post.special_category for hit in drawn)
     assert store.count(Question()).posts == 20
@@ -159,6 +160,21 @@ def test_purged_texts_are_in_no_stored_document(store: LocalStore, tmp_path: Pat
     texts = {hit.post.text for hit in again.search(Question(scope="both"), limit=99)}
     assert texts == {post.text for post in found[1:]}
     again.close()
+
+
+def test_what_a_kill_left_behind_is_removed(store: LocalStore, tmp_path: Path) -> None:
+    """Between the manifest and the removal of what it no longer names."""
+    posts = [text_post(1, "woord"), make_post(2, text="weg", tokens=tokenise("weg"))]
+    fill(store, posts)
+    index = tmp_path / "index"
+    before = {path.name for path in index.iterdir()}
+    kept = partition_of(posts[0]).name
+    shutil.copytree(index / kept / "g1", index / kept / "g2")
+    shutil.copytree(index / kept / "g1", index / "kept-until-2020-01-06" / "g1")
+    store.purge()
+    assert {path.name for path in index.iterdir()} == before
+    assert [path.name for path in (index / kept).iterdir()] == ["g1"]
+    assert store.count(Question(scope="both")).posts == 2
 
 
 def test_an_expired_partition_leaves_no_file(store: LocalStore, tmp_path: Path) -> None:

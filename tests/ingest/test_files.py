@@ -132,6 +132,25 @@ def test_one_bad_item_costs_that_item(tmp_path: Path) -> None:
     assert found[-1].flags == ("unread_date",)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_row_that_is_too_long_is_rejected_and_the_next_one_read(
+    tmp_path: Path, encoding: str
+) -> None:
+    rows = ["id,body", "1,een", f"2,{'x' * 2_000_000}", "3,drie", ""]
+    path = write(tmp_path / "a.csv", "\n".join(rows).encode(encoding))
+    items, rejected = everything(collect(path))
+    assert [item.native_id for item in items] == ["1", "3"]
+    assert rejected == ["over 1000000 bytes"]
+
+
+def test_a_truncated_gz_of_utf_16_gives_what_came_before(tmp_path: Path) -> None:
+    rows = "id,body\n" + "".join(f"{n},tekst {n * 7919}\n" for n in range(60_000))
+    data = gzip.compress(rows.encode("utf-16"))
+    items, rejected = everything(collect(write(tmp_path / "a.csv.gz", data[: len(data) // 2])))
+    assert len(items) > 10_000
+    assert [why for why in rejected if "ends in the middle" in why]
+
+
 def test_a_rejected_item_leaves_no_value(tmp_path: Path) -> None:
     path = write(tmp_path / "a.ndjson", lines([{"secret": "jan@example.org", "n": 1}]))
     (batch,) = collect(path)

@@ -145,6 +145,51 @@ def test_an_erased_authors_late_posts_do_not_come_in(
     assert len(result.events) == 1
 
 
+def test_who_objected_stays_away_when_the_pseudonym_changes(
+    gate: Gate, keys: KeyRing, engine: Engine, clock: ManualClock
+) -> None:
+    Ledger(engine).object(keys.objection("p", "jan_jansen"), since=START)
+    clock.advance(3 * EPOCH_DAYS * DAY_MS)
+    items = [raw(observed_at=clock.now()), raw(native_id="2", author="other"), raw(author=None)]
+    result = gate.admit(items, terms=TERMS, seen=None)
+    assert result.dropped == {"erased": 1}
+    assert len(result.events) == 2
+
+
+def test_an_edit_of_what_was_seen_without_a_time_is_newer(gate: Gate) -> None:
+    seen = Remembered(gate.admit([raw()], terms=TERMS, seen=Remembered()).sightings)
+    edit = raw(text="anders", edited_at=START - 500, observed_at=START + DAY_MS)
+    result = gate.admit([edit], terms=TERMS, seen=seen)
+    (event,) = result.events
+    assert isinstance(event, Upsert)
+    assert rev_of(event.post.version) == START + 1
+    seen.update(result.sightings)
+    older = raw(text="nog anders", edited_at=START - 900, observed_at=START + DAY_MS)
+    assert gate.admit([older], terms=TERMS, seen=seen).dropped == {"older": 1}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_only_a_newer_edit_brings_a_deleted_post_back(gate: Gate, *, known: bool) -> None:
+    seen = Remembered()
+    if known:
+        seen.update(gate.admit([raw()], terms=TERMS, seen=seen).sightings)
+    gone = RawDelete(platform="p", native_id="1", observed_at=START + 1)
+    seen.update(gate.admit([gone], terms=TERMS, seen=seen).sightings)
+    later = raw(text="anders", observed_at=START + DAY_MS)
+    assert gate.admit([later], terms=TERMS, seen=seen).dropped == {"deleted": 1}
+    edit = raw(text="anders", edited_at=START + 2, observed_at=START + DAY_MS)
+    result = gate.admit([edit], terms=TERMS, seen=seen)
+    assert len(result.events) == 1
+    assert not next(iter(result.sightings.values())).deleted
+
+
+def test_a_tag_or_a_list_of_links_without_end_costs_itself(gate: Gate) -> None:
+    links = tuple(f"https://host{number}.example/" for number in range(999))
+    post = admitted_post(gate, raw(hashtags=("x" * 5_000_000, "woning"), links=links))
+    assert post.hashtags == ("woning",)
+    assert len(post.domains) == 50
+
+
 def test_an_author_delete_names_every_live_epoch(gate: Gate, clock: ManualClock) -> None:
     before = admitted_post(gate, raw())
     clock.advance(EPOCH_DAYS * DAY_MS)

@@ -100,6 +100,25 @@ def test_one_bad_record_costs_itself(
     assert (item.key, item.why) == ("key-7", "unforeseen ValueError")
 
 
+def test_what_becomes_too_large_for_the_log_costs_itself(
+    workers: list[Worker], broker: LocalBroker, clock: ManualClock
+) -> None:
+    def step(records: Sequence[Record]) -> Result:
+        return Result(
+            emits=[
+                (LABELLED.name, Entry(r.key, b"x" * 5_000_000 if r.key == "key-7" else r.value))
+                for r in records
+            ]
+        )
+
+    broker.append(POSTS.name, [*entries(50), Entry("key-7", b"x" * 4_000_000)])
+    make(workers, broker, clock, step).drain()
+    assert set(emitted(broker)) == {e.key for e in entries(50)} - {"key-7"}
+    found = [item for _, item in Quarantine(broker, clock=clock).items()]
+    assert [item.key for item in found if isinstance(item, QuarantinedRecord)] == ["key-7"] * 2
+    assert "over the limit" in found[0].why
+
+
 def test_a_quarantined_record_can_be_replayed(
     workers: list[Worker], broker: LocalBroker, clock: ManualClock
 ) -> None:

@@ -1,0 +1,200 @@
+import random
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import create_engine
+
+import index.tables
+from index.answers import Answers, Counts
+from index.contract import Cell, Dimension, Question
+from index.local.store import LocalStore
+from index.series import Series
+from index.testing import TIMEZONE, BruteStore, fill
+from privacy.suppress import Thresholds
+from rules.testing import tokenised_posts
+from rules.tokens import tokenise
+from stream.clock import HOUR_MS
+from stream.errors import Stop
+from stream.metrics import NoMetrics
+from stream.post import Match, Post
+from stream.testing import START, make_post
+
+K = 3
+QUERIES = (
+    "",
+    "huis",
+    "NOT huis lang:nl",
+    "woning NEAR/2 (huis OR geen)",
+    "huiz* OR 🔥",
+    "rule:rule",
+)
+
+
+class Log:
+    """An access log in memory."""
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, str]] = []
+
+    def append(self, **entry: str) -> int:
+        self.entries.append(entry)
+        return len(self.entries)
+
+    def recent(self, *, actor: str, action: str) -> int:
+        return sum(entry["actor"] == actor and entry["action"] == action for entry in self.entries)
+
+
+def ask(store: LocalStore, log: Log, folder: Path, **changes: Any) -> Answers:
+    engine = create_engine(f"sqlite:///{folder / 'series.db'}")
+    index.tables.metadata.create_all(engine)
+    series = Series(engine)
+    engine.dispose()
+    options: dict[str, Any] = {
+        "log": log, "actor": "anna", "purpose": "a test",
+        "thresholds": Thresholds(K, lambda _rule: False),
+        "series": series, "timezone": TIMEZONE, "metrics": NoMetrics(), "lists": {}.get,
+        "rng": random.Random(1), "text_reads_a_day": 3,
+    }  # fmt: skip
+    return Answers(store, **(options | changes))
+
+
+def posts_of(count: int) -> list[Post]:
+    text = (
+        "een lange zin over een huis waar van alles over te zeggen valt, en nog veel meer dan dat"
+    )
+    return [
+        make_post(n, text=text, tokens=tokenise(text), matches=(Match("rule", "v1", ((4, 5),)),))
+        for n in range(count)
+    ]
+
+
+def text_at(number: int, text: str, moment: int) -> Post:
+    return make_post(number, text=text, tokens=tokenise(text), keep="all", created_at=moment)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LocalStore]:
+    made = LocalStore(tmp_path / "index", timezone=TIMEZONE, k=K)
+    yield made
+    made.close()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(tokenised_posts(), max_size=40, unique_by=lambda post: post.id),
+    st.sampled_from(QUERIES),
+)
+def test_what_is_shown_is_true_and_what_is_small_is_not_shown(
+    found: list[Post], query: str
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        store = LocalStore(Path(name) / "index", timezone=TIMEZONE, k=K)
+        fill(store, found)
+        answers = ask(store, Log(), Path(name))
+        brute = BruteStore(found, k=K)
+        question = answers.question(query)
+        assert answers.count(query).posts == enough(brute.count(question))
+        dimensions: tuple[Dimension, ...] = ("language", "rule", "kind")
+        for by in dimensions:
+            check(answers.top(query, by=by), brute, question)
+        check(answers.over_time(query), brute, question)
+        store.close()
+
+
+def enough(cell: Cell) -> int | None:
+    return cell.posts if min(cell.posts, cell.authors) >= K else None
+
+
+def check(counts: Counts, brute: BruteStore, question: Question) -> None:
+    """Every number is the true one, none stands for fewer than k, and what is hidden beside a
+    shown total of an additive table is never a single cell or a small rest.
+    """
+    true: Mapping[tuple[str, ...], Cell] = brute.table(question, counts.dimensions).cells
+    assert counts.total == enough(brute.count(question))
+    for key, posts in counts.cells.items():
+        assert posts is None or posts == enough(true[key])
+    if counts.total is not None and counts.dimensions[0] != "rule":
+        rest = counts.total - sum(posts or 0 for posts in counts.cells.values())
+        hidden = [key for key in true if counts.cells.get(key) is None]
+        shown = [key for key, posts in counts.cells.items() if posts is not None]
+        assert not hidden or not shown or (len(hidden) > 1 and rest >= K)
+    if counts.total is None:
+        assert all(posts is None for posts in counts.cells.values())
+
+
+def test_a_text_is_shown_in_context_and_whole_only_for_a_reason(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    fill(store, posts_of(5))
+    log = Log()
+    answers = ask(store, log, tmp_path)
+    (excerpt,) = answers.texts("huis", limit=1).excerpts
+    assert excerpt.keyword == "huis"
+    assert excerpt.right.endswith("…")
+    assert "reason" not in log.entries[-1]["payload"]
+    (whole,) = answers.texts("huis", limit=1, reason="judging the rule").excerpts
+    assert whole.left + whole.keyword + whole.right == posts_of(1)[0].text
+    assert '"reason":"judging the rule"' in log.entries[-1]["payload"]
+    blank = answers.texts("huis", limit=1, reason="  ").excerpts[0]
+    assert blank.right.endswith("…")
+
+
+def test_texts_have_a_quota_for_each_person_and_counts_have_none(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    fill(store, posts_of(5))
+    log = Log()
+    answers = ask(store, log, tmp_path)
+    for _ in range(3):
+        assert answers.texts("huis").excerpts
+    with pytest.raises(Stop, match="text_reads_a_day"):
+        answers.texts("huis")
+    assert answers.count("huis").posts == 5
+    assert ask(store, log, tmp_path, actor="bart").texts("huis").excerpts
+
+
+def test_one_post_shows_neither_that_it_is_there_nor_when(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    fill(store, [*posts_of(5), text_at(9, "zeldzaam", START + 50 * HOUR_MS)])
+    answers = ask(store, Log(), tmp_path)
+    for query in ("zeldzaam", "niets"):
+        for bin_ in ("hour", "day", "month"):
+            shown = answers.over_time(query, bin=bin_)
+            assert set(shown.cells.values()) == {None}
+            assert list(shown.cells) == list(answers.over_time("", bin=bin_).cells)
+    assert len(answers.over_time("", bin="hour").cells) == 1
+
+
+def test_what_may_be_read_is_counted_without_what_may_not(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    """Ten posts of ten people, nine of them of a special category: the tenth is not shown."""
+    found = [
+        msgspec.structs.replace(post, special_category=number > 0)
+        for number, post in enumerate(posts_of(10))
+    ]
+    fill(store, found)
+    answers = ask(store, Log(), tmp_path)
+    assert answers.count("huis").posts == 10
+    assert answers.texts("huis").excerpts == ()
+
+
+def test_two_authors_are_not_read(store: LocalStore, tmp_path: Path) -> None:
+    found = [
+        make_post(
+            n, author=f"230-{n % 2:016x}{0:016x}", text="huis", tokens=tokenise("huis"), keep="all"
+        )
+        for n in range(20)
+    ]
+    fill(store, found)
+    answers = ask(store, Log(), tmp_path)
+    assert answers.texts("huis").excerpts == ()
+    assert answers.count("huis").posts is None
+    assert answers.typical_terms("huis") == []
