@@ -20,7 +20,7 @@ from privacy.suppress import (
 )  # fmt: skip
 from rules.explain import in_context
 from rules.parser import Lists, parse
-from rules.tree import Field, Node, children
+from rules.tree import named
 from stream.errors import Stop
 from stream.metrics import Metrics
 from stream.post import Post
@@ -305,7 +305,8 @@ class Answers:
 
     def _k(self, question: Question) -> int:
         """The threshold of a question: that of the most sensitive rule that it names."""
-        rules = _rules_in(question.query) if question.query is not None else ()
+        fields = named(question.query) if question.query is not None else ()
+        rules = [value for name, value in fields if name == "rule"]
         return max(map(self._thresholds.of_rule, rules), default=self._thresholds.k)
 
     def _asked(
@@ -358,13 +359,6 @@ def _keyword(hit: Hit) -> tuple[int, int]:
     """The token span to show a text around: the query's, else a rule's, else its beginning."""
     matched = [span for match in hit.post.matches for span in match.spans]
     return next(iter([*hit.spans, *matched]), (0, min(8, len(hit.post.tokens))))
-
-
-def _rules_in(node: Node) -> list[str]:
-    """The rules that a query names, wherever in it."""
-    if isinstance(node, Field) and node.name == "rule":
-        return list(node.values)
-    return [rule for child in children(node) for rule in _rules_in(child)]
 
 
 def _sum(*counts: int | None) -> int | None:

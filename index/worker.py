@@ -49,15 +49,19 @@ class IndexStep:
                 case Upsert():
                     posts.append(event)
                 case Delete():
-                    # The ledger first: a kill after it and before the removal is mended when
-                    # the record comes again, and nothing comes back meanwhile.
-                    self._ledger.add_post(event.id, up_to_version=event.version, until=until)
                     posts.append(event)
                 case AuthorDelete():
                     self._ledger.add_authors(event.authors, up_to_rev=event.up_to_rev, until=until)
                     self._store.remove_authors(event.authors, event.up_to_rev)
                 case Gap():
                     self.record_gap(event)
+        # The ledger first: a kill after it and before the removal is mended when the record comes
+        # again, and nothing comes back meanwhile.
+        deletes: dict[str, int] = {}
+        for each in posts:
+            if isinstance(each, Delete):
+                deletes[each.id] = max(each.version, deletes.get(each.id, 0))
+        self._ledger.add_posts(deletes, until=until)
         self._settle(posts, now=now)
         return Result(rejected=rejected)
 

@@ -106,3 +106,5 @@ class FileCollector:
             return self._mapper.map(item, observed_at=self._clock.now())
         except Reject as error:
             return Rejected(where, str(error), skeleton(item))
+        except Exception as error:  # noqa: BLE001  (whatever it is, it may cost one item only)
+            return Rejected(where, f"unforeseen {type(error).__name__}", skeleton(item))

@@ -11,12 +11,13 @@ from ingest.settings import IngestSettings
 from ingest.sources import Source
 from ingest.vault import Vault
 from privacy.gate import Admitted, Gate, Terms
+from privacy.ledger import Ledger
 from privacy.register import Register
 from stream.broker import Broker, Entry
 from stream.clock import DAY_MS, Clock
 from stream.codec import encode
 from stream.errors import Stop
-from stream.events import Upsert
+from stream.events import Delete, Upsert
 from stream.metrics import Metrics
 from stream.post import RawDelete, RawPost
 from stream.quarantine import Quarantine
@@ -58,6 +59,7 @@ class Intake:
         register: Register,
         memory: Memory,
         vault: Vault,
+        ledger: Ledger,
         quarantine: Quarantine,
         metrics: Metrics,
         clock: Clock,
@@ -69,6 +71,7 @@ class Intake:
         self._register = register
         self._memory = memory
         self._vault = vault
+        self._ledger = ledger
         self._quarantine = quarantine
         self._metrics = metrics
         self._clock = clock
@@ -129,6 +132,10 @@ class Intake:
         entries = [Entry(event.key, encode(event)) for event in (*admitted.events, *batch.gaps)]
         for start in range(0, len(entries), self._settings.chunk):
             self._broker.append(POSTS.name, entries[start : start + self._settings.chunk])
+        self._ledger.add_posts(
+            {event.id: event.version for event in admitted.events if isinstance(event, Delete)},
+            until=self._clock.now() + self._settings.seen_days * DAY_MS,
+        )
         for rejected in batch.rejected:
             self._quarantine.put_skeleton(
                 source.id, where=rejected.where, why=rejected.why, shape=rejected.skeleton

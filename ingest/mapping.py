@@ -129,8 +129,13 @@ class Mapper(msgspec.Struct, frozen=True, kw_only=True):
 def skeleton(item: Any) -> dict[str, str]:
     """The keys and types of an item, none of its values."""
     if isinstance(item, Mapping):
-        return {str(key)[:40]: type(item[key]).__name__ for key in list(item)[:MAX_KEYS]}
+        return {_name(key): type(item[key]).__name__ for key in list(item)[:MAX_KEYS]}
     return {"": type(item).__name__}
+
+
+def _name(key: Any) -> str:
+    """A key as it may be kept: short, and without what is no character."""
+    return str(key)[:40].encode("utf-8", "replace").decode()
 
 
 def _open_envelope(item: Item) -> tuple[Item, Item]:

@@ -29,9 +29,7 @@ class SeenKeys:
         with self._engine.connect() as connection:
             for start in range(0, len(wanted), KEYS_AT_ONCE):
                 rows = connection.execute(
-                    select(
-                        seen.id, seen.content_hash, seen.first_observed, seen.rev, seen.deleted
-                    ).where(
+                    select(seen.id, seen.content_hash, seen.first_observed, seen.rev).where(
                         seen.source == self._source,
                         seen.id.in_(wanted[start : start + KEYS_AT_ONCE]),
                     )
@@ -87,7 +85,6 @@ class Memory:
                     "content_hash": new.content_hash,
                     "first_observed": new.first_observed,
                     "rev": new.rev,
-                    "deleted": new.deleted,
                     "until": new.until,
                 },
             ),
@@ -98,7 +95,6 @@ class Memory:
                     "content_hash": each.content_hash,
                     "first_observed": each.first_observed,
                     "rev": each.rev,
-                    "deleted": each.deleted,
                     "until": until,
                 }
                 for each in sightings.values()

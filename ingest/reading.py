@@ -10,7 +10,8 @@ import hashlib
 import io
 import json
 import zlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -20,6 +21,9 @@ from stream.errors import Stop
 
 MAX_ITEM = 1_000_000
 """Bytes: a larger item is refused."""
+
+LONGEST_ROW = 16_000_000
+"""So far a CSV row is followed over its lines before it is given up."""
 
 SAMPLE = 65_536
 MAX_RATIO = 200
@@ -47,14 +51,30 @@ def digest(path: Path) -> str:
 def items(path: Path) -> Iterator[Any | Unreadable]:
     """Every item of the file, as the value that it holds (an object, for the files we know)."""
     with path.open("rb") as file:
-        raw: BinaryIO = file
-        if file.peek(2)[:2] == GZIP_MAGIC:
-            raw = cast("BinaryIO", gzip.GzipFile(fileobj=file))
-        lines = _Lines(raw, file, path)
+        packed = file.peek(2)[:2] == GZIP_MAGIC
+        raw = _Unpacked(gzip.GzipFile(fileobj=file)) if packed else file
+        lines = _Lines(cast("BinaryIO", raw), file, path)
         if "csv" in path.name.casefold() or "tsv" in path.name.casefold():
             yield from _rows(lines)
         else:
             yield from _objects(lines)
+
+
+class _Unpacked(io.RawIOBase):
+    """What a gzip holds, as far as it can be unpacked: what came before the end of a file that
+    is cut off is given before the error.
+    """
+
+    def __init__(self, source: gzip.GzipFile) -> None:
+        self._source = source
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        some = self._source.read1(len(buffer))
+        buffer[: len(some)] = some
+        return len(some)
 
 
 class _Utf8(io.RawIOBase):
@@ -84,7 +104,7 @@ class _Lines:
 
     def __init__(self, raw: BinaryIO, file: BinaryIO, path: Path) -> None:
         self._file = file
-        self._path = path
+        self.path = path
         self._buffered = io.BufferedReader(cast("io.RawIOBase", raw), SAMPLE * 2)
         self._read = 0
         self.truncated = False
@@ -95,6 +115,7 @@ class _Lines:
         self._encoding = _encoding(sample)
         if not sample:
             raise Stop(f"{path} is empty; is it complete?")
+        self.is_array = sample.lstrip(codecs.BOM_UTF8 + b" \r\n\t").startswith(b"[")
         if self._encoding == "utf-16":
             self._encoding = "utf-8"
             self._buffered = io.BufferedReader(_Utf8(cast("BinaryIO", self._buffered)), SAMPLE * 2)
@@ -120,7 +141,7 @@ class _Lines:
         self._read += len(line)
         if self._read > RATIO_FROM and self._read > MAX_RATIO * max(1, self._file.tell()):
             raise Stop(
-                f"{self._path} unpacks to over {MAX_RATIO} times its size: unpack it yourself and "
+                f"{self.path} unpacks to over {MAX_RATIO} times its size: unpack it yourself and "
                 "import the result if you trust it"
             )
         return line
@@ -143,6 +164,11 @@ def _encoding(sample: bytes) -> str:
 
 
 def _objects(lines: _Lines) -> Iterator[Any | Unreadable]:
+    if lines.is_array:
+        raise Stop(
+            f"{lines.path} is one array of JSON; an object a line can be read. Convert it, for "
+            "example with: jq -c '.[]'"
+        )
     for line in lines:
         if line is None:
             yield Unreadable(f"over {MAX_ITEM} bytes")
@@ -158,39 +184,76 @@ def _objects(lines: _Lines) -> Iterator[Any | Unreadable]:
         yield Unreadable("the file ends in the middle: what came before was read, get it again")
 
 
-def _without_refused(lines: _Lines, refused: list[Unreadable]) -> Iterator[str]:
-    """The lines that may be read; for each other one an item is put into `refused`."""
-    for line in lines:
-        if line is None:
-            refused.append(Unreadable(f"over {MAX_ITEM} bytes"))
-        else:
-            yield line
+class _RowLines:
+    """Lines for a CSV reader, which asks for one line more while a quotation mark is open.
+
+    `taken` holds those of the row at hand. `refused` counts lines that may not be read.
+    """
+
+    def __init__(self, lines: _Lines) -> None:
+        self._lines = iter(lines)
+        self._again: deque[str] = deque()
+        self.taken: list[str] = []
+        self.refused = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if self._again:
+            self.taken.append(self._again.popleft())
+            return self.taken[-1]
+        for line in self._lines:
+            if line is not None:
+                self.taken.append(line)
+                return line
+            self.refused += 1
+        raise StopIteration
+
+    def put_back(self) -> None:
+        """Give all lines of the row at hand but its first one again."""
+        self._again.extendleft(reversed(self.taken[1:]))
+
+
+def _is_strict(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether these lines are one row without a quotation mark at a wrong place."""
+    try:
+        return len(list(csv.reader(lines, delimiter=delimiter, strict=True))) == 1
+    except csv.Error:
+        return False
 
 
 def _rows(lines: _Lines) -> Iterator[Any | Unreadable]:
-    csv.field_size_limit(MAX_ITEM)
-    refused: list[Unreadable] = []
-    texts = _without_refused(lines, refused)
-    header_line = next(texts, "")
+    csv.field_size_limit(LONGEST_ROW)
+    source = _RowLines(lines)
+    header_line = next(source, "")
     delimiter = max(",;\t|", key=header_line.count)
-    header = next(csv.reader([header_line], delimiter=delimiter), [])
-    names = [name.strip() for name in header]
-    reader = csv.reader(texts, delimiter=delimiter)
+    names = [name.strip() for name in next(csv.reader([header_line], delimiter=delimiter), [])]
+    reader = csv.reader(source, delimiter=delimiter)
     while True:
+        source.taken = []
         try:
-            row = next(reader, None)
+            row, why = next(reader, None), ""
         except csv.Error as error:
-            yield Unreadable(f"not a row of CSV: {error}")
-            continue
-        yield from refused
-        refused.clear()
+            row, why = [], f"not a row of CSV: {error}"
+        for _ in range(source.refused):
+            yield Unreadable(f"over {MAX_ITEM} bytes")
+        source.refused = 0
         if row is None:
             break
-        if not row:
+        if not row and not why:
             continue
-        if len(row) != len(names):
-            yield Unreadable(f"{len(row)} columns instead of {len(names)}")
-            continue
-        yield dict(zip(names, row, strict=True))
+        if not why and len(row) != len(names):
+            why = f"{len(row)} columns instead of {len(names)}"
+        if len(source.taken) > 1 and not _is_strict(source.taken, delimiter):
+            why = "a quotation mark that is not closed"
+        if why:
+            # A mark too many takes in the rows after it: they are read again without it.
+            source.put_back()
+            yield Unreadable(why)
+        elif sum(map(len, source.taken)) > MAX_ITEM:
+            yield Unreadable(f"over {MAX_ITEM} bytes")
+        else:
+            yield dict(zip(names, row, strict=True))
     if lines.truncated:
         yield Unreadable("the file ends in the middle: what came before was read, get it again")

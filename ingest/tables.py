@@ -9,7 +9,6 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    false,
 )  # fmt: skip
 
 metadata = MetaData()
@@ -29,7 +28,6 @@ seen = Table(
     Column("content_hash", String, nullable=False),
     Column("first_observed", BigInteger, nullable=False),
     Column("rev", BigInteger, nullable=False),
-    Column("deleted", Boolean, nullable=False, server_default=false()),
     Column("until", BigInteger, nullable=False, index=True),
 )
 

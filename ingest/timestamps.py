@@ -8,6 +8,7 @@ SECONDS_BELOW = 100_000_000_000
 """A number below this is in seconds (to the year 5138), above it in milliseconds."""
 
 MILLISECONDS_BELOW = 100_000_000_000_000
+MAX_LENGTH = 100
 FORMATS = (
     "%d-%m-%Y %H:%M:%S",
     "%d-%m-%Y %H:%M",
@@ -27,9 +28,7 @@ def parse_moment(value: Any) -> int | None:
     """
     if value is None or value == "" or isinstance(value, bool):
         return None
-    if isinstance(value, int | float):
-        return _number(float(value))
-    text = str(value).strip()
+    text = str(value).strip()[:MAX_LENGTH]
     try:
         return _number(float(text))
     except ValueError:

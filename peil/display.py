@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
+WIDE = 500
 LEVELS = "▁▂▃▄▅▆▇█"
 HIDDEN = "·"
 """What a sparkline shows for a bin that may not be published."""
@@ -83,5 +85,6 @@ def _cell(value: Any) -> str:
 
 
 def console(*, error: bool = False) -> Console:
-    """Where to print: plain text when the output is no terminal."""
-    return Console(stderr=error, highlight=False, soft_wrap=True)
+    """Where to print: plain text, and nothing cut off, when the output is no terminal."""
+    terminal = (sys.stderr if error else sys.stdout).isatty()
+    return Console(stderr=error, highlight=False, soft_wrap=True, width=None if terminal else WIDE)

@@ -170,6 +170,7 @@ class Pipeline:
             register=self.register,
             memory=self.memory,
             vault=self.vault,
+            ledger=self.ledger,
             quarantine=self.quarantine,
             metrics=self.metrics,
             clock=self.clock,

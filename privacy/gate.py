@@ -17,11 +17,12 @@ from privacy.ledger import Ledger
 from privacy.scrubbing import PERSONAL_HOST, repair, scrub
 from privacy.settings import PrivacySettings
 from stream.clock import DAY_MS, Clock
+from stream.errors import Reject
 from stream.events import AuthorDelete, Delete, Upsert
 from stream.metrics import Metrics
 from stream.placeholders import OPEN
 from stream.post import Keep, Post, RawAuthorDelete, RawDelete, RawPost, Reach
-from stream.version import MAX_REV, of_delete, pack
+from stream.version import MAX_REV, of_delete, pack, rev_of
 
 EARLIEST = 946_684_800_000
 """2000-01-01: no platform that peil reads is older, so an earlier date is a mistake."""
@@ -31,23 +32,21 @@ AHEAD_MS = 600_000
 
 MAX_TAGS = 50
 MAX_TAG_LETTERS = 100
+_PLATFORM = regex.compile(r"[\p{L}\d][\p{L}\d._ -]{0,39}")
 _LANGUAGE = regex.compile(r"[a-z]{2,3}")
 _LINK = regex.compile(r"(?:https?://|\bwww\.)[^\s<>\"]+", regex.IGNORECASE)
 _HOST = regex.compile(r"(?:[\p{L}\d-]+\.)+\p{L}{2,24}")
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """What is remembered of an item that a source may show again. Times in Unix ms.
-
-    `rev` is the first observation until an edit is seen. `deleted`: it is gone, and only an edit
-    that is newer than that brings it back.
+    """What is remembered of an item that a source may show again. Times in Unix ms; `rev` is the
+    first observation until an edit is seen.
     """
 
     id: str
     content_hash: str
     first_observed: int
     rev: int
-    deleted: bool = False
 
 
 class Seen(Protocol):
@@ -124,7 +123,9 @@ class Gate:
             for item in items
         ]
         objected = self._ledger.objected(set(accounts) - {""})
-        known = dict(seen.lookup([key for key in ids if key is not None])) if seen else {}
+        keyed = [key for key in ids if key is not None]
+        known = dict(seen.lookup(keyed)) if seen else {}
+        deleted = dict(self._ledger.deleted(keyed))
         for number, (item, key, account) in enumerate(zip(items, ids, accounts, strict=True)):
             if account in objected:
                 result.dropped["erased"] += 1
@@ -132,12 +133,18 @@ class Gate:
             try:
                 match item:
                     case RawPost():
-                        self._admit_post(item, key or "", terms, known=known, result=result)
+                        self._admit_post(
+                            item, key or "", terms, known=known, deleted=deleted, result=result
+                        )
                     case RawDelete():
-                        self._admit_delete(item, key or "", terms, known, result)
+                        event = self._deletion(item, key or "", terms, known)
+                        deleted[event.id] = max(event.version, deleted.get(event.id, 0))
+                        result.events.append(event)
                     case RawAuthorDelete():
                         authors = self._keys.authors(item.platform, item.author)
                         result.events.append(AuthorDelete(authors, item.observed_at))
+            except Reject as error:
+                result.rejected.append((number, str(error)))
             except (ValueError, TypeError, AttributeError, OverflowError) as error:
                 result.rejected.append((number, f"not a usable item: {type(error).__name__}"))
         self._leave_out_erased(result)
@@ -154,8 +161,11 @@ class Gate:
         terms: Terms,
         *,
         known: dict[str, Sighting],
+        deleted: Mapping[str, int],
         result: Admitted,
     ) -> None:
+        if not _PLATFORM.fullmatch(raw.platform):
+            raise Reject("its platform is not a short name")
         repaired = repair(raw.text)
         if not repaired.text and not raw.has_media:
             result.dropped["no_text"] += 1
@@ -167,16 +177,17 @@ class Gate:
             created = raw.observed_at
         content = self._keys.content_hash(repaired.text, *raw.links, str(raw.has_media))
         edited = self._plausible(raw.edited_at, raw.observed_at)
+        # Only an edit after it brings a deleted post back: when it was seen proves nothing.
+        if key in deleted and (edited is None or edited <= rev_of(deleted[key])):
+            result.dropped["deleted"] += 1
+            return
         before = known.get(key)
         first_observed = raw.observed_at
         rev = edited if edited is not None else first_observed
         if before is not None:
             first_observed = min(before.first_observed, first_observed)
-            if content == before.content_hash:
+            if content == before.content_hash and key not in deleted:
                 result.dropped["seen"] += 1
-                return
-            if before.deleted and (edited is None or edited <= before.rev):
-                result.dropped["deleted"] += 1
                 return
             # What was seen without the time of an edit is older than any edit.
             if edited is not None and edited < before.rev != before.first_observed:
@@ -230,23 +241,14 @@ class Gate:
             flags=flags,
         )
 
-    def _admit_delete(
-        self,
-        raw: RawDelete,
-        key: str,
-        terms: Terms,
-        known: dict[str, Sighting],
-        result: Admitted,
-    ) -> None:
+    def _deletion(
+        self, raw: RawDelete, key: str, terms: Terms, known: Mapping[str, Sighting]
+    ) -> Delete:
         edited = self._plausible(raw.edited_at, raw.observed_at)
         rev = edited if edited is not None else raw.observed_at
-        before = known.get(key, Sighting(key, "", raw.observed_at, rev))
-        rev = max(rev, before.rev)
-        # Remembered, also when the post itself was never seen: what is shown later stays away.
-        known[key] = result.sightings[key] = Sighting(
-            key, before.content_hash, before.first_observed, rev, deleted=True
-        )
-        result.events.append(Delete(key, of_delete(rev), terms.source))
+        if key in known:
+            rev = max(rev, known[key].rev)
+        return Delete(key, of_delete(min(rev, MAX_REV)), terms.source)
 
     def _leave_out_erased(self, result: Admitted) -> None:
         posts = [event.post for event in result.events if isinstance(event, Upsert)]
@@ -266,7 +268,7 @@ class Gate:
         return moment
 
     def _hashtags(self, tags: Iterable[str]) -> tuple[str, ...]:
-        folded = (scrub(tag.strip().lstrip("#")).text.casefold() for tag in tags)
+        folded = (scrub(repair(tag).text.lstrip("#")).text.casefold() for tag in tags)
         clean = (
             tag
             for tag in folded

@@ -2,7 +2,7 @@
 who objected, so that nothing of theirs is taken in at all.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.dialects.sqlite import insert
@@ -20,9 +20,11 @@ class Ledger:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def add_post(self, post_id: str, *, up_to_version: int, until: int) -> None:
-        """Post `post_id` is erased up to `up_to_version` (inclusive); remembered to `until`."""
-        statement = insert(erased_post).values(id=post_id, up_to_version=up_to_version, until=until)
+    def add_posts(self, posts: Mapping[str, int], *, until: int) -> None:
+        """These ids are erased up to their version (inclusive); remembered to `until`."""
+        if not posts:
+            return
+        statement = insert(erased_post)
         newer = statement.excluded
         statement = statement.on_conflict_do_update(
             index_elements=[erased_post.c.id],
@@ -30,7 +32,13 @@ class Ledger:
             where=newer.up_to_version >= erased_post.c.up_to_version,
         )
         with self._engine.begin() as connection:
-            connection.execute(statement)
+            connection.execute(
+                statement,
+                [
+                    {"id": key, "up_to_version": version, "until": until}
+                    for key, version in posts.items()
+                ],
+            )
 
     def add_authors(self, authors: Sequence[str], *, up_to_rev: int = MAX_REV, until: int) -> None:
         """Everything of these pseudonyms is erased up to `up_to_rev` (Unix ms, inclusive)."""
@@ -66,16 +74,9 @@ class Ledger:
 
     def blocked(self, posts: Sequence[Post]) -> frozenset[str]:
         """The ids of those posts that are erased in the version they have here."""
-        ids: dict[str, int] = {}
+        ids = self.deleted([post.id for post in posts])
         authors: dict[str, int] = {}
         with self._engine.connect() as connection:
-            for some in _chunks(sorted({post.id for post in posts})):
-                rows = connection.execute(
-                    select(erased_post.c.id, erased_post.c.up_to_version).where(
-                        erased_post.c.id.in_(some)
-                    )
-                )
-                ids.update((key, version) for key, version in rows)
             for some in _chunks(sorted({post.author for post in posts})):
                 rows = connection.execute(
                     select(erased_author.c.author, erased_author.c.up_to_rev).where(
@@ -89,6 +90,19 @@ class Ledger:
             if post.version <= ids.get(post.id, -1)
             or rev_of(post.version) <= authors.get(post.author, -1)
         )
+
+    def deleted(self, ids: Iterable[str]) -> Mapping[str, int]:
+        """Those of `ids` that are erased, each with the version up to which it is."""
+        found: dict[str, int] = {}
+        with self._engine.connect() as connection:
+            for some in _chunks(sorted(set(ids))):
+                rows = connection.execute(
+                    select(erased_post.c.id, erased_post.c.up_to_version).where(
+                        erased_post.c.id.in_(some)
+                    )
+                )
+                found.update((key, version) for key, version in rows)
+        return found
 
     def posts(self) -> Iterator[tuple[str, int]]:
         """Every erased id with the version up to which it is."""

@@ -159,7 +159,7 @@ def _load(folder: Path, kind: type[Document], problems: list[str]) -> list[Docum
     for path in sorted(folder.glob("*.toml")):
         try:
             document = msgspec.toml.decode(path.read_bytes(), type=kind)
-        except (msgspec.DecodeError, OSError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
             problems.append(f"{path.parent.name}/{path.name}: {error}{_suggest(str(error), kind)}")
             continue
         if document.id != path.stem:

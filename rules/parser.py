@@ -36,6 +36,7 @@ Lists = Callable[[str, int | None], "ListEntries | None"]
 MAX_LENGTH = 20_000
 MAX_DEPTH = 40
 MAX_DISTANCE = 50
+MAX_DIGITS = 9
 MIN_PREFIX = 4
 START = frozenset({"word", "string", "open", "not", "of", "list", "field", "bad", "slop"})
 
@@ -225,7 +226,8 @@ class _Parser:
         ordered = operator.name.upper() == "ONEAR"
         if operator.value.upper() == "S" and not ordered:
             return None if left is None or right is None else Together(left, right, at=at)
-        if not operator.value.isdecimal() or int(operator.value) > MAX_DISTANCE:
+        distance = _number(operator.value)
+        if distance is None or distance > MAX_DISTANCE:
             self._wrong(
                 operator,
                 f"a distance from 0 to {MAX_DISTANCE} tokens, or S for one sentence",
@@ -234,7 +236,7 @@ class _Parser:
             return None
         if left is None or right is None:
             return None
-        return Near(left, right, int(operator.value), ordered, at=at)
+        return Near(left, right, distance, ordered, at=at)
 
     def _not(self) -> Node | None:
         lexeme = self._peek()
@@ -309,11 +311,11 @@ class _Parser:
         nodes = tuple(node for node in members if node is not None)
         if len(nodes) < len(members):
             return None
-        least = int(operator.value)
+        least = _number(operator.value)
         if len(set(nodes)) < len(nodes):
             self._wrong(operator, "different members", "Remove the one that comes twice.")
             return None
-        if not 1 <= least <= len(nodes):
+        if least is None or not 1 <= least <= len(nodes):
             self._wrong(
                 operator, f"a number from 1 to {len(nodes)}", "There are not so many members."
             )
@@ -353,12 +355,13 @@ class _Parser:
         slop, end = 0, lexeme.end
         if self._peek().kind == "slop" and self._peek().start == lexeme.end:
             mark = self._take()
-            if not mark.value.isdecimal() or int(mark.value) > MAX_DISTANCE:
+            number = _number(mark.value)
+            if number is None or number > MAX_DISTANCE:
                 self._wrong(
                     mark, f"a number from 0 to {MAX_DISTANCE} after ~", 'For example: "a b"~3'
                 )
                 return None
-            slop, end = int(mark.value), mark.end
+            slop, end = number, mark.end
         if lexeme.text[0] != '"':
             self._note(lexeme, "curly quotes are read as straight ones")
         return self._terms(lexeme, lexeme.value, slop, At(lexeme.start, end))
@@ -380,7 +383,7 @@ class _Parser:
         return Phrase(forms, slop, at=at)
 
     def _list(self, lexeme: Lexeme) -> Node | None:
-        version = int(lexeme.value) if lexeme.value.isdecimal() else None
+        version = _number(lexeme.value)
         if self._inside or not lexeme.name or (lexeme.value and version is None):
             self._wrong(lexeme, "the name of a keyword list", "For example: $wijken or $wijken@3")
             return None
@@ -398,6 +401,11 @@ class _Parser:
                 return None
             nodes.append(node)
         return Keywords(found.name, found.version, tuple(nodes), at=At(lexeme.start, lexeme.end))
+
+
+def _number(text: str) -> int | None:
+    """The number that `text` writes; None when it is none, or too long to be meant."""
+    return int(text) if text.isdecimal() and len(text) <= MAX_DIGITS else None
 
 
 def _only_negative(node: Node) -> bool:

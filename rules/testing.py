@@ -48,22 +48,15 @@ def texts() -> st.SearchStrategy[str]:
 def tokenised_posts() -> st.SearchStrategy[Post]:
     """Posts as they come out of enrichment."""
 
-    def build(
-        number: int,
-        text: str,
-        lang: str | None,
-        author: int,
-        matched: bool,  # noqa: FBT001  (hypothesis fills it)
-        special: bool,  # noqa: FBT001  (the same)
-    ) -> Post:
+    def build(number: int, text: str, lang: str | None, author: int, matches: str) -> Post:
         return make_post(
             number,
             author=f"{229 + author % 2}-{author:016x}{author:016x}",
             text=text,
             tokens=tokenise(text),
             lang=Label(value=lang, confidence=1.0, model="m", version="1"),
-            matches=(Match("rule", "v1", ((0, 1),)),) if matched else (),
-            special_category=matched and special,
+            matches=(Match("rule", "v1", ((0, 1),)),) if matches else (),
+            special_category=matches == "special",
         )
 
     return st.builds(
@@ -72,8 +65,7 @@ def tokenised_posts() -> st.SearchStrategy[Post]:
         texts(),
         st.sampled_from(["nl", "en", None]),
         st.integers(0, 12),
-        st.booleans(),
-        st.booleans(),
+        st.sampled_from(["", "", "ordinary", "special"]),
     )
 
 

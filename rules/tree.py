@@ -174,3 +174,10 @@ def children(node: Node) -> tuple[Node, ...]:
             return node.entries
         case Term() | Phrase() | Prefix() | Cased() | Lemma() | Part() | Field() | Dates():
             return ()
+
+
+def named(node: Node) -> list[tuple[str, str]]:
+    """The fields that a query names with their values, wherever in it: `rule:x` is (rule, x)."""
+    if isinstance(node, Field):
+        return [(node.name, value) for value in node.values]
+    return [pair for child in children(node) for pair in named(child)]

@@ -23,6 +23,14 @@ def main() -> None:
     except Stop as error:
         console(error=True).print(f"peil stopped: {error}", markup=False)
         sys.exit(STOPPED)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        console(error=True).print(
+            f"peil stopped: {where}{error.strerror or error}; check the path, its rights and the "
+            "free space",
+            markup=False,
+        )
+        sys.exit(STOPPED)
     except PeilError as error:
         console(error=True).print(f"peil failed: {error}", markup=False)
         sys.exit(FAILED)

@@ -95,6 +95,8 @@ def import_(
         with stages() as progress:
             result = import_files(pipeline, files, source=source, again=again, progress=progress)
         show(pipeline, result, json=json)
+    if result.account.rejected and result.account.rejected == result.account.read:
+        raise typer.Exit(1)  # nothing in them could be read
 
 
 @application.command()

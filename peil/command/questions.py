@@ -1,6 +1,6 @@
 """`peil search` and `peil series`: questions to the index on the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, get_args
 from zoneinfo import ZoneInfo
@@ -11,7 +11,10 @@ from index.answers import Counts, LongBin
 from index.contract import Bin, Dimension
 from peil.command.session import SessionContext
 from peil.display import Row, as_csv, as_json, bar, console, sparkline, table
+from peil.pipeline import Pipeline
 from privacy.suppress import text
+from rules.parser import parse
+from rules.tree import named
 from stream.errors import Stop
 
 BY = (*get_args(Dimension),)
@@ -43,12 +46,21 @@ def search(
     """
     if by and by not in BY:
         raise typer.BadParameter(f"there is no {by!r}; choose one of {', '.join(BY)}")
+    _check_output(json=json, csv=csv)
+    if count and by:
+        raise typer.BadParameter("--count is one number: leave out --count or --by")
     if recent and not (count or by):
         raise typer.BadParameter("what no rule matched is only counted: add --count or --by")
     with context.obj.pipeline() as pipeline:
         answers = pipeline.answers(scope="both" if recent else "kept")
         zone = pipeline.settings.timezone
-        period = {"since": _day(since, zone), "until": _day(until, zone)}
+        first, end = _day(since, zone), _day(until, zone)
+        if first is not None and end is not None and first >= end:
+            raise typer.BadParameter(
+                f"--until {until} is the day after the last: not before {since}"
+            )
+        period = {"since": first, "until": end}
+        _note_unknown(pipeline, query)
         if count:
             result = answers.count(query, **period)
             if not _print(result.rows(), json=json, csv=csv):
@@ -86,6 +98,7 @@ def series(
 
     Example: peil series woningnood --by month
     """
+    _check_output(json=json, csv=csv)
     with context.obj.pipeline() as pipeline:
         step: LongBin | None = next((each for each in get_args(LongBin) if each == by), None)
         if step is None:
@@ -103,6 +116,24 @@ def _day(day: str, zone: str) -> int | None:
     except ValueError as error:
         raise typer.BadParameter(f"{day!r} is not a day; write it as 2026-11-24") from error
     return int(start.timestamp() * 1000)
+
+
+def _check_output(*, json: bool, csv: bool) -> None:
+    if json and csv:
+        raise typer.BadParameter("choose one of --json and --csv")
+
+
+def _note_unknown(pipeline: Pipeline, query: str) -> None:
+    """Say on the error output which rules and sources of a query are not there (any more)."""
+    if not query.strip():
+        return
+    there: Mapping[str, Collection[str]] = {
+        "rule": pipeline.book.rules,
+        "source": pipeline.sources,
+    }
+    for name, value in named(parse(query, lists=pipeline.book.lookup(), use="search").tree):
+        if name in there and value not in there[name]:
+            console(error=True).print(f"Note: there is no {name} {value!r} here.", markup=False)
 
 
 def _print(rows: Sequence[Row], *, json: bool, csv: bool) -> bool:

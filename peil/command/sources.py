@@ -7,6 +7,7 @@ import typer
 
 from ingest.catalogue import settings_of
 from ingest.contract import Rechecking
+from ingest.files import FileCollector
 from ingest.health import warning
 from ingest.sources import Source
 from peil.command.accounting import show, stages
@@ -115,6 +116,8 @@ def run(
     with context.obj.pipeline() as pipeline:
         described = known(pipeline, source)
         pipeline.register.entry(source)
+        if described.collector == FileCollector.name:
+            raise Stop(f"{source} is a source of files: peil import FILE --source {source}")
         pipeline.publish_rules()
         collector = pipeline.collector(described)
         if isinstance(collector, Rechecking):
@@ -149,7 +152,7 @@ def open_(
     try:
         day = date.fromisoformat(until)
     except ValueError as error:
-        raise Stop(f"--until {until!r} is not a day; write it as 2027-03-01") from error
+        raise typer.BadParameter(f"--until {until!r} is no day; write it as 2027-03-01") from error
     with context.obj.pipeline() as pipeline:
         described = known(pipeline, source)
         settings_of(described)
@@ -176,4 +179,6 @@ def close(
     """Close a source: nothing is collected from it any more."""
     with context.obj.pipeline() as pipeline:
         was_open = pipeline.register.close(source)
+        if not was_open:
+            known(pipeline, source)
     console().print(f"{source} is closed." if was_open else f"{source} was not open.")

@@ -1,6 +1,7 @@
 """`peil expire`, `erase`, `quarantine` and `doctor`: what operators need to know and do."""
 
 import sys
+from collections import defaultdict
 from typing import Annotated
 
 import msgspec
@@ -13,12 +14,12 @@ from peil.folder import SERVICE
 from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
 from stream.broker import Entry
-from stream.clock import to_datetime
+from stream.clock import HOUR_MS, to_datetime
 from stream.codec import encode
 from stream.errors import Retry, Stop
 from stream.events import AuthorDelete, Delete
 from stream.quarantine import QuarantinedRecord
-from stream.topics import POSTS
+from stream.topics import POSTS, TEXT_RETENTION_MS
 from stream.version import MAX_REV, of_delete
 
 quarantine = typer.Typer(help="What could not be handled, and why.", no_args_is_help=True)
@@ -63,7 +64,7 @@ def erase(
     peil erase --platform file --author
     """
     if author == post:
-        raise Stop("say what to erase: --author or --post")
+        raise typer.BadParameter("say what to erase: --author or --post")
     native = sys.stdin.readline().strip()
     if not native:
         raise Stop("nothing came in on standard input; type the id and press Enter")
@@ -77,7 +78,7 @@ def erase(
             event: AuthorDelete | Delete = AuthorDelete(pseudonyms, MAX_REV)
         else:
             key = pipeline.keys.post_id(platform, native)
-            pipeline.ledger.add_post(key, up_to_version=of_delete(MAX_REV), until=until)
+            pipeline.ledger.add_posts({key: of_delete(MAX_REV)}, until=until)
             event = Delete(key, of_delete(MAX_REV), "erasure")
         pipeline.broker.append(POSTS.name, [Entry(event.key, encode(event))])
         if pipeline.folder.is_held(SERVICE):
@@ -90,19 +91,34 @@ def erase(
 
 @quarantine.command(name="list")
 def list_(context: SessionContext) -> None:
-    """Everything in quarantine, with its number, origin and reason."""
+    """What is in quarantine by origin and reason, and the numbers of the items."""
+    groups: dict[tuple[str, str, str], list[tuple[int, int]]] = defaultdict(list)
     with context.obj.pipeline() as pipeline:
-        rows = [
-            {
-                "number": number,
-                "since": to_datetime(item.at).strftime("%Y-%m-%d %H:%M"),
-                "kind": "record" if isinstance(item, QuarantinedRecord) else "skeleton",
-                "origin": item.worker if isinstance(item, QuarantinedRecord) else item.source,
-                "why": item.why,
-            }
-            for number, item in pipeline.quarantine.items()
-        ]
-    console().print(table(rows) if rows else "The quarantine is empty.")
+        for number, item in pipeline.quarantine.items():
+            record = isinstance(item, QuarantinedRecord)
+            origin = item.worker if isinstance(item, QuarantinedRecord) else item.source
+            kind = "record" if record else "skeleton"
+            groups[kind, origin, item.why].append((number, item.at))
+    rows = [
+        {
+            "kind": kind,
+            "origin": origin,
+            "why": why,
+            "items": len(found),
+            "numbers": f"{found[0][0]} to {found[-1][0]}" if len(found) > 1 else f"{found[0][0]}",
+            "since": to_datetime(found[0][1]).strftime("%Y-%m-%d %H:%M"),
+        }
+        for (kind, origin, why), found in groups.items()
+    ]
+    if not rows:
+        console().print("The quarantine is empty.")
+        return
+    console().print(table(rows))
+    console().print(
+        "`peil quarantine show NUMBER` shows one; `peil quarantine replay` puts records back, once "
+        f"the cause is mended. After {TEXT_RETENTION_MS // HOUR_MS} hours all of it is gone.",
+        markup=False,
+    )
 
 
 @quarantine.command()
@@ -127,7 +143,13 @@ def replay(
 ) -> None:
     """Put records back on the topic they came from, after the cause was mended."""
     with context.obj.pipeline() as pipeline:
-        chosen = numbers or [number for number, _ in pipeline.quarantine.items()]
+        there = [number for number, _ in pipeline.quarantine.items()]
+        chosen = numbers or there
+        if unknown := sorted(set(chosen) - set(there)):
+            raise Stop(
+                f"there is no number {', '.join(map(str, unknown))} in quarantine; see `peil "
+                "quarantine list`"
+            )
         replayed = pipeline.quarantine.replay(chosen)
     console().print(f"{replayed} records are back in the log; skeletons stay: import their files.")
 

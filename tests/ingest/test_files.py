@@ -143,6 +143,54 @@ def test_a_row_that_is_too_long_is_rejected_and_the_next_one_read(
     assert rejected == ["over 1000000 bytes"]
 
 
+def test_a_row_over_many_lines_is_one_item_however_long(tmp_path: Path) -> None:
+    long = "regel\n" * 300_000
+    rows = f'id,body\n1,"een\ntwee"\n2,"{long}"\n3,drie\n'
+    items, rejected = everything(collect(write(tmp_path / "a.csv", rows.encode())))
+    assert [item.native_id for item in items] == ["1", "3"]
+    assert items[0].text == "een\ntwee"
+    assert rejected == ["over 1000000 bytes"]
+
+
+@pytest.mark.parametrize("last", ['99,"slot"', "99,slot"])
+@pytest.mark.parametrize("bad", ['5,"open', '5,"open,tekst', '"5,open'])
+def test_a_quotation_mark_that_is_not_closed_costs_its_row(
+    tmp_path: Path, bad: str, last: str
+) -> None:
+    rows = ["id,body", *(f"{n},tekst {n}" for n in range(5)), bad, "6,zes", "7,zeven", last, ""]
+    items, rejected = everything(collect(write(tmp_path / "a.csv", "\n".join(rows).encode())))
+    assert [item.native_id for item in items] == ["0", "1", "2", "3", "4", "6", "7", "99"]
+    assert len(rejected) == 1
+
+
+def test_an_array_of_json_says_how_to_convert_it(tmp_path: Path) -> None:
+    with pytest.raises(Stop, match="jq"):
+        collect(write(tmp_path / "a.json", json.dumps([ITEM]).encode()))
+
+
+def test_a_small_truncated_gz_gives_what_came_before(tmp_path: Path) -> None:
+    data = gzip.compress(lines([ITEM | {"id": str(n), "body": f"{n * 7919}"} for n in range(40)]))
+    items, rejected = everything(collect(write(tmp_path / "a.ndjson.gz", data[:-12])))
+    assert len(items) > 20
+    assert "ends in the middle" in rejected[-1]
+
+
+def test_a_value_that_nobody_foresaw_costs_its_item(tmp_path: Path) -> None:
+    odd = [
+        b'{"id": "1", "body": "x", "timestamp": 1' + b"0" * 400 + b"}",
+        b'{"id": "2", "body": "x", "like_count": 1' + b"0" * 400 + b"}",
+        b'{"id": "3", "body": "x", "tags": ["a\\ud800b"], "platform": "\\ud800"}',
+        b'{"\\ud800": 1}',
+    ]
+    path = write(tmp_path / "a.ndjson", b"\n".join(odd) + b"\n" + lines([ITEM | {"id": "5"}]))
+    items, rejected = everything(collect(path))
+    assert "5" in [item.native_id for item in items]
+    assert json.dumps(rejected).encode()
+    for batch in collect(path):
+        for each in batch.rejected:
+            assert "".join(each.skeleton).encode()
+
+
 def test_a_truncated_gz_of_utf_16_gives_what_came_before(tmp_path: Path) -> None:
     rows = "id,body\n" + "".join(f"{n},tekst {n * 7919}\n" for n in range(60_000))
     data = gzip.compress(rows.encode("utf-16"))

@@ -189,7 +189,7 @@ def test_a_source_of_few_people_stops_itself_after_thirty_days(
     )
     intake = Intake(
         broker=broker, gate=gate, register=register, memory=Memory(database),
-        vault=Vault(database, keys),
+        vault=Vault(database, keys), ledger=Ledger(database),
         quarantine=Quarantine(broker, clock=clock), metrics=NoMetrics(), clock=clock,
         settings=IngestSettings(), k=10,
     )  # fmt: skip

@@ -155,7 +155,7 @@ def test_references_end_with_their_posts(
     index(pipeline)
     ids = pipeline.keys.post_id("shelf", "native-secret-0"), pipeline.keys.post_id("shelf", "x")
     assert list(pipeline.held(ids)) == [ids[0]]
-    pipeline.ledger.add_post(ids[0], up_to_version=2**62, until=START + 90 * DAY_MS)
+    pipeline.ledger.add_posts({ids[0]: 2**62}, until=START + 90 * DAY_MS)
     keep_house(pipeline)
     assert len(rows(pipeline)) == 14  # erased: at once
     pipeline.store.remove(next(iter(pipeline.store.partitions())), [

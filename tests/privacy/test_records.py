@@ -13,6 +13,7 @@ from privacy.register import Register
 from privacy.settings import PrivacySettings
 from privacy.tables import metadata
 from stream.clock import DAY_MS, ManualClock
+from stream.codec import encode
 from stream.errors import Stop
 from stream.events import AuthorDelete, Delete, Upsert
 from stream.metrics import NoMetrics
@@ -124,7 +125,7 @@ def test_the_same_seen_again_is_dropped_and_an_edit_is_newer(gate: Gate) -> None
     assert event.post.keep_until == START + 30 * DAY_MS
 
 
-def test_a_delete_is_newer_than_its_post_and_stays(gate: Gate) -> None:
+def test_a_delete_is_newer_than_its_post_and_stays(gate: Gate, engine: Engine) -> None:
     seen = Remembered()
     seen.update(gate.admit([raw()], terms=TERMS, seen=seen).sightings)
     gone = RawDelete(platform="p", native_id="1", observed_at=START + 1)
@@ -132,8 +133,8 @@ def test_a_delete_is_newer_than_its_post_and_stays(gate: Gate) -> None:
     (event,) = result.events
     assert isinstance(event, Delete)
     assert event.version == of_delete(START + 1)
-    seen.update(result.sightings)
-    assert gate.admit([raw()], terms=TERMS, seen=seen).dropped == {"seen": 1}
+    Ledger(engine).add_posts({event.id: event.version}, until=START + 90 * DAY_MS)
+    assert gate.admit([raw()], terms=TERMS, seen=seen).dropped == {"deleted": 1}
 
 
 def test_an_erased_authors_late_posts_do_not_come_in(
@@ -169,18 +170,37 @@ def test_an_edit_of_what_was_seen_without_a_time_is_newer(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_only_a_newer_edit_brings_a_deleted_post_back(gate: Gate, *, known: bool) -> None:
+def test_only_a_newer_edit_brings_a_deleted_post_back(
+    gate: Gate, engine: Engine, *, known: bool
+) -> None:
+    """Also when it was never seen, or is seen by another source, or in the same batch."""
     seen = Remembered()
     if known:
         seen.update(gate.admit([raw()], terms=TERMS, seen=seen).sightings)
     gone = RawDelete(platform="p", native_id="1", observed_at=START + 1)
-    seen.update(gate.admit([gone], terms=TERMS, seen=seen).sightings)
     later = raw(text="anders", observed_at=START + DAY_MS)
-    assert gate.admit([later], terms=TERMS, seen=seen).dropped == {"deleted": 1}
-    edit = raw(text="anders", edited_at=START + 2, observed_at=START + DAY_MS)
-    result = gate.admit([edit], terms=TERMS, seen=seen)
-    assert len(result.events) == 1
-    assert not next(iter(result.sightings.values())).deleted
+    result = gate.admit([gone, later], terms=TERMS, seen=seen)
+    assert result.dropped == {"deleted": 1}
+    (event,) = result.events
+    assert isinstance(event, Delete)
+    Ledger(engine).add_posts({event.id: event.version}, until=START + 90 * DAY_MS)
+    assert gate.admit([later], terms=TERMS, seen=None).dropped == {"deleted": 1}
+    edit = raw(edited_at=START + 2, observed_at=START + DAY_MS)
+    (back,) = gate.admit([edit], terms=TERMS, seen=seen).events
+    assert isinstance(back, Upsert)
+    assert back.post.version > event.version
+
+
+def test_a_platform_is_a_short_name_and_a_surrogate_costs_no_batch(gate: Gate) -> None:
+    items = [
+        raw(platform="\ud800"),
+        raw(platform="x" * 41),
+        raw(native_id="\ud83d", hashtags=("a\ud800b",), declared_lang="\udfff", author="\ud800"),
+    ]
+    result = gate.admit(items, terms=TERMS, seen=None)
+    assert [number for number, _ in result.rejected] == [0, 1]
+    (event,) = result.events
+    assert encode(event)
 
 
 def test_a_tag_or_a_list_of_links_without_end_costs_itself(gate: Gate) -> None:
@@ -236,10 +256,10 @@ def test_an_epochs_key_is_destroyed_after_the_longest_retention(
 def test_the_ledger_blocks_up_to_a_version_and_forgets_in_time(engine: Engine) -> None:
     ledger = Ledger(engine)
     post = make_post(1)
-    ledger.add_post(post.id, up_to_version=post.version - 1, until=START + 5)
+    ledger.add_posts({post.id: post.version - 1}, until=START + 5)
     assert ledger.blocked([post]) == frozenset()
-    ledger.add_post(post.id, up_to_version=post.version, until=START + 5)
-    ledger.add_post(post.id, up_to_version=1, until=START + 9)
+    ledger.add_posts({post.id: post.version}, until=START + 5)
+    ledger.add_posts({post.id: 1}, until=START + 9)
     assert ledger.blocked([post]) == {post.id}
     assert ledger.expire(START + 4) == 0
     assert ledger.expire(START + 5) == 1

@@ -1,4 +1,4 @@
-"""Accounts that objected, and deletes among the seen-keys."""
+"""Accounts that objected."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +14,4 @@ def upgrade() -> None:
         "objection",
         sa.Column("account", sa.String(), primary_key=True),
         sa.Column("since", sa.BigInteger(), nullable=False),
-    )
-    op.add_column(
-        "seen", sa.Column("deleted", sa.Boolean(), nullable=False, server_default=sa.false())
     )
