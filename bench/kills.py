@@ -4,9 +4,10 @@
     python bench/kills.py --roles [ROUNDS] [SEED]
 
 Without `--roles` each round kills an import, in which one process collects, enriches and
-indexes. With it the roles run as processes of their own; each round imports beside them, kills
-the import, the enriching or the indexing process, and starts what was killed again. Exit code 1
-when a post is lost or stands twice.
+indexes. With it the roles run as processes of their own, one of them collecting feeds from a
+server of this script; each round imports a file beside them, kills one of the four in turn
+(collect, enrich, index, import), and starts what was killed again. Exit code 1 when a post is
+lost or stands twice.
 """
 
 import json
@@ -14,8 +15,13 @@ import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from peil.folder import WorkingFolder
@@ -24,14 +30,20 @@ from peil.settings import load_settings
 from stream.clock import DAY_MS, SystemClock, to_datetime
 
 POSTS = 300
+FEEDS = 3
+ENTRIES = 30
 PEIL = (sys.executable, "-c", "from peil.command import main; main()")
 TEXTS = ("Fatbikes scheuren hier elke avond over de stoep", "Lekker weer, we gaan naar zee")
+ROLES = ("collect", "enrich", "index")
+PATIENCE = 300
 
 
 def peil(folder: Path, *words: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [*PEIL, "-C", str(folder), "--set", "stream.batch=20", *words], stdout=subprocess.DEVNULL
-    )
+        [*PEIL, "-C", str(folder), "--set", "stream.batch=20", "--set", "stream.lease_seconds=2",
+         *words],
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
 
 
 def write(path: Path, round_: int) -> None:
@@ -46,14 +58,62 @@ def write(path: Path, round_: int) -> None:
             file.write(json.dumps(item) + "\n")
 
 
-def prepare(folder: Path) -> None:
-    WorkingFolder.init(folder)
-    until = to_datetime(SystemClock().now() + 30 * DAY_MS).date().isoformat()
-    opened = peil(
-        folder, "sources", "open", "upload", "--owner", "o", "--purpose", "p", "--basis", "b",
-        "--dpia", "d", "--obtained", "o", "--until", until,
-    )  # fmt: skip
-    assert opened.wait() == 0
+class Feeds(BaseHTTPRequestHandler):
+    """Any address is a feed with entries of its own: `/3/1` is the second feed of source 3."""
+
+    def do_GET(self) -> None:
+        name = self.path.strip("/")
+        found = name != "robots.txt"
+        date = formatdate(time.time() - 3_600)
+        items = "".join(
+            f"<item><guid>{name}/{number}</guid><title>{TEXTS[number % 2]} {name} {number}</title>"
+            f"<author>a{number}</author><pubDate>{date}</pubDate></item>"
+            for number in range(ENTRIES)
+        )
+        body = f'<rss version="2.0"><channel><title>t</title>{items}</channel></rss>'.encode()
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Length", str(len(body) if found else 0))
+        self.end_headers()
+        if found:
+            self.wfile.write(body)
+
+    def log_message(self, *_args: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serving() -> Generator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Feeds)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def prepare(folder: Path, *, sources: int, server: str) -> None:
+    """A working folder with so many sources of feeds beside the one of files."""
+    working = WorkingFolder.init(folder)
+    text = working.settings.read_text()
+    text = text.replace('contact = ""', 'contact = "b@example.org"\nprivate_hosts = ["127.0.0.1"]')
+    working.settings.write_text(text)
+    for number in range(sources):
+        urls = json.dumps([f"{server}/{number}/{feed}" for feed in range(FEEDS)])
+        (working.config / "sources" / f"feeds-{number}.toml").write_text(
+            f'id = "feeds-{number}"\ntitle = "t"\ncollector = "feeds"\nevery = "10m"\n'
+            f'[settings]\nkind = "post"\nurls = {urls}\n'
+        )
+    with opened(working) as pipeline:
+        for source in pipeline.sources:
+            pipeline.register.open(
+                source, owner="o", purpose="p", basis="b", dpia="d", obtained="o",
+                until=to_datetime(pipeline.clock.now() + 30 * DAY_MS).date(),
+            )  # fmt: skip
+
+
+def opened(working: WorkingFolder) -> Pipeline:
+    return Pipeline(working, load_settings(working.settings, environ={}), clock=SystemClock())
 
 
 def kill_imports(folder: Path, files: list[Path], rng: random.Random) -> Counter[str]:
@@ -71,12 +131,13 @@ def kill_imports(folder: Path, files: list[Path], rng: random.Random) -> Counter
 
 def kill_roles(folder: Path, files: list[Path], rng: random.Random) -> Counter[str]:
     killed = Counter[str]()
-    roles = {role: peil(folder, "run", "--role", role) for role in ("enrich", "index")}
+    roles = {role: peil(folder, "run", "--role", role) for role in ROLES}
+    victims = [*ROLES, "import"]
     try:
-        for path in files:
+        for number, path in enumerate(files):
             running = {**roles, "import": peil(folder, "import", str(path))}
             time.sleep(rng.uniform(0.5, 4.0))
-            victim = rng.choice(sorted(running))
+            victim = victims[number % len(victims)]
             if running[victim].poll() is None:
                 running[victim].kill()
                 killed[victim] += 1
@@ -85,8 +146,8 @@ def kill_roles(folder: Path, files: list[Path], rng: random.Random) -> Counter[s
                 roles[victim].wait()
                 roles[victim] = peil(folder, "run", "--role", victim)
         assert peil(folder, "import", *map(str, files)).wait() == 0
-        deadline = time.monotonic() + 300
-        while count(folder, len(files) * POSTS)[0] and time.monotonic() < deadline:
+        deadline = time.monotonic() + PATIENCE
+        while look(folder, len(files), feeds=True)["lost"] and time.monotonic() < deadline:
             time.sleep(1)
     finally:
         for process in roles.values():
@@ -95,30 +156,35 @@ def kill_roles(folder: Path, files: list[Path], rng: random.Random) -> Counter[s
     return killed
 
 
+def look(folder: Path, rounds: int, *, feeds: bool) -> Mapping[str, int]:
+    """How many posts there should be, are missing, and stand more than once."""
+    with opened(WorkingFolder.open(folder)) as pipeline:
+        ids = {pipeline.keys.post_id("file", str(number)) for number in range(rounds * POSTS)}
+        if feeds:
+            ids |= {
+                pipeline.keys.post_id("feed", f"{source}/{feed}/{number}")
+                for source in range(rounds)
+                for feed in range(FEEDS)
+                for number in range(ENTRIES)
+            }
+        found = pipeline.store.where(sorted(ids))
+        documents = sum(pipeline.store.partitions().values())
+        return {"posts": len(ids), "lost": len(ids - set(found)), "more": documents - len(found)}
+
+
 def main(rounds: int, seed: int, *, roles: bool) -> int:
     rng = random.Random(seed)
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, serving() as server:
         folder = Path(name) / "city"
-        prepare(folder)
+        prepare(folder, sources=rounds if roles else 0, server=server)
         files = [Path(name) / f"{number}.ndjson" for number in range(rounds)]
         for number, path in enumerate(files):
             write(path, number)
         killed = (kill_roles if roles else kill_imports)(folder, files, rng)
-        places = count(folder, rounds * POSTS)
-    print(f"killed in {rounds} rounds (seed {seed}): {dict(killed)}; of {rounds * POSTS} posts:")
-    more = places.total() - places[0] - places[1]
-    print(f"  lost {places[0]}, once {places[1]}, more than once {more}")
-    return 0 if places[1] == rounds * POSTS else 1
-
-
-def count(folder: Path, posts: int) -> Counter[int]:
-    working = WorkingFolder.open(folder)
-    with Pipeline(
-        working, load_settings(working.settings, environ={}), clock=SystemClock()
-    ) as pipeline:
-        ids = [pipeline.keys.post_id("file", str(number)) for number in range(posts)]
-        found = pipeline.store.where(ids)
-        return Counter(len(found.get(each, ())) for each in ids)
+        seen = look(folder, rounds, feeds=roles)
+    print(f"killed in {rounds} rounds (seed {seed}): {dict(killed)}; of {seen['posts']} posts")
+    print(f"{seen['lost']} were lost and {seen['more']} stand more than once")
+    return 0 if seen["lost"] == seen["more"] == 0 else 1
 
 
 if __name__ == "__main__":

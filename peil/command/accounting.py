@@ -15,14 +15,16 @@ STAGES = ("read", "enriched", "indexed")
 
 @contextmanager
 def stages() -> Generator[Progress]:
-    """Bars for the stages that an item passes, on the error output, gone at the end."""
+    """Bars for the stages that an item passes, on a terminal, gone at the end."""
+    screen = console(error=True)
     bars = Bars(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        console=console(error=True),
+        console=screen,
         transient=True,
+        disable=not screen.is_terminal,
     )
     with bars:
         tasks = {name: bars.add_task(name, total=None) for name in STAGES}
