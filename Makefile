@@ -36,6 +36,9 @@ check: setup  ## Formatting, lint, types and the contracts between packages.
 
 bench: setup  ## Measure; figures and conditions are in docs/performance.md.
 	$(BIN)/python bench/log.py
+	$(BIN)/python bench/parts.py
+	$(BIN)/python bench/pipeline.py 1000 30
+	$(BIN)/python bench/kills.py --roles 12
 
 lock: setup  ## Resolve the ranges in pyproject.toml to pinned versions with hashes.
 	$(BIN)/python -m pip install --quiet uv

@@ -68,6 +68,11 @@ def hours_to(day: date) -> int:
     return (day - EPOCH).days * 24
 
 
+def start_of(day: date, timezone: str) -> int:
+    """The moment in Unix milliseconds at which `day` begins there."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=_zone(timezone)).timestamp() * 1000)
+
+
 def bin_name(hour: int, name: Bin) -> str:
     """How the bin that holds local hour number `hour` is written."""
     day = EPOCH + timedelta(days=hour // 24)

@@ -1,12 +1,15 @@
 """The Python API: a working folder, and the questions that may be asked of it."""
 
 import os
+from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from index.answers import Answers, Count, Counts, LongBin, Texts
 from index.contract import Bin, Dimension
+from index.values import start_of
 from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
 from peil.settings import load_settings
@@ -25,23 +28,58 @@ class Connection:
         self._pipeline.store.reload()
         return self._pipeline.answers(purpose=self._purpose)
 
-    def search(self, query: str = "", *, limit: int = 50, reason: str = "") -> Texts:
+    def search(
+        self,
+        query: str = "",
+        *,
+        limit: int = 50,
+        reason: str = "",
+        since: date | None = None,
+        until: date | None = None,
+    ) -> Texts:
         """Texts drawn at random, keyword in context; none when fewer than k authors wrote them.
         Whole texts need a `reason`, which is logged. Stop above the quota of a day.
+
+        Here and below `since` is the first day and `until` the day after the last.
         """
-        return self._answers.texts(query, limit=limit, reason=reason)
+        period = self._period(since, until)
+        return self._answers.texts(query, limit=limit, reason=reason, **period)
 
-    def count(self, query: str = "") -> Count:
+    def count(
+        self, query: str = "", *, since: date | None = None, until: date | None = None
+    ) -> Count:
         """How many posts match; None is "less than k, or none"."""
-        return self._answers.count(query)
+        return self._answers.count(query, **self._period(since, until))
 
-    def over_time(self, query: str = "", *, bin: Bin | None = None) -> Counts:  # noqa: A002  (a bin of time is called a bin)
-        """Counts per day, week or month."""
-        return self._answers.over_time(query, bin=bin)
+    def over_time(
+        self,
+        query: str = "",
+        *,
+        bin: Bin | None = None,  # noqa: A002  (a bin of time is called a bin)
+        since: date | None = None,
+        until: date | None = None,
+    ) -> Counts:
+        """Counts per hour, day, week or month; without `bin` per what can be shown best."""
+        return self._answers.over_time(query, bin=bin, **self._period(since, until))
 
-    def top(self, query: str = "", *, by: Dimension, limit: int = 50) -> Counts:
+    def top(
+        self,
+        query: str = "",
+        *,
+        by: Dimension,
+        limit: int = 50,
+        since: date | None = None,
+        until: date | None = None,
+    ) -> Counts:
         """The largest counts per value of `by`."""
-        return self._answers.top(query, by=by, limit=limit)
+        return self._answers.top(query, by=by, limit=limit, **self._period(since, until))
+
+    def _period(self, since: date | None, until: date | None) -> Mapping[str, int | None]:
+        zone = self._pipeline.settings.timezone
+        return {
+            name: None if day is None else start_of(day, zone)
+            for name, day in (("since", since), ("until", until))
+        }
 
     def long_series(self, rule: str = "", *, bin: LongBin = "week") -> Counts:  # noqa: A002  (the same)
         """A rule's posts (empty: all posts) by week or month, also where the texts are gone."""

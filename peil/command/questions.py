@@ -1,14 +1,14 @@
 """`peil search` and `peil series`: questions to the index on the command line."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from typing import Annotated, get_args
-from zoneinfo import ZoneInfo
 
 import typer
 
 from index.answers import Counts, LongBin
 from index.contract import Bin, Dimension
+from index.values import start_of
 from peil.command.session import SessionContext
 from peil.display import Row, as_csv, as_json, bar, console, sparkline, table
 from peil.pipeline import Pipeline
@@ -112,10 +112,9 @@ def _day(day: str, zone: str) -> int | None:
     if not day:
         return None
     try:
-        start = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=ZoneInfo(zone))
-    except ValueError as error:
+        return start_of(date.fromisoformat(day), zone)
+    except (ValueError, OverflowError) as error:
         raise typer.BadParameter(f"{day!r} is not a day; write it as 2026-11-24") from error
-    return int(start.timestamp() * 1000)
 
 
 def _check_output(*, json: bool, csv: bool) -> None:

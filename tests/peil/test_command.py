@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import psutil
@@ -77,6 +78,9 @@ def test_python_asks_the_same_questions(peil: Peil, folder: Path, tmp_path: Path
         assert frame.to_dict("records") == [{"month": "2026-11", "posts": 30}]
         assert list(connection.top(by="source").cells.values()) == [30]
         assert connection.count("trein").posts is None
+        days = [date(2026, 11, day) for day in (2, 10)]
+        assert connection.count("overlast", since=days[0], until=days[1]).posts == 12
+        assert connection.count("overlast", since=days[1]).posts == 18
         assert len(connection.search("overlast", limit=3).excerpts) == 3
 
 
