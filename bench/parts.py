@@ -27,7 +27,7 @@ from rules.documents import load_book
 from rules.matcher import Matcher
 from rules.parser import parse
 from rules.tokens import tokenise
-from stream.clock import DAY_MS
+from stream.clock import DAY_MS, ManualClock
 from stream.partitions import partition_of
 from stream.post import Post
 from stream.version import pack
@@ -81,7 +81,7 @@ def main(bodies: Sequence[str]) -> None:
     texts = [post.text for post in posts[:ENCODED]]
     timed("transformer", len(texts), lambda: encoder.encode(texts))
     with tempfile.TemporaryDirectory() as folder:
-        store = LocalStore(Path(folder), timezone=ZONE, k=10)
+        store = LocalStore(Path(folder), clock=ManualClock(NOW), timezone=ZONE, k=10)
         timed("index, flushed every 500", count, lambda: fill(store, posts))
         question(store, "niet")
         question(store, "(niet OR geen OR the) NEAR/5 (goed OR good OR meer OR more)")

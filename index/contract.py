@@ -151,6 +151,10 @@ class Store(Protocol):
         """The partitions there are and the number of posts in each."""
         ...
 
+    def problems(self) -> Sequence[str]:
+        """What a person must look at: what is missing or damaged, and what should be gone."""
+        ...
+
     def close(self) -> None:
         """Release the writer lock and files; unflushed writes are given up."""
         ...

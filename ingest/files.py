@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.contract import Batch, Cursor, RawItem, Rejected
-from ingest.mapping import Mapper, skeleton
-from ingest.reading import Unreadable, digest, items
+from ingest.mapping import Mapper, knows, skeleton
+from ingest.reading import Row, Unreadable, digest, items
 from stream.clock import Clock
-from stream.errors import Reject
+from stream.errors import Reject, Stop
 
 BATCH = 500
 DONE = -1
@@ -50,6 +50,7 @@ class FileCollector:
         again: bool = False,
         progress: Callable[[int], None] = lambda _items: None,
     ) -> None:
+        self._columns = settings.columns
         self._mapper = Mapper(platform=settings.platform, columns=settings.columns)
         self._paths = paths
         self._clock = clock
@@ -74,6 +75,11 @@ class FileCollector:
         rejected: list[Rejected] = []
         number = start
         for number, item in enumerate(items(path), 1):
+            if number == 1 and isinstance(item, Row) and not knows(item, self._columns):
+                raise Stop(
+                    f"{path} has no column that is known: its first line must name them (id, text, "
+                    "author, created_at …), or [settings.columns] of the source says what they are"
+                )
             if number <= start:
                 continue
             outcome = self._map(item, where=f"{key[:16]}:{number}")

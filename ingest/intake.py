@@ -118,7 +118,8 @@ class Intake:
         since = self._clock.now() - AUTHORS_DAYS * DAY_MS
         if entry.organisation or first is None or first > since:
             return
-        if self._memory.authors(source.id, since=since) < self._k:
+        # None at all: the source rested, and nobody was followed.
+        if 0 < self._memory.authors(source.id, since=since) < self._k:
             raise Stop(
                 f"source {source.id}: fewer than {self._k} people wrote there in the last "
                 f"{AUTHORS_DAYS} days, so it would follow persons; close it, or, when it is one "

@@ -1,6 +1,8 @@
 """An item of an export file as a raw post: tolerant of how each tool names its columns."""
 
 import hashlib
+import itertools
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
@@ -39,6 +41,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NO = ("", "0", "false", "no", "none", "null", "nee", "[]")
 MAX_KEYS = 40
+KEY = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+){0,3}")
 
 
 class Mapper(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,15 +130,19 @@ class Mapper(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def skeleton(item: Any) -> dict[str, str]:
-    """The keys and types of an item, none of its values."""
+    """The keys and types of an item, none of its values. A key that is no plain name is left
+    out: it may be a value.
+    """
     if isinstance(item, Mapping):
-        return {_name(key): type(item[key]).__name__ for key in list(item)[:MAX_KEYS]}
+        keys = [key for key in item if KEY.fullmatch(str(key))]
+        return {str(key): type(item[key]).__name__ for key in keys[:MAX_KEYS]}
     return {"": type(item).__name__}
 
 
-def _name(key: Any) -> str:
-    """A key as it may be kept: short, and without what is no character."""
-    return str(key)[:40].encode("utf-8", "replace").decode()
+def knows(names: Iterable[str], columns: Mapping[str, str]) -> bool:
+    """Whether any of a file's columns is one that can be read."""
+    known = {*itertools.chain.from_iterable(NAMES.values()), *columns.values()}
+    return not known.isdisjoint(names)
 
 
 def _open_envelope(item: Item) -> tuple[Item, Item]:

@@ -33,6 +33,10 @@ RATIO_FROM = 100_000_000
 GZIP_MAGIC = b"\x1f\x8b"
 
 
+class Row(dict[str, str]):
+    """A row of CSV under the names of the header."""
+
+
 class Unreadable(msgspec.Struct, frozen=True):
     """An item that could not be read, and why; it counts as an item."""
 
@@ -254,6 +258,6 @@ def _rows(lines: _Lines) -> Iterator[Any | Unreadable]:
         elif sum(map(len, source.taken)) > MAX_ITEM:
             yield Unreadable(f"over {MAX_ITEM} bytes")
         else:
-            yield dict(zip(names, row, strict=True))
+            yield Row(zip(names, row, strict=True))
     if lines.truncated:
         yield Unreadable("the file ends in the middle: what came before was read, get it again")

@@ -4,6 +4,7 @@ It holds cursors, seen-keys, the register, the ledger, the access log and roll-u
 post's text.
 """
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
 import index.tables
 import ingest.tables
 import privacy.tables
 import rules.tables
-from stream.errors import Stop
+from stream.errors import Retry, Stop
 
 METADATA = (
     index.tables.metadata,
@@ -39,6 +40,7 @@ def open_database(path: Path) -> Engine:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_MS / 1000})
     event.listen(engine, "connect", _prepare)
+    event.listen(engine, "handle_error", _name_error)
     try:
         _migrate(engine)
     except DatabaseError as error:
@@ -52,6 +54,22 @@ def open_database(path: Path) -> Engine:
         raise
     path.chmod(0o600)
     return engine
+
+
+def _name_error(context: ExceptionContext) -> None:
+    """What the database cannot do as an error of peil; a fault of the program stays what it is."""
+    original = context.original_exception
+    text = str(original)
+    if not isinstance(original, sqlite3.OperationalError):
+        return
+    if "locked" in text or "busy" in text:
+        raise Retry(
+            f"the operational database was locked by another process for {BUSY_MS // 1000} s"
+        ) from original
+    raise Stop(
+        f"the operational database cannot be used: {text}; check free space and rights, then "
+        "start again"
+    ) from original
 
 
 def _prepare(connection: Any, _record: Any) -> None:

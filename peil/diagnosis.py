@@ -8,8 +8,10 @@ import msgspec
 from ingest.health import warning
 from peil.pipeline import Pipeline
 from rules.lint import check
-from stream.clock import to_datetime
+from stream.clock import HOUR_MS, to_datetime
 from stream.errors import PeilError
+from stream.scan import scan
+from stream.topics import LABELLED, POSTS, QUARANTINE, TEXT_RETENTION_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +99,16 @@ def _log(pipeline: Pipeline) -> tuple[bool, str]:
         topic: sum(end - start for start, end in pipeline.broker.ends(topic).values())
         for topic in pipeline.broker.topics()
     }
-    return True, ", ".join(f"{topic}: {records} records" for topic, records in waiting.items())
+    late = pipeline.clock.now() - TEXT_RETENTION_MS - 2 * HOUR_MS
+    overdue = [
+        topic
+        for topic in (POSTS.name, LABELLED.name, QUARANTINE.name)
+        if any(record.appended_at < late for record in scan(pipeline.broker, topic))
+    ]
+    found = ", ".join(f"{topic}: {records} records" for topic, records in waiting.items())
+    if overdue:
+        found += f"; {', '.join(overdue)} hold texts over their term: `peil run` or `peil expire`"
+    return not overdue, found
 
 
 def _quarantine(pipeline: Pipeline) -> tuple[bool, str]:
@@ -108,7 +119,10 @@ def _quarantine(pipeline: Pipeline) -> tuple[bool, str]:
 def _index(pipeline: Pipeline) -> tuple[bool, str]:
     partitions = pipeline.store.partitions()
     posts = sum(partitions.values())
-    return True, f"{posts} posts in {len(partitions)} partitions"
+    k = pipeline.settings.privacy.k
+    size = f"{posts if posts >= k else f'<{k}'} posts in {len(partitions)} partitions"
+    problems = pipeline.store.problems()
+    return not problems, "; ".join([*problems, size])
 
 
 def _access(pipeline: Pipeline) -> tuple[bool, str]:

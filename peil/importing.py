@@ -9,13 +9,15 @@ from ingest.files import FileCollector, FileSettings
 from ingest.intake import Account
 from ingest.sources import Source
 from peil.folder import SERVICE
+from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
 from stream.errors import Retry, Stop
+from stream.worker import Worker
 
 IDS_AT_ONCE = 1_000
 
-Progress = Callable[[str, int], None]
-"""Told which stage did how many items more."""
+Progress = Callable[[str, int, int | None], None]
+"""Told which stage did how many items more, and how many it has in all, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def import_files(
         paths=paths,
         clock=pipeline.clock,
         again=again,
-        progress=lambda items: progress("read", items),
+        progress=lambda items: progress("read", items, None),
     )
     return collect(pipeline, described, collector, progress=progress)
 
@@ -103,9 +105,15 @@ def _drain(pipeline: Pipeline, progress: Progress) -> bool:
     if pipeline.folder.is_held(SERVICE):
         return False
     with pipeline.folder.hold("index", wait=True):
-        pipeline.enrich_worker().drain(progress=lambda items: progress("enriched", items))
-        pipeline.index_worker().drain(progress=lambda items: progress("indexed", items))
+        _work_off(pipeline.enrich_worker(), "enriched", progress)
+        _work_off(pipeline.index_worker(), "indexed", progress)
+        keep_house(pipeline)  # whoever only imports has no `peil run` that does it
     return True
+
+
+def _work_off(worker: Worker, stage: str, progress: Progress) -> None:
+    waiting = worker.lag()
+    worker.drain(progress=lambda items: progress(stage, items, waiting))
 
 
 def _accounted(pipeline: Pipeline, account: Account) -> Accounting:

@@ -30,6 +30,7 @@ from privacy.access import AccessLog
 from privacy.gate import Gate
 from privacy.keys import KeyRing
 from privacy.ledger import Ledger
+from privacy.marks import KeyMarks
 from privacy.register import Register
 from privacy.suppress import SPECIAL_K, Thresholds
 from rules.documents import Book, load_book
@@ -109,11 +110,13 @@ class Pipeline:
 
     @cached_property
     def keys(self) -> KeyRing:
-        return KeyRing(
+        keys = KeyRing(
             self.folder.keys,
             clock=self.clock,
             longest_retention_days=self.settings.privacy.longest_retention_days,
         )
+        KeyMarks(self.database).check(keys, now=self.clock.now())
+        return keys
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -258,6 +261,7 @@ class Pipeline:
         settings = self.settings
         store = LocalStore(
             self.folder.index,
+            clock=self.clock,
             timezone=settings.timezone,
             k=max(settings.privacy.k, SPECIAL_K),
             max_candidates=settings.index.max_candidates,

@@ -22,6 +22,7 @@ from stream.worker import POLL_SECONDS, Worker
 logger = logging.getLogger(__name__)
 
 METRICS_MS = 10_000
+MINUTE_MS = 60_000
 RECHECK_MS = 600_000
 """So often a few posts of each source are looked for on their platform."""
 
@@ -149,8 +150,12 @@ def _work(
     while not stopping():
         worker.turn(timeout=POLL_SECONDS, stopping=stopping)
         if clock.now() >= next_hour:
-            every_hour()
             next_hour = clock.now() + HOUR_MS
+            try:
+                every_hour()
+            except Retry as error:
+                logger.warning("%s: trying again in a minute: %s", worker.name, error)
+                next_hour = clock.now() + MINUTE_MS
         if clock.now() >= next_metrics:
             metrics.gauge("peil_worker_lag_records", worker.lag(), worker=worker.name)
             metrics.write(pipeline.folder.metrics / f"{worker.name}.prom")

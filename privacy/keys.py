@@ -17,6 +17,9 @@ EPOCH_DAYS = 90
 
 KEY_BYTES = 32
 PSEUDONYM_DIGITS = 32
+LASTING = ("id", "objection")
+"""The keys that do not rotate."""
+
 NOBODY = "\x00unknown"
 """Stands for a missing author: all of them count as one."""
 
@@ -66,11 +69,26 @@ class KeyRing:
         names = (path.stem for path in self._folder.glob("epoch-*.key"))
         return tuple(sorted((int(name.removeprefix("epoch-")) for name in names), reverse=True))
 
+    def names(self) -> tuple[str, ...]:
+        """The keys there are that posts were made with, by name."""
+        lasting = [name for name in LASTING if (self._folder / f"{name}.key").exists()]
+        return (*lasting, *(f"epoch-{epoch}" for epoch in self.epochs()))
+
+    def mark(self, name: str) -> str:
+        """What tells this key from another one without giving it away."""
+        return hmac.new(self.key(name), b"mark", hashlib.sha256).hexdigest()[:PSEUDONYM_DIGITS]
+
+    def is_over(self, name: str, *, now: int) -> bool:
+        """Whether no stored post can belong to this key any more."""
+        epoch = name.removeprefix("epoch-")
+        end = (int(epoch) + 1) * EPOCH_DAYS * DAY_MS if epoch.isdecimal() else now
+        return end + self._retention_ms <= now
+
     def destroy_expired(self, now: int) -> int:
         """Overwrite and remove the keys of epochs that no stored post can belong to any more."""
         destroyed = 0
         for epoch in self.epochs():
-            if (epoch + 1) * EPOCH_DAYS * DAY_MS + self._retention_ms <= now:
+            if self.is_over(f"epoch-{epoch}", now=now):
                 destroy_file(self._folder / f"epoch-{epoch}.key")
                 self._known.pop(f"epoch-{epoch}", None)
                 destroyed += 1

@@ -67,7 +67,7 @@ _SPELLED_EMAIL = regex.compile(
     regex.IGNORECASE,
 )
 _HANDLE = regex.compile(
-    rf"(?<![\p{{L}}\p{{N}}_/]){_AT}(?=[\p{{L}}\p{{N}}_])[\w\u200c\u200d]{{1,64}}(?:[.-][\w]+){{0,6}}"
+    rf"(?:(?<![\p{{L}}\p{{N}}_])|(?<=\b(?:RT|MT|via|cc))){_AT}(?=[\p{{L}}\p{{N}}_])[\w\u200c\u200d]{{1,64}}(?:[.-][\w]+){{0,6}}"
     rf"(?:{_AT}[\w-]+(?:\.[\w-]+)+)?"
 )
 _REDDIT = regex.compile(r"(?<![\w/])/?u/[\w-]{3,20}\b")

@@ -54,6 +54,13 @@ objection = Table(
 )
 """Accounts whose posts are never taken in, as keyed hashes that do not rotate."""
 
+key_mark = Table(
+    "key_mark",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("mark", String, nullable=False),
+)
+
 access = Table(
     "access",
     metadata,

@@ -6,6 +6,9 @@ import msgspec
 
 from stream.errors import PeilError
 
+AROUND = 60
+"""So many characters of a long line are shown before a mistake, and twice as many from it on."""
+
 
 class Problem(msgspec.Struct, frozen=True):
     """One mistake in a query: where (from 1), what stands there, what was expected, what to do."""
@@ -17,7 +20,8 @@ class Problem(msgspec.Struct, frozen=True):
     hint: str
 
     def __str__(self) -> str:
-        found = f" instead of {self.text!r}" if self.text else ""
+        text = self.text if len(self.text) <= AROUND else f"{self.text[:AROUND]}…"
+        found = f" instead of {text!r}" if text else ""
         return (
             f"line {self.line}, column {self.column}: {self.expected}{found}. {self.hint}".strip()
         )
@@ -43,5 +47,7 @@ class QueryError(PeilError):
 def _pointed(query: str, problem: Problem) -> str:
     lines = query.split("\n")
     line = lines[problem.line - 1] if problem.line <= len(lines) else ""
-    caret = " " * (problem.column - 1) + "^" * max(1, len(problem.text.split("\n")[0]))
-    return f"{problem}\n    {line}\n    {caret}"
+    start = max(0, problem.column - 1 - AROUND)
+    width = max(1, min(AROUND, len(problem.text.split("\n")[0])))
+    caret = " " * (problem.column - 1 - start) + "^" * width
+    return f"{problem}\n    {line[start : problem.column - 1 + 2 * AROUND]}\n    {caret}"

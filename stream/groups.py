@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from stream.broker import Position, Record, TopicName
 from stream.clock import Clock
 from stream.errors import Retry, Stop
+from stream.members import Members
 from stream.segment import Segment
 
 logger = logging.getLogger(__name__)
@@ -56,13 +57,14 @@ class LocalConsumer:
         group: str,
         segments: Mapping[TopicName, Segment],
         *,
-        member: str,
+        members: Members,
         lease_ms: int,
         clock: Clock,
     ) -> None:
         self._group = group
         self._segments = segments
-        self._member = member
+        self._members = members
+        self._member = members.join()
         self._lease_ms = lease_ms
         self._clock = clock
         self._held: dict[Position, _Held] = {}
@@ -192,6 +194,7 @@ class LocalConsumer:
         if self._closed:
             return
         self._closed = True
+        self._members.leave(self._member)
         for segment in self._segments.values():
             try:
                 with segment.transaction() as db:
@@ -234,17 +237,24 @@ class LocalConsumer:
         self._renew_at = now + self._lease_ms // 3
 
     def _enrol(self, db: sqlite3.Connection, now: int) -> list[str]:
-        """This member is alive until its lease ends; returns all who are."""
+        """This member's lease begins anew; returns all that have one and are alive."""
         db.execute(
             "INSERT OR REPLACE INTO member VALUES (?, ?, ?)",
             (self._group, self._member, now + self._lease_ms),
         )
         db.execute("DELETE FROM member WHERE consumer_group = ? AND until < ?", (self._group, now))
+        for name in self._names(db):
+            if not self._members.alive(name):
+                dead = (self._group, name)
+                db.execute("DELETE FROM member WHERE consumer_group = ? AND member = ?", dead)
         db.execute(
             "DELETE FROM lease WHERE consumer_group = ? AND member NOT IN "
             "(SELECT member FROM member WHERE consumer_group = ?)",
             (self._group, self._group),
         )
+        return self._names(db)
+
+    def _names(self, db: sqlite3.Connection) -> list[str]:
         rows = db.execute(
             "SELECT member FROM member WHERE consumer_group = ? ORDER BY member", (self._group,)
         )

@@ -1,7 +1,5 @@
 """The log on one machine: SQLite, one file a topic. An acknowledged record is on disk."""
 
-import itertools
-import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,11 +8,10 @@ from stream.broker import Entry, Record, Topic, TopicName
 from stream.clock import Clock
 from stream.errors import Reject, Stop
 from stream.groups import LocalConsumer
+from stream.members import Members
 from stream.segment import Segment
 from stream.settings import StreamSettings
 from stream.topics import TOPICS
-
-_members = itertools.count()
 
 
 class LocalBroker:
@@ -33,6 +30,7 @@ class LocalBroker:
         self._clock = clock
         self._settings = settings or StreamSettings()
         self._topics = {topic.name: topic for topic in topics}
+        self._members = Members(folder / "members")
         self._segments: dict[TopicName, Segment] = {}
         self._lock = threading.Lock()
 
@@ -53,7 +51,7 @@ class LocalBroker:
         return LocalConsumer(
             group,
             {name: self._open(name) for name in topics},
-            member=f"{os.getpid()}-{next(_members)}-{os.urandom(4).hex()}",
+            members=self._members,
             lease_ms=int(self._settings.lease_seconds * 1000),
             clock=self._clock,
         )

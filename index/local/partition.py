@@ -35,7 +35,8 @@ class LocalPartition:
             self._index = tantivy.Index(self.schema, str(folder))
         except ValueError as error:
             raise Stop(
-                f"{folder} cannot be read: {error}; move the partition away and replay the log"
+                f"{folder} cannot be opened: {error}; check its rights, and when it is damaged "
+                "restore it, or move it away and replay the log"
             ) from error
         self._index.config_reader("manual")
         self._index.reload()

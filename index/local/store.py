@@ -31,12 +31,15 @@ from index.typical import typical
 from index.values import values_of
 from privacy.suppress import Thresholds
 from rules.evaluator import evaluate
+from stream.clock import HOUR_MS, Clock
 from stream.errors import Stop
 from stream.lifecycle import Located
 from stream.partitions import Partition
 from stream.post import Post
 
 MANIFEST = "manifest.json"
+LATE_MS = 2 * HOUR_MS
+"""Housekeeping comes by every hour."""
 
 
 class LocalStore:
@@ -46,6 +49,7 @@ class LocalStore:
         self,
         folder: Path,
         *,
+        clock: Clock,
         timezone: str,
         k: int,
         max_candidates: int = 200_000,
@@ -53,6 +57,7 @@ class LocalStore:
     ) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
+        self._clock = clock
         self._timezone = timezone
         self._k = k
         self._max_candidates = max_candidates
@@ -148,7 +153,12 @@ class LocalStore:
     def reload(self) -> None:
         path = self._folder / MANIFEST
         if path.exists():
-            held = json.loads(path.read_text())
+            try:
+                held = json.loads(path.read_text())
+            except ValueError as error:
+                raise Stop(
+                    f"{path} is damaged: {error}; move {self._folder} away and replay the log"
+                ) from error
             if held["version"] != VERSION:
                 raise Stop(
                     f"{self._folder} was written by another version of peil "
@@ -165,6 +175,21 @@ class LocalStore:
                 known.reload()
         for partition in [p for p in self._partitions if p.name not in self._generations]:
             self._partitions.pop(partition).close()
+
+    def problems(self) -> Sequence[str]:
+        missing = [
+            f"{self._path(partition, self._generations[partition.name])} is gone, and its posts "
+            "with it: restore it from a backup"
+            for partition in map(Partition.parse, self._generations)
+            if partition not in self._partitions
+        ]
+        late = self._clock.now() - LATE_MS
+        overdue = [
+            f"{partition.name} is over its term: `peil run` or `peil expire` drops it"
+            for partition in sorted(self._partitions)
+            if partition.until_ms < late
+        ]
+        return [*missing, *overdue]
 
     def partitions(self) -> Mapping[Partition, int]:
         return {name: len(self._partitions[name]) for name in sorted(self._partitions)}
@@ -313,11 +338,14 @@ class LocalStore:
         return Hit(post, evaluate(question.query, post, timezone=self._timezone).spans)
 
     def _asked(self, question: Question) -> list[LocalPartition]:
-        """The partitions to ask, kept ones first: an id in both counts as kept."""
+        """The partitions to ask, kept ones first: an id in both counts as kept. What is over its
+        term is not asked, also when nobody has dropped it yet.
+        """
+        now = self._clock.now()
         return [
             self._partitions[name]
             for name in sorted(self._partitions)
-            if question.scope == "both" or name.kind == "kept"
+            if (question.scope == "both" or name.kind == "kept") and name.until_ms > now
         ]
 
     def _compile(self, question: Question) -> Compiled:

@@ -28,7 +28,7 @@ def stages() -> Generator[Progress]:
     )
     with bars:
         tasks = {name: bars.add_task(name, total=None) for name in STAGES}
-        yield lambda stage, items: bars.advance(tasks[stage], items)
+        yield lambda stage, items, total: bars.update(tasks[stage], advance=items, total=total)
 
 
 def show(pipeline: Pipeline, result: Accounting, *, json: bool) -> None:
@@ -38,7 +38,9 @@ def show(pipeline: Pipeline, result: Accounting, *, json: bool) -> None:
         return
     for warning in result.account.warnings:
         console(error=True).print(f"Note: {warning}", markup=False)
-    console().print(table(result.rows(), title=f"{result.account.read} items read"))
+    console().print(f"{result.account.read} items read")
+    if rows := result.rows():
+        console().print(table(rows))
     if not result.drained:
         return
     languages = pipeline.answers(purpose="accounting of an import").top("", by="language")

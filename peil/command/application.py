@@ -18,6 +18,9 @@ from peil.roles import ROLES, RoleProcess
 from peil.supervisor import Supervisor
 from stream.clock import SystemClock
 
+INTERRUPTED = 130
+"""The exit code of what Ctrl-C ended, as shells have it."""
+
 application = typer.Typer(
     help="Shows what the public conversation is about: phenomena, not persons.",
     no_args_is_help=True,
@@ -92,8 +95,16 @@ def import_(
     Example: peil import posts.ndjson comments.csv.gz
     """
     with context.obj.pipeline() as pipeline:
-        with stages() as progress:
-            result = import_files(pipeline, files, source=source, again=again, progress=progress)
+        try:
+            with stages() as progress:
+                result = import_files(
+                    pipeline, files, source=source, again=again, progress=progress
+                )
+        except KeyboardInterrupt:
+            console(error=True).print(
+                "Interrupted. What was read is safe; the same command goes on from there."
+            )
+            raise typer.Exit(INTERRUPTED) from None
         show(pipeline, result, json=json)
     if result.account.rejected and result.account.rejected == result.account.read:
         raise typer.Exit(1)  # nothing in them could be read

@@ -19,7 +19,7 @@ from index.testing import TIMEZONE, BruteStore, fill
 from privacy.suppress import Thresholds
 from rules.testing import tokenised_posts
 from rules.tokens import tokenise
-from stream.clock import HOUR_MS
+from stream.clock import HOUR_MS, ManualClock
 from stream.errors import Stop
 from stream.metrics import NoMetrics
 from stream.post import Match, Post
@@ -80,7 +80,7 @@ def text_at(number: int, text: str, moment: int) -> Post:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[LocalStore]:
-    made = LocalStore(tmp_path / "index", timezone=TIMEZONE, k=K)
+    made = LocalStore(tmp_path / "index", clock=ManualClock(START), timezone=TIMEZONE, k=K)
     yield made
     made.close()
 
@@ -94,7 +94,7 @@ def test_what_is_shown_is_true_and_what_is_small_is_not_shown(
     found: list[Post], query: str
 ) -> None:
     with tempfile.TemporaryDirectory() as name:
-        store = LocalStore(Path(name) / "index", timezone=TIMEZONE, k=K)
+        store = LocalStore(Path(name) / "index", clock=ManualClock(START), timezone=TIMEZONE, k=K)
         fill(store, found)
         answers = ask(store, Log(), Path(name))
         brute = BruteStore(found, k=K)

@@ -15,8 +15,8 @@ from rules.parser import parse
 from rules.testing import tokenised_posts, trees
 from rules.tokens import tokenise
 from rules.tree import Node
-from stream.clock import DAY_MS
-from stream.errors import Retry
+from stream.clock import DAY_MS, ManualClock
+from stream.errors import Retry, Stop
 from stream.partitions import partition_of
 from stream.post import Match, Post
 from stream.testing import START, bytes_below, make_post
@@ -30,7 +30,7 @@ def text_post(number: int, text: str, **changes: object) -> Post:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[LocalStore]:
-    made = LocalStore(tmp_path / "index", timezone=TIMEZONE, k=10)
+    made = LocalStore(tmp_path / "index", clock=ManualClock(START), timezone=TIMEZONE, k=10)
     yield made
     made.close()
 
@@ -45,7 +45,7 @@ def test_every_answer_is_the_obvious_one(
     found: list[Post], queries: list[Node | None], scope: str
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        store = LocalStore(Path(folder), timezone=TIMEZONE, k=4)
+        store = LocalStore(Path(folder), clock=ManualClock(START), timezone=TIMEZONE, k=4)
         fill(store, found)
         for tree in queries:
             question = Question(query=tree, scope="both" if scope == "both" else "kept")
@@ -78,7 +78,7 @@ def test_where_sees_what_is_not_flushed(store: LocalStore) -> None:
 
 
 def test_a_reader_sees_more_after_reload(store: LocalStore, tmp_path: Path) -> None:
-    reader = LocalStore(tmp_path / "index", timezone=TIMEZONE, k=10)
+    reader = LocalStore(tmp_path / "index", clock=ManualClock(START), timezone=TIMEZONE, k=10)
     fill(store, [text_post(1, "woord")])
     assert reader.count(Question()).posts == 0
     reader.reload()
@@ -116,19 +116,19 @@ def test_no_text_of_a_special_category_is_drawn(store: LocalStore) -> None:
 
 def test_a_second_writer_is_refused(store: LocalStore, tmp_path: Path) -> None:
     fill(store, [text_post(1, "woord")])
-    other = LocalStore(tmp_path / "index", timezone=TIMEZONE, k=10)
+    other = LocalStore(tmp_path / "index", clock=ManualClock(START), timezone=TIMEZONE, k=10)
     with pytest.raises(Retry, match="one writer"):
         fill(other, [text_post(2, "woord")])
     other.close()
 
 
 def test_unflushed_writes_are_given_up_when_closed(tmp_path: Path) -> None:
-    store = LocalStore(tmp_path, timezone=TIMEZONE, k=10)
+    store = LocalStore(tmp_path, clock=ManualClock(START), timezone=TIMEZONE, k=10)
     fill(store, [text_post(1, "woord")])
     post = text_post(2, "woord")
     store.write(partition_of(post), [post])
     store.close()
-    again = LocalStore(tmp_path, timezone=TIMEZONE, k=10)
+    again = LocalStore(tmp_path, clock=ManualClock(START), timezone=TIMEZONE, k=10)
     assert again.count(Question()).posts == 1
     again.close()
 
@@ -156,10 +156,37 @@ def test_purged_texts_are_in_no_stored_document(store: LocalStore, tmp_path: Pat
     assert store.count(Question()).posts == 19
     assert store.purge() == 0
     store.close()
-    again = LocalStore(tmp_path / "index", timezone=TIMEZONE, k=10)
+    again = LocalStore(tmp_path / "index", clock=ManualClock(START), timezone=TIMEZONE, k=10)
     texts = {hit.post.text for hit in again.search(Question(scope="both"), limit=99)}
     assert texts == {post.text for post in found[1:]}
     again.close()
+
+
+def test_what_is_over_its_term_is_not_asked_also_before_it_is_dropped(tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    store = LocalStore(tmp_path / "index", clock=clock, timezone=TIMEZONE, k=10)
+    post = text_post(1, "woord")
+    fill(store, [post])
+    assert store.problems() == []
+    clock.advance(90 * DAY_MS)
+    assert store.count(Question()).posts == 0
+    assert store.search(Question(), limit=9) == []
+    assert where_is(store, post)
+    assert "peil expire" in store.problems()[0]
+    store.close()
+
+
+def test_a_partition_that_is_gone_is_a_problem(store: LocalStore, tmp_path: Path) -> None:
+    post = text_post(1, "woord")
+    fill(store, [post])
+    store.close()
+    shutil.rmtree(tmp_path / "index" / partition_of(post).name)
+    again = LocalStore(tmp_path / "index", clock=ManualClock(START), timezone=TIMEZONE, k=10)
+    assert "is gone" in again.problems()[0]
+    again.close()
+    (tmp_path / "index" / "manifest.json").write_text("{")
+    with pytest.raises(Stop, match="damaged"):
+        LocalStore(tmp_path / "index", clock=ManualClock(START), timezone=TIMEZONE, k=10)
 
 
 def test_what_a_kill_left_behind_is_removed(store: LocalStore, tmp_path: Path) -> None:
@@ -190,7 +217,9 @@ def test_an_expired_partition_leaves_no_file(store: LocalStore, tmp_path: Path) 
 
 
 def test_a_broad_inexact_question_says_how_to_narrow_it(tmp_path: Path) -> None:
-    store = LocalStore(tmp_path, timezone=TIMEZONE, k=10, max_candidates=3)
+    store = LocalStore(
+        tmp_path, clock=ManualClock(START), timezone=TIMEZONE, k=10, max_candidates=3
+    )
     fill(store, [text_post(n, "een x twee") for n in range(5)])
     assert store.count(Question(query=parse("een").tree)).posts == 5
     with pytest.raises(TooBroad, match="narrow the period"):

@@ -1,10 +1,11 @@
+import sqlite3
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
 from peil.database import METADATA, open_database
-from stream.errors import Stop
+from stream.errors import Retry, Stop
 
 
 def test_the_migrations_make_the_tables_that_the_packages_declare(tmp_path: Path) -> None:
@@ -32,6 +33,19 @@ def test_a_database_of_a_newer_peil_is_left_alone(tmp_path: Path) -> None:
     engine.dispose()
     with pytest.raises(Stop, match="newer peil"):
         open_database(tmp_path / "peil.db")
+
+
+def test_a_locked_database_can_be_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peil.database.BUSY_MS", 50)
+    engine = open_database(tmp_path / "peil.db")
+    other = sqlite3.connect(tmp_path / "peil.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(Retry, match="locked by another process"), engine.begin() as connection:
+        connection.execute(text("DELETE FROM cursor"))
+    other.close()
+    engine.dispose()
 
 
 def test_a_damaged_database_is_a_clear_error(tmp_path: Path) -> None:

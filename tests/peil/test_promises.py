@@ -1,6 +1,7 @@
 """What docs/privacy.md promises, over the whole pipeline and every file that it writes."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -37,6 +38,10 @@ SHORTEST = 6
 """A shorter secret turns up by chance among hexadecimal ids."""
 
 
+NUMBER = re.compile(r"\b[0-9a-f]{13,}\b")
+"""Ids, hashes and moments, in which a short secret of digits turns up by chance."""
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(START)
@@ -65,7 +70,7 @@ def pipeline(tmp_path: Path, clock: ManualClock) -> Iterator[Pipeline]:
 def bring(pipeline: Pipeline, tmp_path: Path, items: list[dict[str, Any]], source: str) -> None:
     path = tmp_path / f"{source}.ndjson"
     path.write_text("".join(json.dumps(item) + "\n" for item in items), "utf-8")
-    import_files(pipeline, [path], source=source, again=False, progress=lambda _stage, _items: None)
+    import_files(pipeline, [path], source=source, again=False, progress=lambda *_: None)
     pipeline.metrics.write(pipeline.folder.metrics / "test.prom")
 
 
@@ -123,6 +128,7 @@ def test_no_planted_secret_is_in_any_stored_value(
         "metrics": [(pipeline.folder.metrics / "test.prom").read_text("utf-8")],
         "program log": [caplog.text],
     }
+    places["database"] = [NUMBER.sub("", value) for value in places["database"]]
     secrets = [each["secret"] for each in PLANTED if len(each["secret"]) >= SHORTEST]
     secrets += [*(f"writer_{number}x" for number in range(len(PLANTED))), "secret_in_a_bad_item"]
     for name, held in places.items():

@@ -9,6 +9,7 @@ from privacy.access import AccessLog
 from privacy.gate import Gate, Sighting, Terms
 from privacy.keys import EPOCH_DAYS, KeyRing
 from privacy.ledger import Ledger
+from privacy.marks import KeyMarks
 from privacy.register import Register
 from privacy.settings import PrivacySettings
 from privacy.tables import metadata
@@ -248,6 +249,30 @@ def test_an_epochs_key_is_destroyed_after_the_longest_retention(
     assert keys.destroy_expired(START + 181 * DAY_MS) == 1
     assert not path.exists()
     assert secret not in bytes_below(tmp_path / "keys")
+
+
+def test_a_key_that_is_lost_or_replaced_is_noticed(
+    keys: KeyRing, engine: Engine, tmp_path: Path, clock: ManualClock
+) -> None:
+    keys.post_id("p", "1")
+    keys.author("p", "jan", at=START)
+    marks = KeyMarks(engine)
+    for _ in range(2):
+        marks.check(keys, now=START)
+    path = tmp_path / "keys" / "id.key"
+    secret = path.read_bytes()
+    path.unlink()
+    fresh = KeyRing(tmp_path / "keys", clock=clock, longest_retention_days=90)
+    with pytest.raises(Stop, match="id is gone"):
+        marks.check(fresh, now=START)
+    fresh.post_id("p", "1")
+    with pytest.raises(Stop, match="id is another one"):
+        marks.check(fresh, now=START)
+    path.write_bytes(secret)
+    fresh = KeyRing(tmp_path / "keys", clock=clock, longest_retention_days=90)
+    marks.check(fresh, now=START)
+    assert fresh.destroy_expired(START + 181 * DAY_MS) == 1
+    marks.check(fresh, now=START + 181 * DAY_MS)
 
 
 # Ledger

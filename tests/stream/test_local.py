@@ -1,7 +1,9 @@
 import multiprocessing
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,3 +140,34 @@ def test_processes_append_and_consume_together(tmp_path: Path) -> None:
     keys = _keys(out)
     out.close()
     assert set(keys) == {f"{name}-{number}" for name in "xy" for number in range(300)}
+
+
+def _poll_and_hang(folder: Path, ready: Any) -> None:
+    broker = LocalBroker(folder, clock=SystemClock())
+    consumer = broker.subscribe("g", [POSTS.name])
+    assert consumer.poll(limit=1000)
+    ready.set()
+    time.sleep(60)
+
+
+@pytest.mark.kill
+def test_what_a_killed_member_held_is_taken_over_at_once(tmp_path: Path) -> None:
+    broker = LocalBroker(tmp_path, clock=SystemClock())
+    broker.append(POSTS.name, entries(50))
+    spawn = multiprocessing.get_context("spawn")
+    ready = spawn.Event()
+    member = spawn.Process(target=_poll_and_hang, args=(tmp_path, ready))
+    member.start()
+    assert ready.wait(30)
+    consumer = broker.subscribe("g", [POSTS.name])
+    assert consumer.poll(limit=1000) == []  # it lives, and its lease is thirty seconds
+    consumer.close()
+    member.kill()
+    member.join()
+    consumer = broker.subscribe("g", [POSTS.name])
+    found = consumer.poll(limit=1000)
+    assert len(found) == 50
+    consumer.commit(found)
+    consumer.close()
+    broker.close()
+    assert list((tmp_path / "members").iterdir()) == []

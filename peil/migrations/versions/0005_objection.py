@@ -1,4 +1,4 @@
-"""Accounts that objected."""
+"""Accounts that objected; marks of the keys."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,4 +14,9 @@ def upgrade() -> None:
         "objection",
         sa.Column("account", sa.String(), primary_key=True),
         sa.Column("since", sa.BigInteger(), nullable=False),
+    )
+    op.create_table(
+        "key_mark",
+        sa.Column("name", sa.String(), primary_key=True),
+        sa.Column("mark", sa.String(), nullable=False),
     )
