@@ -168,10 +168,14 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
 def _build(source: Path, model: Path, words: Path, variant: Variant) -> None:
     weights = e5.read(source)
     partial = model.with_suffix(".partial")
-    e5.tokenizer(weights).save(str(partial), pretty=False)
-    partial.replace(words)
-    partial.write_bytes(graph(weights, four_bits=variant == "q4").SerializeToString())
-    partial.replace(model)
+    try:
+        # Not by its own `save`, whose error for a full disk is a bare Exception.
+        partial.write_text(e5.tokenizer(weights).to_str(), "utf-8")
+        partial.replace(words)
+        partial.write_bytes(graph(weights, four_bits=variant == "q4").SerializeToString())
+        partial.replace(model)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager

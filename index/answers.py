@@ -1,15 +1,15 @@
 """The only door to the store for a reader: suppressed, coarsened, written in the access log."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
 
 import msgspec
 
 from index.contract import Bin, Cell, Dimension, Hit, Question, Scope, Store, Table
+from index.results import Count, Counts, Excerpt, Texts, TypicalTerm
 from index.series import Series
-from index.values import MULTIPLE, bin_name, hours_to, values_of
+from index.values import MULTIPLE, bins_between, values_of
 from privacy.suppress import (
     Size,
     Thresholds,
@@ -19,14 +19,12 @@ from privacy.suppress import (
     suppress,
 )  # fmt: skip
 from rules.explain import in_context
-from rules.parser import Lists, parse
+from rules.lists import Lists
+from rules.parser import parse
 from rules.tree import named
 from stream.errors import Stop
 from stream.metrics import Metrics
 from stream.post import Post
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MAX_TEXTS = 50
 BINS: tuple[Bin, ...] = ("day", "week", "month")
@@ -46,78 +44,6 @@ class Log(Protocol):
     def recent(self, *, actor: str, action: str) -> int:
         """How often `actor` did this in the last 24 hours."""
         ...
-
-
-class Count(msgspec.Struct, frozen=True, kw_only=True):
-    """How many posts; None is "less than k, or none"."""
-
-    posts: int | None
-    k: int
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One row."""
-        return [{"posts": self.posts}]
-
-    def to_pandas(self) -> "pd.DataFrame":
-        return _frame(self.rows(), columns=["posts"])
-
-
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts by a dimension, which for time says how coarse it is. In time every bin is there;
-    elsewhere what is too small is left out, so that nobody sees which small values exist.
-    """
-
-    dimensions: tuple[Dimension, ...]
-    cells: Mapping[tuple[str, ...], int | None]
-    total: int | None
-    k: int
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One row a cell, `posts` None where it may not be shown."""
-        return [
-            {**dict(zip(self.dimensions, key, strict=True)), "posts": posts}
-            for key, posts in self.cells.items()
-        ]
-
-    def to_pandas(self) -> "pd.DataFrame":
-        return _frame(self.rows(), columns=[*self.dimensions, "posts"])
-
-
-class Excerpt(msgspec.Struct, frozen=True, kw_only=True):
-    """A text drawn at random: its keyword in context (the whole text where a reason was given),
-    its day, never who or exactly when.
-    """
-
-    row: int
-    day: str
-    language: str
-    source: str
-    left: str
-    keyword: str
-    right: str
-
-
-class Texts(msgspec.Struct, frozen=True, kw_only=True):
-    """Excerpts of a question's texts; none when fewer than k authors stand behind it."""
-
-    excerpts: tuple[Excerpt, ...]
-    posts: int | None
-    k: int
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One row an excerpt."""
-        return [msgspec.structs.asdict(each) for each in self.excerpts]
-
-    def to_pandas(self) -> "pd.DataFrame":
-        return _frame(self.rows(), columns=[*Excerpt.__struct_fields__])
-
-
-class TypicalTerm(msgspec.Struct, frozen=True, kw_only=True):
-    """A word that at least k authors used, and how typical it is."""
-
-    word: str
-    posts: int
-    score: float
 
 
 class Answers:
@@ -197,7 +123,7 @@ class Answers:
         # question would tell that something small is there.
         everything = Question(since=question.since, until=question.until)
         axis = self._store.count_over_time(everything, bin=name)
-        bins = _between([*_visible(axis, k=self._thresholds.k), *_visible(table, k=k)], name)
+        bins = bins_between([*_visible(axis, k=self._thresholds.k), *_visible(table, k=k)], name)
         cells: dict[tuple[str, ...], Cell] = {(each,): Cell(0, 0) for each in bins}
         cells |= table.cells
         result = self._suppressed(table, cells, k=k, keep_hidden=True)
@@ -217,7 +143,7 @@ class Answers:
         here = self._suppressed(table, table.cells, k=k, keep_hidden=True).cells
         cells: dict[tuple[str, ...], int | None] = {
             (each,): _sum(here.get((each,)), gone.get(each))
-            for each in _between([*gone, *_visible(table, k=k)], bin)
+            for each in bins_between([*gone, *_visible(table, k=k)], bin)
         }
         total = _sum(*cells.values())
         return Counts(dimensions=(bin,), cells=cells, total=total, k=k)
@@ -374,35 +300,3 @@ def _size(cell: Cell) -> Size:
 def _visible(table: Table, *, k: int) -> list[str]:
     """The values of the first dimension whose cells may be shown."""
     return [key[0] for key, cell in table.cells.items() if shown(_size(cell), k=k) is not None]
-
-
-def _between(names: Sequence[str], name: Bin) -> Sequence[str]:
-    """The names of all bins from the first to the last of `names`."""
-    names = sorted(names)
-    if not names:
-        return []
-    found: dict[str, None] = {}
-    hour = _first_hour(names[0], name)
-    while True:
-        label = bin_name(hour, name)
-        found[label] = None
-        if label >= names[-1]:
-            return list(found)
-        hour += 1 if name == "hour" else 24
-
-
-def _first_hour(label: str, name: Bin) -> int:
-    starts: Mapping[Bin, Callable[[], tuple[date, int]]] = {
-        "hour": lambda: (date.fromisoformat(label[:10]), int(label[11:])),
-        "day": lambda: (date.fromisoformat(label), 0),
-        "week": lambda: (date.fromisoformat(f"{label}-1"), 0),
-        "month": lambda: (date.fromisoformat(f"{label}-01"), 0),
-    }
-    day, hour = starts[name]()
-    return hours_to(day) + hour
-
-
-def _frame(rows: Sequence[Mapping[str, Any]], *, columns: Sequence[str]) -> "pd.DataFrame":
-    import pandas as pd  # noqa: PLC0415  (half a second that most commands never need)
-
-    return pd.DataFrame(list(rows), columns=list(columns))

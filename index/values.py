@@ -1,5 +1,6 @@
 """By what values a post is counted, in every engine the same."""
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import assert_never
@@ -93,3 +94,29 @@ def bin_name(hour: int, name: Bin) -> str:
 @lru_cache
 def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
+
+
+def bins_between(names: Sequence[str], name: Bin) -> Sequence[str]:
+    """The names of all bins from the first to the last of `names`."""
+    names = sorted(names)
+    if not names:
+        return []
+    found: dict[str, None] = {}
+    hour = _first_hour(names[0], name)
+    while True:
+        label = bin_name(hour, name)
+        found[label] = None
+        if label >= names[-1]:
+            return list(found)
+        hour += 1 if name == "hour" else 24
+
+
+def _first_hour(label: str, name: Bin) -> int:
+    starts: Mapping[Bin, Callable[[], tuple[date, int]]] = {
+        "hour": lambda: (date.fromisoformat(label[:10]), int(label[11:])),
+        "day": lambda: (date.fromisoformat(label), 0),
+        "week": lambda: (date.fromisoformat(f"{label}-1"), 0),
+        "month": lambda: (date.fromisoformat(f"{label}-01"), 0),
+    }
+    day, hour = starts[name]()
+    return hours_to(day) + hour

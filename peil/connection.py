@@ -1,14 +1,15 @@
 """The Python API: a working folder, and the questions that may be asked of it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from index.answers import Answers, Count, Counts, LongBin, Texts
+from index.answers import Answers, LongBin
 from index.contract import Bin, Dimension
+from index.results import Count, Counts, Texts, TypicalTerm
 from index.values import start_of
 from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
@@ -74,6 +75,17 @@ class Connection:
         """The largest counts per value of `by`."""
         return self._answers.top(query, by=by, limit=limit, **self._period(since, until))
 
+    def typical_terms(
+        self,
+        query: str,
+        *,
+        limit: int = 20,
+        since: date | None = None,
+        until: date | None = None,
+    ) -> Sequence[TypicalTerm]:
+        """Words that stand out in the matching posts against all others of the period."""
+        return self._answers.typical_terms(query, limit=limit, **self._period(since, until))
+
     def _period(self, since: date | None, until: date | None) -> Mapping[str, int | None]:
         zone = self._pipeline.settings.timezone
         return {
@@ -87,7 +99,7 @@ class Connection:
 
     def close(self) -> None:
         """Release files and connections."""
-        self._pipeline.__exit__(None, None, None)
+        self._pipeline.close()
 
     def __enter__(self) -> Self:
         return self

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from index.answers import Answers, Counts
+from index.answers import Answers
+from index.results import Counts
 from stream.clock import DAY_MS
 
 

@@ -76,6 +76,10 @@ class Pipeline:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what was opened, the last first. Calling it twice is harmless."""
         while self._closers:
             self._closers.pop()()
 

@@ -12,7 +12,8 @@ import msgspec
 
 from rules.errors import QueryError
 from rules.evaluator import evaluate
-from rules.parser import ListEntries, Lists, list_lookup, parse
+from rules.lists import ListEntries, Lists, list_lookup
+from rules.parser import parse
 from rules.tokens import TOKENIZER_VERSION, tokenise
 from rules.tree import Node
 from stream.errors import Stop

@@ -1,6 +1,5 @@
 """The parser: a query's text to a tree, or all that is wrong with it in one pass."""
 
-from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -9,6 +8,7 @@ import regex
 from rules.errors import Note, Problem, QueryError
 from rules.fields import PERSONS, parse_field
 from rules.lexer import Lexeme, lex
+from rules.lists import Lists, no_lists
 from rules.tokens import tokenise
 from rules.tree import (
     And,
@@ -30,9 +30,6 @@ from rules.tree import (
 Use = Literal["stream", "search"]
 """A stream rule sees a post before topic, sentiment, places and other rules are known."""
 
-Lists = Callable[[str, int | None], "ListEntries | None"]
-"""A keyword list by name and version (None: the latest); None when there is none."""
-
 MAX_LENGTH = 20_000
 MAX_DEPTH = 40
 MAX_DISTANCE = 50
@@ -41,23 +38,11 @@ MIN_PREFIX = 4
 START = frozenset({"word", "string", "open", "not", "of", "list", "field", "bad", "slop"})
 
 
-class ListEntries(msgspec.Struct, frozen=True):
-    """A keyword list as the parser needs it: its entries are queries of one operand each."""
-
-    name: str
-    version: int
-    entries: tuple[str, ...]
-
-
 class Parsed(msgspec.Struct, frozen=True):
     """A query's tree, and what was read as meant."""
 
     tree: Node
     notes: tuple[Note, ...]
-
-
-def no_lists(_name: str, _version: int | None) -> None:
-    """For queries that may use no keyword list."""
 
 
 def parse(query: str, *, lists: Lists = no_lists, use: Use = "search") -> Parsed:
@@ -421,15 +406,3 @@ def _only_negative(node: Node) -> bool:
             return sum(map(_only_negative, children(node))) >= node.least
         case _:
             return False
-
-
-def list_lookup(lists: Mapping[str, Mapping[int, ListEntries]]) -> Lists:
-    """`Lists` over all versions of all lists in memory."""
-
-    def lookup(name: str, version: int | None) -> ListEntries | None:
-        versions = lists.get(name)
-        if not versions:
-            return None
-        return versions.get(max(versions) if version is None else version)
-
-    return lookup

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Engine, insert, select
 
 from rules.documents import ActiveRule, Book, RuleDocument, activate
-from rules.parser import ListEntries, list_lookup
+from rules.lists import ListEntries, list_lookup
 from rules.tables import generation
 from stream.broker import Broker, Entry
 from stream.clock import Clock, to_datetime

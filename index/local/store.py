@@ -1,8 +1,6 @@
 """`index.contract.Store` on tantivy, in one folder."""
 
 import hashlib
-import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,9 +20,10 @@ from index.contract import (
     TooBroad,
 )  # fmt: skip
 from index.local import counting
+from index.local.manifest import Manifest
 from index.local.partition import LocalPartition
 from index.local.query import Compiled, Compiler, between
-from index.local.schema import SPECIAL, VERSION, schema
+from index.local.schema import SPECIAL, schema
 from index.rollups import roll_up
 from index.tally import Tally, author_of
 from index.typical import typical
@@ -32,12 +31,10 @@ from index.values import values_of
 from privacy.suppress import Thresholds
 from rules.evaluator import evaluate
 from stream.clock import HOUR_MS, Clock
-from stream.errors import Stop
 from stream.lifecycle import Located
 from stream.partitions import Partition
 from stream.post import Post
 
-MANIFEST = "manifest.json"
 LATE_MS = 2 * HOUR_MS
 """Housekeeping comes by every hour."""
 
@@ -55,8 +52,7 @@ class LocalStore:
         max_candidates: int = 200_000,
         writer_megabytes: int = 32,
     ) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder = folder
+        self._manifest = Manifest(folder)
         self._clock = clock
         self._timezone = timezone
         self._k = k
@@ -65,7 +61,6 @@ class LocalStore:
         self._schema = schema()
         self._compiler = Compiler(self._schema)
         self._partitions: dict[Partition, LocalPartition] = {}
-        self._generations: dict[str, int] = {}
         self._unflushed: dict[str, dict[Partition, Located | None]] = {}
         self.reload()
 
@@ -85,7 +80,11 @@ class LocalStore:
         return {key: tuple(places.values()) for key, places in found.items() if places}
 
     def write(self, partition: Partition, posts: Sequence[Post]) -> None:
-        self._open(partition).write(posts)
+        if partition not in self._partitions:
+            self._manifest.generations[partition] = 1
+            self._partitions[partition] = self._at(partition)
+            self._manifest.save()
+        self._partitions[partition].write(posts)
         for post in posts:
             place = Located(partition, post.version, post.keep_until, post.first_observed)
             self._unflushed.setdefault(post.id, {})[partition] = place
@@ -112,7 +111,7 @@ class LocalStore:
     def purge(self) -> int:
         """Rewrite each partition that still holds removed texts into a new generation."""
         self.flush()
-        self._sweep()
+        self._manifest.sweep()
         rewritten = 0
         for name, partition in list(self._partitions.items()):
             partition.settle_merges()
@@ -120,26 +119,24 @@ class LocalStore:
                 continue
             posts = list(partition.posts(Query.all_query()))
             partition.close()
-            generation = self._generations[name.name] + 1
-            fresh = self._at(name, generation)
+            self._manifest.generations[name] += 1
+            fresh = self._at(name)
             fresh.write(posts)
             fresh.flush()
             self._partitions[name] = fresh
-            self._generations[name.name] = generation
-            self._save()
+            self._manifest.save()
             shutil.rmtree(partition.folder)
             rewritten += len(posts)
         return rewritten
 
     def expire(self, now: int) -> Sequence[Partition]:
-        self._sweep()
         gone = [name for name in self._partitions if name.until_ms <= now]
         for name in gone:
-            partition = self._partitions.pop(name)
-            partition.close()
-            del self._generations[name.name]
-            self._save()
-            shutil.rmtree(partition.folder.parent)
+            self._partitions.pop(name).close()
+            del self._manifest.generations[name]
+        if gone:
+            self._manifest.save()
+        self._manifest.sweep()
         return gone
 
     def roll_up(self, partition: Partition, thresholds: Thresholds) -> RolledUp:
@@ -151,43 +148,27 @@ class LocalStore:
         )
 
     def reload(self) -> None:
-        path = self._folder / MANIFEST
-        if path.exists():
-            try:
-                held = json.loads(path.read_text())
-            except ValueError as error:
-                raise Stop(
-                    f"{path} is damaged: {error}; move {self._folder} away and replay the log"
-                ) from error
-            if held["version"] != VERSION:
-                raise Stop(
-                    f"{self._folder} was written by another version of peil "
-                    f"({held['version']} instead of {VERSION}); move it away and replay the log"
-                )
-            self._generations = held["partitions"]
-        for name, generation in self._generations.items():
-            partition = Partition.parse(name)
-            known = self._partitions.get(partition)
-            if known is None or known.folder.name != f"g{generation}":
-                if self._path(partition, generation).exists():
-                    self._partitions[partition] = self._at(partition, generation)
-            else:
+        self._manifest.load()
+        for name in self._manifest.generations:
+            known, path = self._partitions.get(name), self._manifest.path(name)
+            if known is not None and known.folder == path:
                 known.reload()
-        for partition in [p for p in self._partitions if p.name not in self._generations]:
-            self._partitions.pop(partition).close()
+            elif path.exists():  # else another process dropped it since the manifest was read
+                self._partitions[name] = self._at(name)
+        for name in self._partitions.keys() - self._manifest.generations.keys():
+            self._partitions.pop(name).close()
 
     def problems(self) -> Sequence[str]:
         missing = [
-            f"{self._path(partition, self._generations[partition.name])} is gone, and its posts "
-            "with it: restore it from a backup"
-            for partition in map(Partition.parse, self._generations)
-            if partition not in self._partitions
+            f"{self._manifest.path(name)} is gone, and its posts with it: restore it from a backup"
+            for name in self._manifest.generations
+            if name not in self._partitions
         ]
         late = self._clock.now() - LATE_MS
         overdue = [
-            f"{partition.name} is over its term: `peil run` or `peil expire` drops it"
-            for partition in sorted(self._partitions)
-            if partition.until_ms < late
+            f"{name.name} is over its term: `peil run` or `peil expire` drops it"
+            for name in sorted(self._partitions)
+            if name.until_ms < late
         ]
         return [*missing, *overdue]
 
@@ -199,41 +180,10 @@ class LocalStore:
             partition.close()
         self._partitions.clear()
 
-    def _open(self, name: Partition) -> LocalPartition:
-        if name not in self._partitions:
-            self._partitions[name] = self._at(name, 1)
-            self._generations[name.name] = 1
-            self._save()
-        return self._partitions[name]
-
-    def _path(self, name: Partition, generation: int) -> Path:
-        return self._folder / name.name / f"g{generation}"
-
-    def _at(self, name: Partition, generation: int) -> LocalPartition:
+    def _at(self, name: Partition) -> LocalPartition:
         return LocalPartition(
-            name, self._path(name, generation), timezone=self._timezone, heap=self._heap
+            name, self._manifest.path(name), timezone=self._timezone, heap=self._heap
         )
-
-    def _sweep(self) -> None:
-        """Remove what a kill left behind: folders that the manifest does not name (any more)."""
-        named = {
-            self._path(partition, self._generations[partition.name])
-            for partition in map(Partition.parse, self._generations)
-        }
-        for folder in self._folder.glob("*-until-*/g*"):
-            if folder not in named:
-                shutil.rmtree(folder)
-        for folder in self._folder.glob("*-until-*"):
-            if folder.name not in self._generations:
-                folder.rmdir()
-
-    def _save(self) -> None:
-        draft = self._folder / f".{MANIFEST}"
-        with draft.open("w") as file:
-            json.dump({"version": VERSION, "partitions": self._generations}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._folder / MANIFEST)
 
     # Questions.
 

@@ -6,8 +6,9 @@ from typing import Annotated, get_args
 
 import typer
 
-from index.answers import Counts, LongBin
+from index.answers import LongBin
 from index.contract import Bin, Dimension
+from index.results import Counts
 from index.values import start_of
 from peil.command.session import SessionContext
 from peil.display import Row, as_csv, as_json, bar, console, sparkline, table

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 import index.tables
-from index.answers import Answers, Counts
+from index.answers import Answers
 from index.contract import Cell, Dimension, Question
 from index.local.store import LocalStore
+from index.results import Counts
 from index.series import Series
 from index.testing import TIMEZONE, BruteStore, fill
 from privacy.suppress import Thresholds

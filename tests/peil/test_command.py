@@ -82,6 +82,7 @@ def test_python_asks_the_same_questions(peil: Peil, folder: Path, tmp_path: Path
         assert connection.count("overlast", since=days[0], until=days[1]).posts == 12
         assert connection.count("overlast", since=days[1]).posts == 18
         assert len(connection.search("overlast", limit=3).excerpts) == 3
+        assert connection.typical_terms("overlast") == []  # every kept post is about it
 
 
 def test_a_full_disk_stops_the_import_and_the_next_one_finishes_it(

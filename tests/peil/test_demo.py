@@ -82,12 +82,12 @@ def test_the_folder_of_a_demo_is_not_made_twice(demo: tuple[Path, str]) -> None:
 def test_an_overview_of_nothing_shows_nothing() -> None:
     class Nothing:
         def count(self, *_: object, **__: object) -> object:
-            from index.answers import Count  # noqa: PLC0415
+            from index.results import Count  # noqa: PLC0415
 
             return Count(posts=None, k=10)
 
         def over_time(self, *_: object, **__: object) -> object:
-            from index.answers import Counts  # noqa: PLC0415
+            from index.results import Counts  # noqa: PLC0415
 
             return Counts(dimensions=("day",), cells={}, total=None, k=10)
 

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from rules.documents import ActiveRule, Example, example_post, version_of
 from rules.errors import QueryError
 from rules.evaluator import evaluate
+from rules.lists import ListEntries, list_lookup
 from rules.matcher import Matcher
-from rules.parser import ListEntries, list_lookup, parse
+from rules.parser import parse
 from rules.testing import tokenised_posts, trees
 from rules.tokens import tokenise
 from rules.tree import Node

@@ -1,0 +1,89 @@
+"""What a reader gets: suppressed, with nothing in it that names a person or a post."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from index.contract import Dimension
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """How many posts; None is "less than k, or none"."""
+
+    posts: int | None
+    k: int
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row."""
+        return [{"posts": self.posts}]
+
+    def to_pandas(self) -> "pd.DataFrame":
+        return _frame(self.rows(), columns=["posts"])
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts by a dimension, which for time says how coarse it is. In time every bin is there;
+    elsewhere what is too small is left out, so that nobody sees which small values exist.
+    """
+
+    dimensions: tuple[Dimension, ...]
+    cells: Mapping[tuple[str, ...], int | None]
+    total: int | None
+    k: int
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a cell, `posts` None where it may not be shown."""
+        return [
+            {**dict(zip(self.dimensions, key, strict=True)), "posts": posts}
+            for key, posts in self.cells.items()
+        ]
+
+    def to_pandas(self) -> "pd.DataFrame":
+        return _frame(self.rows(), columns=[*self.dimensions, "posts"])
+
+
+class Excerpt(msgspec.Struct, frozen=True, kw_only=True):
+    """A text drawn at random: its keyword in context (the whole text where a reason was given),
+    its day, never who or exactly when.
+    """
+
+    row: int
+    day: str
+    language: str
+    source: str
+    left: str
+    keyword: str
+    right: str
+
+
+class Texts(msgspec.Struct, frozen=True, kw_only=True):
+    """Excerpts of a question's texts; none when fewer than k authors stand behind it."""
+
+    excerpts: tuple[Excerpt, ...]
+    posts: int | None
+    k: int
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row an excerpt."""
+        return [msgspec.structs.asdict(each) for each in self.excerpts]
+
+    def to_pandas(self) -> "pd.DataFrame":
+        return _frame(self.rows(), columns=[*Excerpt.__struct_fields__])
+
+
+class TypicalTerm(msgspec.Struct, frozen=True, kw_only=True):
+    """A word that at least k authors used, and how typical it is."""
+
+    word: str
+    posts: int
+    score: float
+
+
+def _frame(rows: Sequence[Mapping[str, Any]], *, columns: Sequence[str]) -> "pd.DataFrame":
+    import pandas as pd  # noqa: PLC0415  (half a second that most commands never need)
+
+    return pd.DataFrame(list(rows), columns=list(columns))
