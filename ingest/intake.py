@@ -114,12 +114,11 @@ class Intake:
     def _check_authors(self, source: Source) -> None:
         """A source that is no organisation must have many authors, else it follows persons."""
         entry = self._register.entry(source.id)
-        first = self._memory.first_run(source.id)
-        since = self._clock.now() - AUTHORS_DAYS * DAY_MS
-        if entry.organisation or first is None or first > since:
+        now, month = self._clock.now(), AUTHORS_DAYS * DAY_MS
+        active = self._memory.active_since(source.id, now=now, rest=month)
+        if entry.organisation or active > now - month:
             return
-        # None at all: the source rested, and nobody was followed.
-        if 0 < self._memory.authors(source.id, since=since) < self._k:
+        if self._memory.authors(source.id, since=now - month) < self._k:
             raise Stop(
                 f"source {source.id}: fewer than {self._k} people wrote there in the last "
                 f"{AUTHORS_DAYS} days, so it would follow persons; close it, or, when it is one "

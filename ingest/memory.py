@@ -29,7 +29,9 @@ class SeenKeys:
         with self._engine.connect() as connection:
             for start in range(0, len(wanted), KEYS_AT_ONCE):
                 rows = connection.execute(
-                    select(seen.id, seen.content_hash, seen.first_observed, seen.rev).where(
+                    select(
+                        seen.id, seen.content_hash, seen.first_observed, seen.rev, seen.edited
+                    ).where(
                         seen.source == self._source,
                         seen.id.in_(wanted[start : start + KEYS_AT_ONCE]),
                     )
@@ -85,6 +87,7 @@ class Memory:
                     "content_hash": new.content_hash,
                     "first_observed": new.first_observed,
                     "rev": new.rev,
+                    "edited": new.edited,
                     "until": new.until,
                 },
             ),
@@ -95,6 +98,7 @@ class Memory:
                     "content_hash": each.content_hash,
                     "first_observed": each.first_observed,
                     "rev": each.rev,
+                    "edited": each.edited,
                     "until": until,
                 }
                 for each in sightings.values()
@@ -163,12 +167,23 @@ class Memory:
             count = select(func.count()).select_from(table).where(table.c.source == source)
             return int(connection.execute(count).scalar_one())
 
-    def first_run(self, source: str) -> int | None:
-        """When `source` ran for the first time."""
+    def active_since(self, source: str, *, now: int, rest: int) -> int:
+        """Since when `source` appends something without resting for longer than `rest` ms; `now`
+        when it rested until now. Looks no further back than `rest` before `now`.
+        """
+        table = tables.run.c
+        fruitful = (
+            select(table.started)
+            .where(table.source == source, table.appended > 0)
+            .order_by(table.started.desc())
+        )
+        since = now
         with self._engine.connect() as connection:
-            first = select(func.min(tables.run.c.started)).where(tables.run.c.source == source)
-            started: int | None = connection.scalar(first)
-            return started
+            for started in connection.scalars(fruitful):
+                if since - started > rest or since <= now - rest:
+                    break
+                since = started
+        return since
 
     def last_runs(self) -> Mapping[str, int]:
         """When each source's last run began that was not cut off."""

@@ -28,6 +28,7 @@ seen = Table(
     Column("content_hash", String, nullable=False),
     Column("first_observed", BigInteger, nullable=False),
     Column("rev", BigInteger, nullable=False),
+    Column("edited", BigInteger),
     Column("until", BigInteger, nullable=False, index=True),
 )
 

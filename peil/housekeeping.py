@@ -1,5 +1,6 @@
 """What must go: expired texts, erased posts, keys whose time has come."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from peil.pipeline import Pipeline
@@ -12,6 +13,7 @@ from stream.scan import scan
 from stream.topics import LABELLED, POSTS, QUARANTINE
 from stream.version import rev_of
 
+IDS_AT_ONCE = 1_000
 YEAR_MS = 365 * DAY_MS
 
 
@@ -70,6 +72,7 @@ def _blank(pipeline: Pipeline) -> int:
                 erased.add(record.key)
             elif not _is_done(record.value, posts):
                 standing.add(record.key)
+        _remove(pipeline, sorted(erased - standing), posts)
         blanked += pipeline.broker.erase(topic, erased - standing)
     quarantined = {
         item.key
@@ -77,6 +80,18 @@ def _blank(pipeline: Pipeline) -> int:
         if isinstance(item, QuarantinedRecord) and _is_erased(item.value, posts, authors)
     }
     return blanked + pipeline.broker.erase(QUARANTINE.name, quarantined)
+
+
+def _remove(pipeline: Pipeline, ids: Sequence[str], posts: Mapping[str, int]) -> None:
+    """Take out of the index what the ledger erased: the record of its delete goes as well, and
+    may not have been read yet.
+    """
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        for key, places in pipeline.store.where(ids[start : start + IDS_AT_ONCE]).items():
+            for place in places:
+                if place.version <= posts.get(key, -1):
+                    pipeline.store.remove(place.partition, [key])
+    pipeline.store.flush()
 
 
 def _is_done(value: bytes | None, posts: dict[str, int]) -> bool:

@@ -1,6 +1,7 @@
 """The composition root: the one place that knows which part is plugged into which."""
 
 import getpass
+import logging
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
@@ -46,6 +47,8 @@ from stream.metrics import PrometheusMetrics
 from stream.quarantine import Quarantine
 from stream.topics import LABELLED, POSTS
 from stream.worker import Step, Worker
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from enrich.chain import Chain
@@ -287,6 +290,8 @@ class Pipeline:
         for it holds the lock.
         """
         self.store.reload()  # what another process wrote before this one had the lock
+        if upgraded := self.store.upgrade():
+            logger.warning("the index of an older peil was written anew: %d posts", upgraded)
         step = IndexStep(
             self.store,
             ledger=self.ledger,

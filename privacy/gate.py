@@ -39,14 +39,15 @@ _HOST = regex.compile(r"(?:[\p{L}\d-]+\.)+\p{L}{2,24}")
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """What is remembered of an item that a source may show again. Times in Unix ms; `rev` is the
-    first observation until an edit is seen.
+    """What is remembered of an item that a source may show again. Times in Unix ms; `edited` is
+    the latest edit that the platform dated.
     """
 
     id: str
     content_hash: str
     first_observed: int
     rev: int
+    edited: int | None = None
 
 
 class Seen(Protocol):
@@ -189,15 +190,17 @@ class Gate:
             if content == before.content_hash and key not in deleted:
                 result.dropped["seen"] += 1
                 return
-            # What was seen without the time of an edit is older than any edit.
-            if edited is not None and edited < before.rev != before.first_observed:
+            # Only two dated edits can be told apart by time: what was seen without a date is
+            # older than an edit.
+            if edited is not None and before.edited is not None and edited < before.edited:
                 result.dropped["older"] += 1
                 return
             rev = max(edited if edited is not None else raw.observed_at, before.rev + 1)
         if terms.live and created < self._clock.now() - terms.retention_days * DAY_MS:
             result.dropped["too_old"] += 1
             return
-        sighting = Sighting(key, content, first_observed, rev)
+        dated = edited if edited is not None or before is None else before.edited
+        sighting = Sighting(key, content, first_observed, rev, dated)
         post = self._post(
             raw, sighting, terms, text=repaired.text, created=created, flags=tuple(flags)
         )

@@ -1,12 +1,13 @@
 """The manifest of a local store: which partitions there are, and in which generation each.
 
-It is replaced as a whole, so a kill leaves the old one or the new one; what neither names is
-swept away.
+It is replaced as a whole, so a kill leaves the old one or the new one. What a kill left beside it
+is swept away: other generations of a partition, and partitions whose day has come.
 """
 
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from index.local.schema import VERSION
@@ -14,6 +15,7 @@ from stream.errors import Stop
 from stream.partitions import Partition
 
 NAME = "manifest.json"
+FOLDERS = "*-until-*"
 
 
 class Manifest:
@@ -23,11 +25,14 @@ class Manifest:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self.generations: dict[Partition, int] = {}
+        self.version = VERSION
 
     def load(self) -> None:
-        """See what was saved; Stop when it is damaged or another version's."""
+        """See what was saved; Stop when it is lost or damaged, or a newer peil's."""
         path = self._folder / NAME
         if not path.exists():
+            if any(self._folder.glob(FOLDERS)):
+                raise Stop(f"{path} is gone: restore it from a backup, with the folders beside it")
             return
         try:
             held = json.loads(path.read_text())
@@ -35,11 +40,9 @@ class Manifest:
             raise Stop(
                 f"{path} is damaged: {error}; move {self._folder} away and replay the log"
             ) from error
-        if held["version"] != VERSION:
-            raise Stop(
-                f"{self._folder} was written by another version of peil "
-                f"({held['version']} instead of {VERSION}); move it away and replay the log"
-            )
+        self.version = held["version"]
+        if self.version > VERSION:
+            raise Stop(f"{self._folder} was written by a newer peil; upgrade this installation")
         self.generations = {
             Partition.parse(name): generation for name, generation in held["partitions"].items()
         }
@@ -49,21 +52,28 @@ class Manifest:
         draft = self._folder / f".{NAME}"
         names = {partition.name: number for partition, number in self.generations.items()}
         with draft.open("w") as file:
-            json.dump({"version": VERSION, "partitions": names}, file)
+            json.dump({"version": self.version, "partitions": names}, file)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self._folder / NAME)
 
-    def path(self, partition: Partition) -> Path:
-        """Where `partition` is in its present generation."""
-        return self._folder / partition.name / f"g{self.generations[partition]}"
+    def path(self, partition: Partition, generation: int | None = None) -> Path:
+        """Where `partition` is in a generation, the present one when none is named."""
+        number = self.generations[partition] if generation is None else generation
+        return self._folder / partition.name / f"g{number}"
 
-    def sweep(self) -> None:
-        """Remove what a kill left behind: folders that the manifest does not name (any more)."""
-        named = {self.path(partition) for partition in self.generations}
-        for folder in self._folder.glob("*-until-*/g*"):
-            if folder not in named:
+    def sweep(self, now: int) -> None:
+        """Remove what a kill left behind, at `now` (Unix ms)."""
+        for folder in self._folder.glob(FOLDERS):
+            partition = Partition.parse(folder.name)
+            if partition in self.generations:
+                for each in folder.glob("g*"):
+                    if each != self.path(partition):
+                        shutil.rmtree(each)
+            elif partition.until_ms <= now:
                 shutil.rmtree(folder)
-        for folder in self._folder.glob("*-until-*"):
-            if not any(folder.iterdir()):
-                folder.rmdir()
+
+    def strangers(self) -> Sequence[Path]:
+        """Folders of partitions that it does not name."""
+        folders = sorted(self._folder.glob(FOLDERS))
+        return [each for each in folders if Partition.parse(each.name) not in self.generations]

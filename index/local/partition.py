@@ -193,5 +193,15 @@ class LocalPartition:
         }
 
 
+def stored_posts(folder: Path) -> list[Post]:
+    """The posts in a partition of any version of the schema."""
+    index = tantivy.Index.open(str(folder))
+    index.reload()
+    searcher = index.searcher()
+    limit = max(1, searcher.num_docs)
+    hits = searcher.search(_unscored(Query.all_query()), limit=limit, count=False).hits
+    return [decode_post(bytes(searcher.doc(address)["post"][0])) for _, address in hits]
+
+
 def _unscored(query: Query) -> Query:
     return Query.const_score_query(query, 1.0)

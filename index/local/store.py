@@ -21,9 +21,9 @@ from index.contract import (
 )  # fmt: skip
 from index.local import counting
 from index.local.manifest import Manifest
-from index.local.partition import LocalPartition
+from index.local.partition import LocalPartition, stored_posts
 from index.local.query import Compiled, Compiler, between
-from index.local.schema import SPECIAL, schema
+from index.local.schema import SPECIAL, VERSION, schema
 from index.rollups import roll_up
 from index.tally import Tally, author_of
 from index.typical import typical
@@ -31,6 +31,7 @@ from index.values import values_of
 from privacy.suppress import Thresholds
 from rules.evaluator import evaluate
 from stream.clock import HOUR_MS, Clock
+from stream.errors import Stop
 from stream.lifecycle import Located
 from stream.partitions import Partition
 from stream.post import Post
@@ -67,6 +68,7 @@ class LocalStore:
     # Writing.
 
     def where(self, ids: Sequence[str]) -> Mapping[str, Sequence[Located]]:
+        self._check_version()
         found: dict[str, dict[Partition, Located]] = {}
         for partition in self._partitions.values():
             for key, located in partition.where(ids).items():
@@ -81,9 +83,10 @@ class LocalStore:
 
     def write(self, partition: Partition, posts: Sequence[Post]) -> None:
         if partition not in self._partitions:
+            # First the manifest: a folder that it does not name would be nobody's after a kill.
             self._manifest.generations[partition] = 1
-            self._partitions[partition] = self._at(partition)
             self._manifest.save()
+            self._partitions[partition] = self._at(partition, 1)
         self._partitions[partition].write(posts)
         for post in posts:
             place = Located(partition, post.version, post.keep_until, post.first_observed)
@@ -111,7 +114,7 @@ class LocalStore:
     def purge(self) -> int:
         """Rewrite each partition that still holds removed texts into a new generation."""
         self.flush()
-        self._manifest.sweep()
+        self._manifest.sweep(self._clock.now())
         rewritten = 0
         for name, partition in list(self._partitions.items()):
             partition.settle_merges()
@@ -119,15 +122,36 @@ class LocalStore:
                 continue
             posts = list(partition.posts(Query.all_query()))
             partition.close()
-            self._manifest.generations[name] += 1
-            fresh = self._at(name)
-            fresh.write(posts)
-            fresh.flush()
-            self._partitions[name] = fresh
-            self._manifest.save()
-            shutil.rmtree(partition.folder)
+            self._rewrite(name, posts)
             rewritten += len(posts)
         return rewritten
+
+    def upgrade(self) -> int:
+        """Write an index of an older peil anew from its stored posts; returns how many."""
+        if self._manifest.version == VERSION:
+            return 0
+        rewritten = 0
+        for name in list(self._manifest.generations):
+            posts = stored_posts(self._manifest.path(name))
+            self._rewrite(name, posts)
+            rewritten += len(posts)
+        self._manifest.version = VERSION
+        self._manifest.save()
+        self.reload()
+        return rewritten
+
+    def _rewrite(self, name: Partition, posts: Sequence[Post]) -> None:
+        """Put exactly `posts` into `name`, in a generation that replaces the present one."""
+        old = self._manifest.path(name)
+        generation = self._manifest.generations[name] + 1
+        shutil.rmtree(self._manifest.path(name, generation), ignore_errors=True)
+        fresh = self._at(name, generation)
+        fresh.write(posts)
+        fresh.flush()
+        self._partitions[name] = fresh
+        self._manifest.generations[name] = generation
+        self._manifest.save()
+        shutil.rmtree(old)
 
     def expire(self, now: int) -> Sequence[Partition]:
         gone = [name for name in self._partitions if name.until_ms <= now]
@@ -136,7 +160,7 @@ class LocalStore:
             del self._manifest.generations[name]
         if gone:
             self._manifest.save()
-        self._manifest.sweep()
+        self._manifest.sweep(now)
         return gone
 
     def roll_up(self, partition: Partition, thresholds: Thresholds) -> RolledUp:
@@ -149,12 +173,14 @@ class LocalStore:
 
     def reload(self) -> None:
         self._manifest.load()
+        if self._manifest.version != VERSION:
+            return  # nothing of it can be asked before `upgrade`
         for name in self._manifest.generations:
             known, path = self._partitions.get(name), self._manifest.path(name)
             if known is not None and known.folder == path:
                 known.reload()
             elif path.exists():  # else another process dropped it since the manifest was read
-                self._partitions[name] = self._at(name)
+                self._partitions[name] = self._at(name, self._manifest.generations[name])
         for name in self._partitions.keys() - self._manifest.generations.keys():
             self._partitions.pop(name).close()
 
@@ -164,13 +190,18 @@ class LocalStore:
             for name in self._manifest.generations
             if name not in self._partitions
         ]
+        unnamed = [
+            f"{path} is not in the manifest and not asked: restore both from one backup, or remove "
+            "it"
+            for path in self._manifest.strangers()
+        ]
         late = self._clock.now() - LATE_MS
         overdue = [
             f"{name.name} is over its term: `peil run` or `peil expire` drops it"
             for name in sorted(self._partitions)
             if name.until_ms < late
         ]
-        return [*missing, *overdue]
+        return [*missing, *unnamed, *overdue]
 
     def partitions(self) -> Mapping[Partition, int]:
         return {name: len(self._partitions[name]) for name in sorted(self._partitions)}
@@ -180,10 +211,13 @@ class LocalStore:
             partition.close()
         self._partitions.clear()
 
-    def _at(self, name: Partition) -> LocalPartition:
-        return LocalPartition(
-            name, self._manifest.path(name), timezone=self._timezone, heap=self._heap
-        )
+    def _check_version(self) -> None:
+        if self._manifest.version != VERSION:
+            raise Stop("the index is of an older peil: `peil expire` writes it anew, once")
+
+    def _at(self, name: Partition, generation: int) -> LocalPartition:
+        path = self._manifest.path(name, generation)
+        return LocalPartition(name, path, timezone=self._timezone, heap=self._heap)
 
     # Questions.
 
@@ -291,6 +325,7 @@ class LocalStore:
         """The partitions to ask, kept ones first: an id in both counts as kept. What is over its
         term is not asked, also when nobody has dropped it yet.
         """
+        self._check_version()
         now = self._clock.now()
         return [
             self._partitions[name]

@@ -206,7 +206,9 @@ def test_a_source_of_few_people_stops_itself_after_thirty_days(
     with database.connect() as connection:
         held = connection.exec_driver_sql("SELECT count(*) FROM source_author").scalar()
     assert held == min(authors, 10)
-    clock.advance(31 * DAY_MS)  # it rested: nobody was followed
-    assert intake.run(source, Few(clock, authors)).appended == 30
+    clock.advance(31 * DAY_MS)  # it rested, so its thirty days begin anew
+    for count in (3, 500):
+        assert intake.run(source, Few(clock, count)).appended == 30
+        clock.advance(DAY_MS)
     broker.close()
     database.dispose()

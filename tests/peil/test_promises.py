@@ -18,13 +18,15 @@ from peil.housekeeping import keep_house
 from peil.importing import import_files
 from peil.pipeline import Pipeline
 from peil.settings import Settings
+from stream.broker import Entry
 from stream.clock import DAY_MS, HOUR_MS, ManualClock, to_datetime
-from stream.codec import decode
+from stream.codec import decode, encode
 from stream.errors import Stop
-from stream.events import Upsert
+from stream.events import Delete, Upsert
 from stream.scan import scan
 from stream.testing import START, bytes_below
-from stream.topics import TOPICS
+from stream.topics import LABELLED, POSTS, TOPICS
+from stream.version import of_delete
 
 TESTS = Path(__file__).parents[1]
 PLANTED = [
@@ -137,6 +139,25 @@ def test_no_planted_secret_is_in_any_stored_value(
         assert [secret for secret in secrets if secret.casefold() in whole] == [], name
     everything = bytes_below(pipeline.folder.data)
     assert [secret for secret in secrets if secret.encode() in everything] == []
+
+
+@pytest.mark.parametrize("topic", [POSTS.name, LABELLED.name])
+def test_a_delete_that_was_not_read_yet_reaches_the_index_and_every_file(
+    pipeline: Pipeline, tmp_path: Path, clock: ManualClock, topic: str
+) -> None:
+    """Housekeeping comes between the ledger, which knows it, and the index, which does not."""
+    bring(pipeline, tmp_path, [{"id": "1", "author": "a", "body": f"{MARK} zeldzaam"}], "whole")
+    assert len(stored(pipeline)) == 1
+    clock.advance(1000)
+    key = pipeline.keys.post_id("file", "1")
+    event = Delete(key, of_delete(clock.now()), "whole")
+    pipeline.ledger.add_posts({key: event.version}, until=clock.now() + DAY_MS)
+    pipeline.broker.append(topic, [Entry(key, encode(event))])
+    keep_house(pipeline)
+    pipeline.enrich_worker().drain()
+    pipeline.index_worker().drain()
+    assert stored(pipeline) == []
+    assert b"zeldzaam" not in bytes_below(pipeline.folder.data)
 
 
 def test_no_text_outlives_its_time_in_any_file(

@@ -166,6 +166,12 @@ def test_an_edit_of_what_was_seen_without_a_time_is_newer(gate: Gate) -> None:
     assert isinstance(event, Upsert)
     assert rev_of(event.post.version) == START + 1
     seen.update(result.sightings)
+    third = raw(text="derde", edited_at=START - 400, observed_at=START + DAY_MS)
+    result = gate.admit([third], terms=TERMS, seen=seen)
+    assert len(result.events) == 1
+    seen.update(result.sightings)
+    undated = raw(text="zonder tijd", observed_at=START + DAY_MS)
+    seen.update(gate.admit([undated], terms=TERMS, seen=seen).sightings)
     older = raw(text="nog anders", edited_at=START - 900, observed_at=START + DAY_MS)
     assert gate.admit([older], terms=TERMS, seen=seen).dropped == {"older": 1}
 

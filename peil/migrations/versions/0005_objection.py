@@ -1,4 +1,4 @@
-"""Accounts that objected; marks of the keys."""
+"""Accounts that objected; marks of the keys; dated edits among the seen-keys."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,3 +20,4 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), primary_key=True),
         sa.Column("mark", sa.String(), nullable=False),
     )
+    op.add_column("seen", sa.Column("edited", sa.BigInteger()))
