@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from index.contract import Bin, Cell, Dimension, Hit, Question, Scope, Store, Table
+from index.contract import Bin, Cell, Dimension, Hit, Question, Scope, Store, Table, TooBroad
 from index.results import Count, Counts, Excerpt, Texts, TypicalTerm
 from index.series import Series
 from index.values import MULTIPLE, bins_between, values_of
@@ -27,8 +27,12 @@ from stream.metrics import Metrics
 from stream.post import Post
 
 MAX_TEXTS = 50
+ENOUGH = 2
+"""Texts are drawn freely from so many times as many."""
+
 BINS: tuple[Bin, ...] = ("day", "week", "month")
 CONTEXT = 40
+MAX_BINS = 10_000
 MAX_VALUES = 50_000
 RULES: tuple[Dimension, ...] = ("rule", "rule_version")
 LongBin = Literal["week", "month"]
@@ -126,6 +130,8 @@ class Answers:
         bins = bins_between([*_visible(axis, k=self._thresholds.k), *_visible(table, k=k)], name)
         cells: dict[tuple[str, ...], Cell] = {(each,): Cell(0, 0) for each in bins}
         cells |= table.cells
+        if len(bins) > MAX_BINS:
+            raise TooBroad(f"{len(bins)} bins by {name} are too many: narrow the period")
         result = self._suppressed(table, cells, k=k, keep_hidden=True)
         return msgspec.structs.replace(
             result, cells={(each,): result.cells[each,] for each in bins}
@@ -180,8 +186,9 @@ class Answers:
     def texts(
         self, query: str = "", *, limit: int = 10, reason: str = "", **period: int | None
     ) -> Texts:
-        """At most 50 texts drawn at random, keyword in context, when k authors wrote them. With
-        a `reason`, which is logged, the context is the whole text. Stop above the quota.
+        """At most 50 texts drawn at random, keyword in context, when k authors wrote them, and
+        no more than k where that would be nearly all. With a `reason`, which is logged, the
+        context is the whole text. Stop above the quota.
         """
         if self._scope != "kept":
             raise Stop(
@@ -193,9 +200,9 @@ class Answers:
                 f"you read texts {reads} times in the last 24 hours, and that is what "
                 "privacy.text_reads_a_day allows; counts can still be asked for"
             )
-        question = msgspec.structs.replace(
-            self._asked("texts", query, period, reason=reason.strip()), readable=True
-        )
+        question = self._asked("texts", query, period, reason=reason.strip())
+        whole = _size(self._store.count(question))
+        question = msgspec.structs.replace(question, readable=True)
         size = _size(self._store.count(question))
         k = self._k(question)
         if k != self._thresholds.k:
@@ -206,7 +213,10 @@ class Answers:
         if not may_show_texts(size, k=k):
             return Texts(excerpts=(), posts=None, k=k)
         seed = self._rng.getrandbits(32)
-        hits = self._store.sample(question, limit=min(limit, MAX_TEXTS), seed=seed)
+        drawn = min(limit, MAX_TEXTS)
+        if size.posts < ENOUGH * drawn:  # how many there are to read is not to be counted
+            drawn = min(drawn, k)
+        hits = self._store.sample(question, limit=drawn, seed=seed)
         excerpts: list[Excerpt] = []
         for row, hit in enumerate(hits, 1):
             span = _keyword(hit)
@@ -223,7 +233,7 @@ class Answers:
                     right=words.right if words else "",
                 )
             )
-        return Texts(excerpts=tuple(excerpts), posts=shown(size, k=k), k=k)
+        return Texts(excerpts=tuple(excerpts), posts=shown(whole, k=k), k=k)
 
     def _value(self, post: Post, dimension: Dimension) -> str:
         """The one value that `post` counts under, so that a text and the counts agree."""

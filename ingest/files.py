@@ -23,7 +23,10 @@ class FileSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     platform: str = Field(
-        default="file", description="The platform of items that do not name theirs."
+        default="file", description="The platform of items that name none that is known."
+    )
+    platforms: tuple[str, ...] = Field(
+        default=(), description="Platforms that items may name beside those that peil knows."
     )
     columns: Mapping[str, str] = Field(
         default_factory=dict,
@@ -51,7 +54,9 @@ class FileCollector:
         progress: Callable[[int], None] = lambda _items: None,
     ) -> None:
         self._columns = settings.columns
-        self._mapper = Mapper(platform=settings.platform, columns=settings.columns)
+        self._mapper = Mapper(
+            platform=settings.platform, platforms=settings.platforms, columns=settings.columns
+        )
         self._paths = paths
         self._clock = clock
         self._again = again

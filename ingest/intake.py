@@ -91,7 +91,6 @@ class Intake:
         try:
             bad_run = 0
             for batch in collector.poll(self._memory.cursor(source.id)):
-                self._register.entry(source.id)  # it may have been closed meanwhile
                 self._take(source, collector, batch, account)
                 bad_run = 0 if batch.items else bad_run + len(batch.rejected)
                 if bad_run >= self._settings.reject_run:
@@ -126,7 +125,7 @@ class Intake:
             )
 
     def _take(self, source: Source, collector: Collector, batch: Batch, account: Account) -> None:
-        terms = _terms(source, live=collector.live)
+        terms = self._terms(source, live=collector.live)
         seen = self._memory.seen(source.id) if collector.repeats else None
         admitted = self._gate.admit(batch.items, terms=terms, seen=seen)
         entries = [Entry(event.key, encode(event)) for event in (*admitted.events, *batch.gaps)]
@@ -187,7 +186,7 @@ class Intake:
             platform=gone.platform, native_id=gone.native_id, observed_at=self._clock.now()
         )
         admitted = self._gate.admit(
-            [item], terms=_terms(source, live=True), seen=self._memory.seen(source.id)
+            [item], terms=self._terms(source, live=True), seen=self._memory.seen(source.id)
         )
         self._broker.append(
             POSTS.name, [Entry(event.key, encode(event)) for event in admitted.events]
@@ -216,8 +215,12 @@ class Intake:
         count("peil_ingest_rejected_total", rejected, source=source)
         count("peil_ingest_gaps_total", len(batch.gaps), source=source)
 
-
-def _terms(source: Source, *, live: bool) -> Terms:
-    return Terms(
-        source=source.id, keep=source.keep, retention_days=source.retention_days, live=live
-    )
+    def _terms(self, source: Source, *, live: bool) -> Terms:
+        entry = self._register.entry(source.id)
+        return Terms(
+            source=source.id,
+            keep=source.keep,
+            retention_days=source.retention_days,
+            live=live,
+            approved=bool(entry.officer.strip()),
+        )

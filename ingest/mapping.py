@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, get_args
 
 import msgspec
@@ -38,6 +38,13 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """By what names the columns go. `[settings.columns]` of a source puts its own name in front."""
 
+PLATFORMS = frozenset(
+    "4chan 8kun 9gag bluesky discord douyin facebook gab imgur instagram linkedin mastodon parler "
+    "pinterest reddit snapchat telegram threads tiktok truthsocial tumblr twitter vk whatsapp x "
+    "xiaohongshu youtube".split()
+)
+"""The platforms that an item of a file may name; a source's `platforms` adds others."""
+
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NO = ("", "0", "false", "no", "none", "null", "nee", "[]")
 MAX_KEYS = 40
@@ -48,13 +55,14 @@ class Mapper(msgspec.Struct, frozen=True, kw_only=True):
     """How the items of one source are read: its platform, and its own names of columns."""
 
     platform: str
+    platforms: Collection[str] = ()
     columns: Mapping[str, str] = {}
 
     def map(self, item: Item, *, observed_at: int) -> RawItem:
         """The raw post, or delete, in `item`; Reject when it holds neither."""
         envelope, item = _open_envelope(item)
         native_id = self._text(item, "id") or str(envelope.get("item_id", ""))
-        platform = self._text(envelope, "platform") or self._text(item, "platform") or self.platform
+        platform = self._platform(envelope) or self._platform(item) or self.platform
         text = self._text(item, "text")
         title = self._text(item, "title")
         if title and title not in text:
@@ -90,6 +98,14 @@ class Mapper(msgspec.Struct, frozen=True, kw_only=True):
             declared_lang=next(iter(_listed(self._value(item, "language"))), None),
             flags=() if created_at is not None or created in (None, "") else ("unread_date",),
         )
+
+    def _platform(self, item: Item) -> str:
+        """The platform that an item names, by its short name; empty when it is not one that is
+        known: then it could be anything, a name of a person among it.
+        """
+        stated = self._text(item, "platform").casefold()
+        short = stated.removesuffix(".com").removesuffix(".net").removesuffix(".org")
+        return next((name for name in (short, stated) if name in {*PLATFORMS, *self.platforms}), "")
 
     def _value(self, item: Item, name: str) -> Any:
         own = self.columns.get(name)

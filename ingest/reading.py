@@ -23,7 +23,8 @@ MAX_ITEM = 1_000_000
 """Bytes: a larger item is refused."""
 
 LONGEST_ROW = 16_000_000
-"""So far a CSV row is followed over its lines before it is given up."""
+MOST_LINES = 1_000_000
+"""So far, in characters and lines, a CSV row is followed before it is given up."""
 
 SAMPLE = 65_536
 MAX_RATIO = 200
@@ -197,25 +198,39 @@ class _RowLines:
     def __init__(self, lines: _Lines) -> None:
         self._lines = iter(lines)
         self._again: deque[str] = deque()
+        self._patience = MOST_LINES
+        self._length = 0
         self.taken: list[str] = []
         self.refused = 0
+
+    def begin(self) -> None:
+        """The next line begins a row."""
+        self.taken, self._length = [], 0
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        if self._again:
-            self.taken.append(self._again.popleft())
-            return self.taken[-1]
+        if len(self.taken) >= self._patience or self._length > LONGEST_ROW:
+            raise StopIteration
+        line = self._again.popleft() if self._again else self._fresh()
+        self.taken.append(line)
+        self._length += len(line)
+        return line
+
+    def _fresh(self) -> str:
         for line in self._lines:
             if line is not None:
-                self.taken.append(line)
                 return line
             self.refused += 1
         raise StopIteration
 
     def put_back(self) -> None:
-        """Give all lines of the row at hand but its first one again."""
+        """Give all lines of the row at hand but its first one again. A file with many rows that
+        do not end is followed less far each time, so that it is not read again and again.
+        """
+        if len(self.taken) > 1:
+            self._patience = max(1, self._patience // 2)
         self._again.extendleft(reversed(self.taken[1:]))
 
 
@@ -235,7 +250,7 @@ def _rows(lines: _Lines) -> Iterator[Any | Unreadable]:
     names = [name.strip() for name in next(csv.reader([header_line], delimiter=delimiter), [])]
     reader = csv.reader(source, delimiter=delimiter)
     while True:
-        source.taken = []
+        source.begin()
         try:
             row, why = next(reader, None), ""
         except csv.Error as error:

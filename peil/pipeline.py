@@ -1,7 +1,8 @@
 """The composition root: the one place that knows which part is plugged into which."""
 
-import getpass
 import logging
+import os
+import pwd
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
@@ -321,7 +322,7 @@ class Pipeline:
         return Answers(
             self.store,
             log=self.access,
-            actor=getpass.getuser(),
+            actor=pwd.getpwuid(os.getuid()).pw_name,
             purpose=self.settings.purpose if purpose is None else purpose,
             thresholds=self.thresholds,
             series=self.series,

@@ -14,7 +14,7 @@ from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
 from peil.schedule import due
 from peil.settings import Settings
-from peil.supervisor import STOPPED
+from peil.supervisor import SIGNALS, STOPPED
 from stream.clock import HOUR_MS, SystemClock
 from stream.errors import Retry, Stop
 from stream.worker import POLL_SECONDS, Worker
@@ -174,8 +174,9 @@ class RoleProcess:
         """Run `role` until SIGTERM or SIGINT; returns the exit code."""
         logging.basicConfig(level=self._log_level, format=f"%(asctime)s {role} %(message)s")
         stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             signal.signal(number, lambda _number, _frame: stop.set())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         try:
             with Pipeline(
                 WorkingFolder.open(self._root), self._settings, clock=SystemClock()

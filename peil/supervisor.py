@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import signal
 from collections.abc import Callable, Sequence
+from multiprocessing import resource_tracker
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ DRAIN_SECONDS = 30.0
 
 Target = Callable[[str], int]
 """What a role's process runs; it gets the role's name and returns the exit code."""
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""What asks a process to finish its work and end. A role starts with them blocked."""
 
 STOPPED = 3
 """A role's exit code for an error that no restart mends: a person must act."""
@@ -63,7 +67,14 @@ class Role:
             self._process = multiprocessing.get_context("spawn").Process(
                 target=_run, args=(self._target, self.name), name=f"peil-{self.name}"
             )
-            self._process.start()
+            # A signal that comes before the role can handle it waits until then. The tracker that
+            # multiprocessing starts beside the first process unblocks signals: it goes first.
+            resource_tracker.ensure_running()
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+            try:
+                self._process.start()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
             self._started = now
         return None
 
@@ -98,8 +109,9 @@ class Supervisor:
 
         Must be called from the main thread, because it handles signals.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             signal.signal(number, self._stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         code = 0
         while not self._stopping:
             codes = [role.watch() for role in self._roles]

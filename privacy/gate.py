@@ -14,6 +14,7 @@ import regex
 
 from privacy.keys import KeyRing
 from privacy.ledger import Ledger
+from privacy.register import is_never
 from privacy.scrubbing import PERSONAL_HOST, repair, scrub
 from privacy.settings import PrivacySettings
 from stream.clock import DAY_MS, Clock
@@ -59,12 +60,15 @@ class Seen(Protocol):
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """On what terms a source's posts are taken in. `live`: older than retention is too old."""
+    """On what terms a source's posts are taken in. `live`: older than retention is too old;
+    `approved`: the privacy officer approved platforms of the never-list.
+    """
 
     source: str
     keep: Keep
     retention_days: int
     live: bool
+    approved: bool = False
 
 
 @dataclass(slots=True)
@@ -167,6 +171,9 @@ class Gate:
     ) -> None:
         if not _PLATFORM.fullmatch(raw.platform):
             raise Reject("its platform is not a short name")
+        if is_never(raw.platform) and not terms.approved:
+            result.dropped["needs_officer"] += 1
+            return
         repaired = repair(raw.text)
         if not repaired.text and not raw.has_media:
             result.dropped["no_text"] += 1

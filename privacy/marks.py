@@ -2,7 +2,8 @@
 let in again what was erased.
 """
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.dialects.sqlite import insert
 
 from privacy.keys import KeyRing
 from privacy.tables import key_mark
@@ -33,5 +34,5 @@ class KeyMarks:
                 )
             new = [{"name": name, "mark": mark} for name, mark in here.items()
                    if name not in marked]  # fmt: skip
-            if new:
-                connection.execute(insert(key_mark), new)
+            if new:  # another process may see them as new at the same moment
+                connection.execute(insert(key_mark).on_conflict_do_nothing(), new)

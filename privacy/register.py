@@ -17,6 +17,11 @@ LONGEST_TERM = timedelta(days=366)
 """An entry is looked at again at least once a year."""
 
 
+def is_never(platform: str) -> bool:
+    """Whether `platform` is on the never-list."""
+    return platform.casefold() in NEVER
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What the register says of one source while it is open. Times in Unix ms."""
 
@@ -73,7 +78,7 @@ class Register:
             wrong.append(f"--until {until} is not in the future")
         elif until - today > LONGEST_TERM:
             wrong.append(f"--until {until} is more than a year away: look at it again by then")
-        forbidden = sorted({name for name in platforms if name.casefold() in NEVER})
+        forbidden = sorted(set(filter(is_never, platforms)))
         if forbidden and not officer.strip():
             wrong.append(
                 f"{', '.join(forbidden)} is on the never-list (docs/sources.md): name the privacy "

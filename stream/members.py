@@ -21,12 +21,19 @@ class Members:
         self._held: dict[str, int] = {}
 
     def join(self) -> str:
-        """A new member, alive until it leaves or this process ends; returns its name."""
-        name = f"{os.getpid()}-{next(_numbers)}-{os.urandom(4).hex()}"
-        handle = os.open(self._folder / name, os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        self._held[name] = handle
-        return name
+        """A new member, alive until it leaves or this process ends; returns its name. The files
+        of the dead are removed.
+        """
+        for path in self._folder.iterdir():
+            self.alive(path.name)
+        while True:
+            name = f"{os.getpid()}-{next(_numbers)}-{os.urandom(4).hex()}"
+            handle = os.open(self._folder / name, os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if os.fstat(handle).st_nlink:
+                self._held[name] = handle
+                return name
+            os.close(handle)  # taken for dead by another process before it was locked
 
     def leave(self, name: str) -> None:
         """`name`, which joined here, is a member no longer."""

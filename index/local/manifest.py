@@ -4,11 +4,12 @@ It is replaced as a whole, so a kill leaves the old one or the new one. What a k
 is swept away: other generations of a partition, and partitions whose day has come.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+
+import msgspec
 
 from index.local.schema import VERSION
 from stream.errors import Stop
@@ -16,6 +17,11 @@ from stream.partitions import Partition
 
 NAME = "manifest.json"
 FOLDERS = "*-until-*"
+
+
+class _Saved(msgspec.Struct):
+    version: int
+    partitions: dict[str, int]
 
 
 class Manifest:
@@ -35,24 +41,23 @@ class Manifest:
                 raise Stop(f"{path} is gone: restore it from a backup, with the folders beside it")
             return
         try:
-            held = json.loads(path.read_text())
-        except ValueError as error:
+            held = msgspec.json.decode(path.read_bytes(), type=_Saved)
+            generations = {Partition.parse(name): n for name, n in held.partitions.items()}
+        except (msgspec.DecodeError, ValueError) as error:
             raise Stop(
                 f"{path} is damaged: {error}; move {self._folder} away and replay the log"
             ) from error
-        self.version = held["version"]
+        self.version = held.version
         if self.version > VERSION:
             raise Stop(f"{self._folder} was written by a newer peil; upgrade this installation")
-        self.generations = {
-            Partition.parse(name): generation for name, generation in held["partitions"].items()
-        }
+        self.generations = generations
 
     def save(self) -> None:
         """Durable when it returns."""
         draft = self._folder / f".{NAME}"
         names = {partition.name: number for partition, number in self.generations.items()}
-        with draft.open("w") as file:
-            json.dump({"version": self.version, "partitions": names}, file)
+        with draft.open("wb") as file:
+            file.write(msgspec.json.encode(_Saved(self.version, names)))
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self._folder / NAME)

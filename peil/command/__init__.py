@@ -1,5 +1,6 @@
 """The command line."""
 
+import io
 import sys
 
 from peil.command.application import application
@@ -15,6 +16,9 @@ def main() -> None:
     """Entry point `peil`. Exit codes: 0 done, 1 failed for now or not all well, 2 wrong usage,
     3 a person must act.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a letter
     try:
         application()
     except QueryError as error:

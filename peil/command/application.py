@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from peil.display import console
 from peil.folder import WorkingFolder
 from peil.importing import import_files
 from peil.roles import ROLES, RoleProcess
-from peil.supervisor import Supervisor
+from peil.supervisor import SIGNALS, Supervisor
 from stream.clock import SystemClock
 
 INTERRUPTED = 130
@@ -124,11 +125,15 @@ def run(
         raise typer.BadParameter("--once does the work of all roles: leave --role out")
     if role and role not in ROLES:
         raise typer.BadParameter(f"there is no role {role!r}; there are {', '.join(ROLES)}")
+    if once:
+        with context.obj.pipeline() as pipeline:
+            pipeline.publish_rules()
+            upkeep.drain(pipeline)
+        return
+    # What asks to end waits until there is somebody to end properly.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     with context.obj.pipeline() as pipeline:
         pipeline.publish_rules()
-        if once:
-            upkeep.drain(pipeline)
-            return
         root, settings = pipeline.folder.root, pipeline.settings
     target = RoleProcess(root, settings, log_level=logging.getLogger().level)
     code = target(role) if role else Supervisor(list(ROLES), target, clock=SystemClock()).run()

@@ -62,6 +62,8 @@ def search(
             )
         period = {"since": first, "until": end}
         _note_unknown(pipeline, query)
+        for problem in pipeline.store.problems():
+            console(error=True).print(f"Note: {problem}", markup=False)
         if count:
             result = answers.count(query, **period)
             if not _print(result.rows(), json=json, csv=csv):

@@ -22,6 +22,8 @@ from stream.quarantine import QuarantinedRecord
 from stream.topics import POSTS, TEXT_RETENTION_MS
 from stream.version import MAX_REV, of_delete
 
+FEW = 5
+
 quarantine = typer.Typer(help="What could not be handled, and why.", no_args_is_help=True)
 
 
@@ -105,7 +107,8 @@ def list_(context: SessionContext) -> None:
             "origin": origin,
             "why": why,
             "items": len(found),
-            "numbers": f"{found[0][0]} to {found[-1][0]}" if len(found) > 1 else f"{found[0][0]}",
+            "numbers": ", ".join(str(number) for number, _ in found[:FEW])
+            + (" …" if len(found) > FEW else ""),
             "since": to_datetime(found[0][1]).strftime("%Y-%m-%d %H:%M"),
         }
         for (kind, origin, why), found in groups.items()

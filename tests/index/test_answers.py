@@ -12,7 +12,7 @@ from sqlalchemy import create_engine
 
 import index.tables
 from index.answers import Answers
-from index.contract import Cell, Dimension, Question
+from index.contract import Cell, Dimension, Question, TooBroad
 from index.local.store import LocalStore
 from index.results import Counts
 from index.series import Series
@@ -20,7 +20,7 @@ from index.testing import TIMEZONE, BruteStore, fill
 from privacy.suppress import Thresholds
 from rules.testing import tokenised_posts
 from rules.tokens import tokenise
-from stream.clock import HOUR_MS, ManualClock
+from stream.clock import DAY_MS, HOUR_MS, ManualClock
 from stream.errors import Stop
 from stream.metrics import NoMetrics
 from stream.post import Match, Post
@@ -173,6 +173,15 @@ def test_one_post_shows_neither_that_it_is_there_nor_when(
     assert len(answers.over_time("", bin="hour").cells) == 1
 
 
+def test_an_axis_without_end_is_too_broad(store: LocalStore, tmp_path: Path) -> None:
+    old = [text_at(100 + n, "toen", START - 20 * 365 * DAY_MS) for n in range(5)]
+    fill(store, [*posts_of(5), *old])
+    answers = ask(store, Log(), tmp_path)
+    with pytest.raises(TooBroad, match="narrow the period"):
+        answers.over_time("huis", bin="hour")
+    assert len(answers.over_time("huis", bin="day").cells) == 20 * 365 + 1
+
+
 def test_what_may_be_read_is_counted_without_what_may_not(
     store: LocalStore, tmp_path: Path
 ) -> None:
@@ -185,6 +194,19 @@ def test_what_may_be_read_is_counted_without_what_may_not(
     answers = ask(store, Log(), tmp_path)
     assert answers.count("huis").posts == 10
     assert answers.texts("huis").excerpts == ()
+
+
+@pytest.mark.parametrize("special", [0, 1, 8])
+def test_how_many_texts_are_drawn_tells_nothing_of_those_that_are_not(
+    store: LocalStore, tmp_path: Path, special: int
+) -> None:
+    found = [
+        msgspec.structs.replace(post, special_category=number < special)
+        for number, post in enumerate(posts_of(20))
+    ]
+    fill(store, found)
+    texts = ask(store, Log(), tmp_path).texts("huis", limit=50)
+    assert (texts.posts, len(texts.excerpts)) == (20, K)
 
 
 def test_two_authors_are_not_read(store: LocalStore, tmp_path: Path) -> None:

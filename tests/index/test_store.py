@@ -188,9 +188,10 @@ def test_a_partition_that_is_gone_is_a_problem(store: LocalStore, tmp_path: Path
     again = LocalStore(tmp_path / "index", clock=ManualClock(START), timezone=TIMEZONE, k=10)
     assert "is gone" in again.problems()[0]
     again.close()
-    (tmp_path / "index" / "manifest.json").write_text("{")
-    with pytest.raises(Stop, match="damaged"):
-        LocalStore(tmp_path / "index", clock=ManualClock(START), timezone=TIMEZONE, k=10)
+    for damaged in ("{", "[]", '{"version":3}', '{"version":3,"partitions":{"kept":1}}'):
+        (tmp_path / "index" / "manifest.json").write_text(damaged)
+        with pytest.raises(Stop, match="damaged"):
+            LocalStore(tmp_path / "index", clock=ManualClock(START), timezone=TIMEZONE, k=10)
 
 
 def test_a_lost_manifest_costs_no_partition(store: LocalStore, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ingest import reading
 from ingest.contract import Batch
 from ingest.files import FileCollector, FileSettings
 from ingest.timestamps import parse_moment
@@ -61,7 +62,7 @@ def test_a_zeeschuimer_item_is_mapped(tmp_path: Path) -> None:
         "nav_index": "1:1",
         "item_id": "77",
         "timestamp_collected": START,
-        "source_platform": "example.org",
+        "source_platform": "Gab.com",
         "data": {
             "id": "77",
             "desc": "een tekst",
@@ -70,7 +71,7 @@ def test_a_zeeschuimer_item_is_mapped(tmp_path: Path) -> None:
         },
     }
     (post,), _ = everything(collect(write(tmp_path / "a.ndjson", lines([item]))))
-    assert (post.platform, post.text, post.author) == ("example.org", "een tekst", "9")
+    assert (post.platform, post.text, post.author) == ("gab", "een tekst", "9")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
@@ -142,6 +143,33 @@ def test_a_row_that_is_too_long_is_rejected_and_the_next_one_read(
     items, rejected = everything(collect(path))
     assert [item.native_id for item in items] == ["1", "3"]
     assert rejected == ["over 1000000 bytes"]
+
+
+@pytest.mark.parametrize("stated", ["jan.jansen", "06 12345678", "\ud800", 7, None])
+def test_a_platform_that_is_not_known_is_the_sources(tmp_path: Path, stated: object) -> None:
+    path = write(tmp_path / "a.ndjson", lines([ITEM | {"platform": stated}]))
+    assert [item.platform for item in everything(collect(path))[0]] == ["file"]
+    named = lines([ITEM | {"platform": "Onze-Wijk"}, ITEM | {"id": "2", "platform": "x.com"}])
+    found = everything(collect(write(tmp_path / "b.ndjson", named), platforms=("onze-wijk",)))[0]
+    assert [item.platform for item in found] == ["onze-wijk", "x"]
+
+
+def test_many_rows_that_do_not_end_are_not_read_again_and_again(tmp_path: Path) -> None:
+    rows = ["id,body", *(f'"{n}","tekst {n}' for n in range(3_000)), ""]
+    path = write(tmp_path / "a.csv", "\n".join(rows).encode())
+    taken = 0
+    real = reading._RowLines.__next__
+
+    def counted(self: Any) -> str:
+        nonlocal taken
+        taken += 1
+        return real(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading._RowLines, "__next__", counted)
+        items, rejected = everything(collect(path))
+    assert len(items) + len(rejected) >= 2_900
+    assert taken < 50_000
 
 
 def test_a_row_over_many_lines_is_one_item_however_long(tmp_path: Path) -> None:

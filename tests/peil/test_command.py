@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -283,6 +284,23 @@ def test_running_roles_survive_a_kill_and_drain_on_sigterm(
         running.send_signal(signal.SIGTERM)
         _, errors = running.communicate(timeout=60)
     assert running.returncode == 0, errors.decode()
+
+
+@pytest.mark.kill
+@pytest.mark.parametrize("wait", [0.0, 0.3, 4.0])
+def test_ctrl_c_ends_a_run_without_a_traceback(peil: Peil, folder: Path, wait: float) -> None:
+    """Also while its processes start."""
+    running = subprocess.Popen(
+        [*COMMAND, "-C", str(folder), "run"], stderr=subprocess.PIPE, start_new_session=True
+    )
+    while not psutil.Process(running.pid).children():
+        assert running.poll() is None
+        time.sleep(0.01)
+    time.sleep(wait)
+    os.killpg(running.pid, signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+    assert b"Traceback" not in errors
+    assert running.returncode == 0
 
 
 def test_what_no_rule_matched_is_counted_on_request_and_its_texts_are_not_shown(

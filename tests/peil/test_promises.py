@@ -40,8 +40,8 @@ SHORTEST = 6
 """A shorter secret turns up by chance among hexadecimal ids."""
 
 
-NUMBER = re.compile(r"\b[0-9a-f]{13,}\b")
-"""Ids, hashes and moments, in which a short secret of digits turns up by chance."""
+NUMBER = re.compile(r"\b(?:[0-9a-f]{16,}|1[78]\d{11})\b")
+"""Ids, hashes and moments (Unix ms), in which a short secret of digits turns up by chance."""
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
@@ -198,6 +200,13 @@ def test_only_a_newer_edit_brings_a_deleted_post_back(
     assert back.post.version > event.version
 
 
+def test_a_platform_of_the_never_list_needs_the_officer(gate: Gate) -> None:
+    item = raw(platform="TikTok")
+    assert gate.admit([item], terms=TERMS, seen=None).dropped == {"needs_officer": 1}
+    approved = msgspec.structs.replace(TERMS, approved=True)
+    assert len(gate.admit([item], terms=approved, seen=None).events) == 1
+
+
 def test_a_platform_is_a_short_name_and_a_surrogate_costs_no_batch(gate: Gate) -> None:
     items = [
         raw(platform="\ud800"),
@@ -255,6 +264,15 @@ def test_an_epochs_key_is_destroyed_after_the_longest_retention(
     assert keys.destroy_expired(START + 181 * DAY_MS) == 1
     assert not path.exists()
     assert secret not in bytes_below(tmp_path / "keys")
+
+
+def test_processes_that_see_a_key_at_once_do_not_disturb_each_other(
+    keys: KeyRing, engine: Engine
+) -> None:
+    keys.post_id("p", "1")
+    with ThreadPoolExecutor(8) as pool:
+        checks = [pool.submit(KeyMarks(engine).check, keys, now=START) for _ in range(64)]
+    assert [check.result() for check in checks] == [None] * 64
 
 
 def test_a_key_that_is_lost_or_replaced_is_noticed(

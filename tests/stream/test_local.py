@@ -170,4 +170,6 @@ def test_what_a_killed_member_held_is_taken_over_at_once(tmp_path: Path) -> None
     consumer.commit(found)
     consumer.close()
     broker.close()
+    (tmp_path / "members" / "99-9-dead").touch()  # killed before it enrolled
+    broker.subscribe("g", [POSTS.name]).close()
     assert list((tmp_path / "members").iterdir()) == []
