@@ -322,7 +322,7 @@ class Pipeline:
         return Answers(
             self.store,
             log=self.access,
-            actor=pwd.getpwuid(os.getuid()).pw_name,
+            actor=_actor(),
             purpose=self.settings.purpose if purpose is None else purpose,
             thresholds=self.thresholds,
             series=self.series,
@@ -333,3 +333,11 @@ class Pipeline:
             scope=scope,
             rng=random.Random(),  # noqa: S311  (which texts are drawn is no secret)
         )
+
+
+def _actor() -> str:
+    """Who asks, by the operating system and not by the environment, which anybody can change."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a user without a name, as in a container
+        return f"uid {os.getuid()}"
