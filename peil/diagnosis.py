@@ -1,6 +1,7 @@
 """What `peil doctor` looks at: each part is tried, and what fails says how to mend it."""
 
 import shutil
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -8,9 +9,9 @@ import msgspec
 from ingest.health import warning
 from peil.pipeline import Pipeline
 from rules.lint import check
+from stream.broker import Broker, Record, TopicName
 from stream.clock import HOUR_MS, to_datetime
 from stream.errors import PeilError
-from stream.scan import scan
 from stream.topics import LABELLED, POSTS, QUARANTINE, TEXT_RETENTION_MS
 
 if TYPE_CHECKING:
@@ -103,12 +104,18 @@ def _log(pipeline: Pipeline) -> tuple[bool, str]:
     overdue = [
         topic
         for topic in (POSTS.name, LABELLED.name, QUARANTINE.name)
-        if any(record.appended_at < late for record in scan(pipeline.broker, topic))
+        if any(record.appended_at < late for record in _oldest(pipeline.broker, topic))
     ]
     found = ", ".join(f"{topic}: {records} records" for topic, records in waiting.items())
     if overdue:
         found += f"; {', '.join(overdue)} hold texts over their term: `peil run` or `peil expire`"
     return not overdue, found
+
+
+def _oldest(broker: Broker, topic: TopicName) -> Iterator[Record]:
+    """The first record of each partition."""
+    for partition, (start, _) in broker.ends(topic).items():
+        yield from broker.read(topic, partition, start=start, limit=1)
 
 
 def _quarantine(pipeline: Pipeline) -> tuple[bool, str]:

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peil.shipped import shipped_config
+from stream.clock import Clock
 from stream.errors import Stop
 
 logger = logging.getLogger(__name__)
+
+WAIT_SECONDS = 0.2
 
 SERVICE = "service"
 """The lock of the index role of a `peil run`: while it is held, nobody else needs to index."""
@@ -109,6 +112,23 @@ class WorkingFolder:
             yield True
         finally:
             os.close(handle)
+
+    @contextmanager
+    def indexing(self, clock: Clock) -> Generator[bool]:
+        """Be the one who indexes while the block runs, waiting for others who do; yields False
+        when a `peil run` does it anyway.
+        """
+        said = False
+        while not self.is_held(SERVICE):
+            with self.hold("index") as mine:
+                if mine:
+                    yield True
+                    return
+            if not said:
+                logger.warning("another process works on the index here; waiting for its end")
+                said = True
+            clock.sleep(WAIT_SECONDS)
+        yield False
 
     def is_held(self, role: str) -> bool:
         """Whether a living process holds the lock for `role`. Looking holds nobody up."""

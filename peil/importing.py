@@ -8,7 +8,6 @@ from ingest.contract import Collector
 from ingest.files import FileCollector, FileSettings
 from ingest.intake import Account
 from ingest.sources import Source
-from peil.folder import SERVICE
 from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
 from stream.errors import Retry, Stop
@@ -95,25 +94,33 @@ def collect(
     except (Retry, Stop):
         _drain(pipeline, progress)  # what came before the error is not to wait for the next run
         raise
-    if not _drain(pipeline, progress):
+    indexed = _drain(pipeline, progress)
+    if indexed is None:
         return Accounting(account, drained=False)
+    earlier = indexed - account.appended - account.deletes - account.gaps
+    if earlier > 0:
+        account.warnings.append(
+            f"{earlier} records that an earlier run had collected were indexed as well"
+        )
     return _accounted(pipeline, account)
 
 
-def _drain(pipeline: Pipeline, progress: Progress) -> bool:
-    """Bring what waits in the log to the index; False when a `peil run` does that."""
-    if pipeline.folder.is_held(SERVICE):
-        return False
-    with pipeline.folder.hold("index", wait=True):
+def _drain(pipeline: Pipeline, progress: Progress) -> int | None:
+    """Bring what waits in the log to the index; returns how many records, None when a `peil run`
+    does that.
+    """
+    with pipeline.folder.indexing(pipeline.clock) as mine:
+        if not mine:
+            return None
         _work_off(pipeline.enrich_worker(), "enriched", progress)
-        _work_off(pipeline.index_worker(), "indexed", progress)
+        indexed = _work_off(pipeline.index_worker(), "indexed", progress)
         keep_house(pipeline)  # whoever only imports has no `peil run` that does it
-    return True
+    return indexed
 
 
-def _work_off(worker: Worker, stage: str, progress: Progress) -> None:
+def _work_off(worker: Worker, stage: str, progress: Progress) -> int:
     waiting = worker.lag()
-    worker.drain(progress=lambda items: progress(stage, items, waiting))
+    return worker.drain(progress=lambda items: progress(stage, items, waiting))
 
 
 def _accounted(pipeline: Pipeline, account: Account) -> Accounting:

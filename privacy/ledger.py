@@ -4,7 +4,7 @@ who objected, so that nothing of theirs is taken in at all.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from privacy.tables import erased_author, erased_post, objection
@@ -28,7 +28,10 @@ class Ledger:
         newer = statement.excluded
         statement = statement.on_conflict_do_update(
             index_elements=[erased_post.c.id],
-            set_={"up_to_version": newer.up_to_version, "until": newer.until},
+            set_={
+                "up_to_version": newer.up_to_version,
+                "until": func.max(newer.until, erased_post.c.until),
+            },
             where=newer.up_to_version >= erased_post.c.up_to_version,
         )
         with self._engine.begin() as connection:

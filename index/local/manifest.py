@@ -37,7 +37,7 @@ class Manifest:
         """See what was saved; Stop when it is lost or damaged, or a newer peil's."""
         path = self._folder / NAME
         if not path.exists():
-            if any(self._folder.glob(FOLDERS)):
+            if self.strangers():
                 raise Stop(f"{path} is gone: restore it from a backup, with the folders beside it")
             return
         try:
@@ -79,6 +79,12 @@ class Manifest:
                 shutil.rmtree(folder)
 
     def strangers(self) -> Sequence[Path]:
-        """Folders of partitions that it does not name."""
-        folders = sorted(self._folder.glob(FOLDERS))
-        return [each for each in folders if Partition.parse(each.name) not in self.generations]
+        """Folders with posts of partitions that it does not name. One without posts was being
+        made when a kill came.
+        """
+        return [
+            folder
+            for folder in sorted(self._folder.glob(FOLDERS))
+            if Partition.parse(folder.name) not in self.generations
+            and any(b'"segment_id"' in path.read_bytes() for path in folder.glob("*/meta.json"))
+        ]

@@ -83,10 +83,11 @@ class LocalStore:
 
     def write(self, partition: Partition, posts: Sequence[Post]) -> None:
         if partition not in self._partitions:
-            # First the manifest: a folder that it does not name would be nobody's after a kill.
+            if partition in self._manifest.generations:
+                raise Stop(self._gone(partition))
+            self._partitions[partition] = self._at(partition, 1)
             self._manifest.generations[partition] = 1
             self._manifest.save()
-            self._partitions[partition] = self._at(partition, 1)
         self._partitions[partition].write(posts)
         for post in posts:
             place = Located(partition, post.version, post.keep_until, post.first_observed)
@@ -186,9 +187,7 @@ class LocalStore:
 
     def problems(self) -> Sequence[str]:
         missing = [
-            f"{self._manifest.path(name)} is gone, and its posts with it: restore it from a backup"
-            for name in self._manifest.generations
-            if name not in self._partitions
+            self._gone(name) for name in self._manifest.generations if name not in self._partitions
         ]
         unnamed = [
             f"{path} is not in the manifest and not asked: restore both from one backup, or remove "
@@ -210,6 +209,12 @@ class LocalStore:
         for partition in self._partitions.values():
             partition.close()
         self._partitions.clear()
+
+    def _gone(self, name: Partition) -> str:
+        return (
+            f"{self._manifest.path(name)} is gone, and its posts with it: restore it from a "
+            "backup, or make an empty folder of that name to go on without them"
+        )
 
     def _check_version(self) -> None:
         if self._manifest.version != VERSION:

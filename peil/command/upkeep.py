@@ -23,15 +23,17 @@ from stream.topics import POSTS, TEXT_RETENTION_MS
 from stream.version import MAX_REV, of_delete
 
 FEW = 5
+FOREVER = 2**62
+"""Unix ms: a post that was erased on request does not come back when its term is over."""
 
 quarantine = typer.Typer(help="What could not be handled, and why.", no_args_is_help=True)
 
 
 def drain(pipeline: Pipeline) -> None:
     """Do all that waits, and keep house; Retry when a `peil run` is up, which does it itself."""
-    if pipeline.folder.is_held(SERVICE):
-        raise Retry("a `peil run` is up and does this itself within the hour")
-    with pipeline.folder.hold("index", wait=True):
+    with pipeline.folder.indexing(pipeline.clock) as mine:
+        if not mine:
+            raise Retry("a `peil run` is up and does this itself within the hour")
         pipeline.enrich_worker().drain()
         pipeline.index_worker().drain()
         report = keep_house(pipeline)
@@ -62,8 +64,8 @@ def erase(
 ) -> None:
     """Erase everything of an account, or one post, everywhere and for good.
 
-    The id is read from standard input, so that it stays out of the shell's history:
-    peil erase --platform file --author
+    The id is read from standard input, so that it stays out of the shell's history, and is
+    taken exactly as the platform or the file writes it: peil erase --platform file --author
     """
     if author == post:
         raise typer.BadParameter("say what to erase: --author or --post")
@@ -71,18 +73,22 @@ def erase(
     if not native:
         raise Stop("nothing came in on standard input; type the id and press Enter")
     with context.obj.pipeline() as pipeline:
-        until = pipeline.clock.now() + pipeline.retention_ms
+        pseudonyms = pipeline.keys.authors(platform, native)
+        key = pipeline.keys.post_id(platform, native)
+        event = (
+            AuthorDelete(pseudonyms, MAX_REV)
+            if author
+            else Delete(key, of_delete(MAX_REV), "erasure")
+        )
+        # First the event: a kill after it costs nothing, because whoever reads it does the rest.
+        pipeline.broker.append(POSTS.name, [Entry(event.key, encode(event))])
         if author:
-            pseudonyms = pipeline.keys.authors(platform, native)
+            until = pipeline.clock.now() + pipeline.retention_ms
             pipeline.ledger.add_authors(pseudonyms, until=until)
             account = pipeline.keys.objection(platform, native)
             pipeline.ledger.object(account, since=pipeline.clock.now())
-            event: AuthorDelete | Delete = AuthorDelete(pseudonyms, MAX_REV)
         else:
-            key = pipeline.keys.post_id(platform, native)
-            pipeline.ledger.add_posts({key: of_delete(MAX_REV)}, until=until)
-            event = Delete(key, of_delete(MAX_REV), "erasure")
-        pipeline.broker.append(POSTS.name, [Entry(event.key, encode(event))])
+            pipeline.ledger.add_posts({key: of_delete(MAX_REV)}, until=FOREVER)
         if pipeline.folder.is_held(SERVICE):
             console().print("Noted; the running peil takes it out of every file within the hour.")
             return

@@ -187,11 +187,30 @@ def test_a_partition_that_is_gone_is_a_problem(store: LocalStore, tmp_path: Path
     shutil.rmtree(tmp_path / "index" / partition_of(post).name)
     again = LocalStore(tmp_path / "index", clock=ManualClock(START), timezone=TIMEZONE, k=10)
     assert "is gone" in again.problems()[0]
+    with pytest.raises(Stop, match="make an empty folder"):
+        fill(again, [post])
+    (tmp_path / "index" / partition_of(post).name / "g1").mkdir(parents=True)
+    again.reload()
+    assert again.problems() == []
+    fill(again, [post])
+    assert again.count(Question()).posts == 1
     again.close()
     for damaged in ("{", "[]", '{"version":3}', '{"version":3,"partitions":{"kept":1}}'):
         (tmp_path / "index" / "manifest.json").write_text(damaged)
         with pytest.raises(Stop, match="damaged"):
             LocalStore(tmp_path / "index", clock=ManualClock(START), timezone=TIMEZONE, k=10)
+
+
+def test_a_kill_while_the_first_partition_is_made_is_no_loss(tmp_path: Path) -> None:
+    """Between its folder and the manifest that names it."""
+    post = text_post(1, "woord")
+    name = partition_of(post)
+    LocalPartition(name, tmp_path / name.name / "g1", timezone=TIMEZONE, heap=15_000_000)
+    store = LocalStore(tmp_path, clock=ManualClock(START), timezone=TIMEZONE, k=10)
+    assert store.problems() == []
+    fill(store, [post])
+    assert store.count(Question()).posts == 1
+    store.close()
 
 
 def test_a_lost_manifest_costs_no_partition(store: LocalStore, tmp_path: Path) -> None:

@@ -310,6 +310,7 @@ def test_the_ledger_blocks_up_to_a_version_and_forgets_in_time(engine: Engine) -
     ledger.add_posts({post.id: post.version}, until=START + 5)
     ledger.add_posts({post.id: 1}, until=START + 9)
     assert ledger.blocked([post]) == {post.id}
+    ledger.add_posts({post.id: post.version}, until=START + 1)
     assert ledger.expire(START + 4) == 0
     assert ledger.expire(START + 5) == 1
     assert ledger.blocked([post]) == frozenset()
