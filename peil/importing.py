@@ -1,5 +1,6 @@
 """`peil import` and `peil sources run`: collect, drain to the index, account for every item."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
 from stream.errors import Retry, Stop
 from stream.worker import Worker
+
+logger = logging.getLogger(__name__)
 
 IDS_AT_ONCE = 1_000
 
@@ -114,7 +117,10 @@ def _drain(pipeline: Pipeline, progress: Progress) -> int | None:
             return None
         _work_off(pipeline.enrich_worker(), "enriched", progress)
         indexed = _work_off(pipeline.index_worker(), "indexed", progress)
-        keep_house(pipeline)  # whoever only imports has no `peil run` that does it
+        try:
+            keep_house(pipeline)  # whoever only imports has no `peil run` that does it
+        except Retry as error:
+            logger.warning("housekeeping is left to the next import or `peil expire`: %s", error)
     return indexed
 
 
