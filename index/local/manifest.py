@@ -6,16 +6,20 @@ is swept away: other generations of a partition, and partitions whose day has co
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
 
 from index.local.schema import VERSION
+from stream.clock import HOUR_MS
 from stream.errors import Stop
 from stream.partitions import Partition
 
 NAME = "manifest.json"
+LATE_MS = 2 * HOUR_MS
+"""Housekeeping comes by every hour."""
+
 FOLDERS = "*-until-*"
 
 
@@ -88,3 +92,25 @@ class Manifest:
             if Partition.parse(folder.name) not in self.generations
             and any(b'"segment_id"' in path.read_bytes() for path in folder.glob("*/meta.json"))
         ]
+
+    def gone(self, partition: Partition) -> str:
+        """What to say of a partition whose folder is not there."""
+        return (
+            f"{self.path(partition)} is gone, and its posts with it: restore it from a backup, or "
+            "make an empty folder of that name to go on without them"
+        )
+
+    def problems(self, held: Collection[Partition], *, now: int) -> Sequence[str]:
+        """What a person must look at, at `now` (Unix ms), when these partitions could be opened."""
+        missing = [self.gone(name) for name in self.generations if name not in held]
+        unnamed = [
+            f"{path} is not in the manifest and not asked: restore both from one backup, or remove "
+            "it"
+            for path in self.strangers()
+        ]
+        overdue = [
+            f"{name.name} is over its term: `peil run` or `peil expire` drops it"
+            for name in sorted(held)
+            if name.until_ms < now - LATE_MS
+        ]
+        return [*missing, *unnamed, *overdue]

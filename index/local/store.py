@@ -30,14 +30,11 @@ from index.typical import typical
 from index.values import values_of
 from privacy.suppress import Thresholds
 from rules.evaluator import evaluate
-from stream.clock import HOUR_MS, Clock
+from stream.clock import Clock
 from stream.errors import Stop
 from stream.lifecycle import Located
 from stream.partitions import Partition
 from stream.post import Post
-
-LATE_MS = 2 * HOUR_MS
-"""Housekeeping comes by every hour."""
 
 
 class LocalStore:
@@ -84,7 +81,7 @@ class LocalStore:
     def write(self, partition: Partition, posts: Sequence[Post]) -> None:
         if partition not in self._partitions:
             if partition in self._manifest.generations:
-                raise Stop(self._gone(partition))
+                raise Stop(self._manifest.gone(partition))
             self._partitions[partition] = self._at(partition, 1)
             self._manifest.generations[partition] = 1
             self._manifest.save()
@@ -186,21 +183,7 @@ class LocalStore:
             self._partitions.pop(name).close()
 
     def problems(self) -> Sequence[str]:
-        missing = [
-            self._gone(name) for name in self._manifest.generations if name not in self._partitions
-        ]
-        unnamed = [
-            f"{path} is not in the manifest and not asked: restore both from one backup, or remove "
-            "it"
-            for path in self._manifest.strangers()
-        ]
-        late = self._clock.now() - LATE_MS
-        overdue = [
-            f"{name.name} is over its term: `peil run` or `peil expire` drops it"
-            for name in sorted(self._partitions)
-            if name.until_ms < late
-        ]
-        return [*missing, *unnamed, *overdue]
+        return self._manifest.problems(self._partitions, now=self._clock.now())
 
     def partitions(self) -> Mapping[Partition, int]:
         return {name: len(self._partitions[name]) for name in sorted(self._partitions)}
@@ -209,12 +192,6 @@ class LocalStore:
         for partition in self._partitions.values():
             partition.close()
         self._partitions.clear()
-
-    def _gone(self, name: Partition) -> str:
-        return (
-            f"{self._manifest.path(name)} is gone, and its posts with it: restore it from a "
-            "backup, or make an empty folder of that name to go on without them"
-        )
 
     def _check_version(self) -> None:
         if self._manifest.version != VERSION:
