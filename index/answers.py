@@ -128,10 +128,10 @@ class Answers:
         everything = Question(since=question.since, until=question.until)
         axis = self._store.count_over_time(everything, bin=name)
         bins = bins_between([*_visible(axis, k=self._thresholds.k), *_visible(table, k=k)], name)
-        cells: dict[tuple[str, ...], Cell] = {(each,): Cell(0, 0) for each in bins}
-        cells |= table.cells
         if len(bins) > MAX_BINS:
             raise TooBroad(f"{len(bins)} bins by {name} are too many: narrow the period")
+        cells: dict[tuple[str, ...], Cell] = {(each,): Cell(0, 0) for each in bins}
+        cells |= table.cells
         result = self._suppressed(table, cells, k=k, keep_hidden=True)
         return msgspec.structs.replace(
             result, cells={(each,): result.cells[each,] for each in bins}
@@ -200,7 +200,8 @@ class Answers:
                 f"you read texts {reads} times in the last 24 hours, and that is what "
                 "privacy.text_reads_a_day allows; counts can still be asked for"
             )
-        question = self._asked("texts", query, period, reason=reason.strip())
+        reason = reason.strip()
+        question = self._asked("texts", query, period, reason=reason)
         whole = _size(self._store.count(question))
         question = msgspec.structs.replace(question, readable=True)
         size = _size(self._store.count(question))
@@ -220,7 +221,7 @@ class Answers:
         excerpts: list[Excerpt] = []
         for row, hit in enumerate(hits, 1):
             span = _keyword(hit)
-            width = len(hit.post.text) if reason.strip() else CONTEXT
+            width = len(hit.post.text) if reason else CONTEXT
             words = in_context(hit.post, span, width=width) if hit.post.tokens else None
             excerpts.append(
                 Excerpt(

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.contract import Batch, Cursor, RawItem, Rejected
-from ingest.mapping import Mapper, knows, skeleton
+from ingest.mapping import Mapper, skeleton
 from ingest.reading import Row, Unreadable, digest, items
 from stream.clock import Clock
 from stream.errors import Reject, Stop
@@ -53,7 +53,6 @@ class FileCollector:
         again: bool = False,
         progress: Callable[[int], None] = lambda _items: None,
     ) -> None:
-        self._columns = settings.columns
         self._mapper = Mapper(
             platform=settings.platform, platforms=settings.platforms, columns=settings.columns
         )
@@ -80,7 +79,7 @@ class FileCollector:
         rejected: list[Rejected] = []
         number = start
         for number, item in enumerate(items(path), 1):
-            if number == 1 and isinstance(item, Row) and not knows(item, self._columns):
+            if number == 1 and isinstance(item, Row) and not self._mapper.knows(item):
                 raise Stop(
                     f"{path} has no column that is known: its first line must name them (id, text, "
                     "author, created_at …), or [settings.columns] of the source says what they are"

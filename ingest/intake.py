@@ -17,7 +17,7 @@ from stream.broker import Broker, Entry
 from stream.clock import DAY_MS, Clock
 from stream.codec import encode
 from stream.errors import Stop
-from stream.events import Delete, Upsert
+from stream.events import Delete, Event, Upsert
 from stream.metrics import Metrics
 from stream.post import RawDelete, RawPost
 from stream.quarantine import Quarantine
@@ -128,13 +128,7 @@ class Intake:
         terms = self._terms(source, live=collector.live)
         seen = self._memory.seen(source.id) if collector.repeats else None
         admitted = self._gate.admit(batch.items, terms=terms, seen=seen)
-        entries = [Entry(event.key, encode(event)) for event in (*admitted.events, *batch.gaps)]
-        for start in range(0, len(entries), self._settings.chunk):
-            self._broker.append(POSTS.name, entries[start : start + self._settings.chunk])
-        self._ledger.add_posts(
-            {event.id: event.version for event in admitted.events if isinstance(event, Delete)},
-            until=self._clock.now() + self._settings.seen_days * DAY_MS,
-        )
+        self._append([*admitted.events, *batch.gaps])
         for rejected in batch.rejected:
             self._quarantine.put_skeleton(
                 source.id, where=rejected.where, why=rejected.why, shape=rejected.skeleton
@@ -157,6 +151,18 @@ class Intake:
         until = self._clock.now() + self._settings.seen_days * DAY_MS
         self._memory.advance(source.id, batch.cursor, admitted.sightings, until=until)
         self._note(source.id, batch, admitted, account)
+
+    def _append(self, events: Sequence[Event]) -> None:
+        """Into the log, and what is deleted into the ledger: it stays away from now on, also
+        where another source shows it.
+        """
+        entries = [Entry(event.key, encode(event)) for event in events]
+        for start in range(0, len(entries), self._settings.chunk):
+            self._broker.append(POSTS.name, entries[start : start + self._settings.chunk])
+        self._ledger.add_posts(
+            {event.id: event.version for event in events if isinstance(event, Delete)},
+            until=self._clock.now() + self._settings.seen_days * DAY_MS,
+        )
 
     def recheck(self, source: Source, collector: Rechecking, *, held: Held) -> Counter[Standing]:
         """Ask about posts of `source` that were not asked about for a day; what is gone is
@@ -188,9 +194,7 @@ class Intake:
         admitted = self._gate.admit(
             [item], terms=self._terms(source, live=True), seen=self._memory.seen(source.id)
         )
-        self._broker.append(
-            POSTS.name, [Entry(event.key, encode(event)) for event in admitted.events]
-        )
+        self._append(admitted.events)
         until = self._clock.now() + self._settings.seen_days * DAY_MS
         cursor = self._memory.cursor(source.id)
         self._memory.advance(source.id, cursor, admitted.sightings, until=until)

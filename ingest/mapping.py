@@ -48,7 +48,7 @@ PLATFORMS = frozenset(
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NO = ("", "0", "false", "no", "none", "null", "nee", "[]")
 MAX_KEYS = 40
-KEY = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+){0,3}")
+KEY = re.compile(r"(?=.{1,40}\Z)[A-Za-z]+(?:_[A-Za-z]+){0,3}")
 
 
 class Mapper(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,13 +99,20 @@ class Mapper(msgspec.Struct, frozen=True, kw_only=True):
             flags=() if created_at is not None or created in (None, "") else ("unread_date",),
         )
 
+    def knows(self, names: Iterable[str]) -> bool:
+        """Whether any of a file's columns is one that can be read."""
+        known = {*itertools.chain.from_iterable(NAMES.values()), *self.columns.values()}
+        return not known.isdisjoint(names)
+
     def _platform(self, item: Item) -> str:
         """The platform that an item names, by its short name; empty when it is not one that is
         known: then it could be anything, a name of a person among it.
         """
         stated = self._text(item, "platform").casefold()
         short = stated.removesuffix(".com").removesuffix(".net").removesuffix(".org")
-        return next((name for name in (short, stated) if name in {*PLATFORMS, *self.platforms}), "")
+        if short in PLATFORMS or short in self.platforms:
+            return short
+        return stated if stated in self.platforms else ""
 
     def _value(self, item: Item, name: str) -> Any:
         own = self.columns.get(name)
@@ -153,12 +160,6 @@ def skeleton(item: Any) -> dict[str, str]:
         keys = [key for key in item if KEY.fullmatch(str(key))]
         return {str(key): type(item[key]).__name__ for key in keys[:MAX_KEYS]}
     return {"": type(item).__name__}
-
-
-def knows(names: Iterable[str], columns: Mapping[str, str]) -> bool:
-    """Whether any of a file's columns is one that can be read."""
-    known = {*itertools.chain.from_iterable(NAMES.values()), *columns.values()}
-    return not known.isdisjoint(names)
 
 
 def _open_envelope(item: Item) -> tuple[Item, Item]:

@@ -192,30 +192,31 @@ def _objects(lines: _Lines) -> Iterator[Any | Unreadable]:
 class _RowLines:
     """Lines for a CSV reader, which asks for one line more while a quotation mark is open.
 
-    `taken` holds those of the row at hand. `refused` counts lines that may not be read.
+    `taken` holds those of the row at hand, `length` their characters. `refused`
+    counts lines that may not be read.
     """
 
     def __init__(self, lines: _Lines) -> None:
         self._lines = iter(lines)
         self._again: deque[str] = deque()
         self._patience = MOST_LINES
-        self._length = 0
+        self.length = 0
         self.taken: list[str] = []
         self.refused = 0
 
     def begin(self) -> None:
         """The next line begins a row."""
-        self.taken, self._length = [], 0
+        self.taken, self.length = [], 0
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        if len(self.taken) >= self._patience or self._length > LONGEST_ROW:
+        if len(self.taken) >= self._patience or self.length > LONGEST_ROW:
             raise StopIteration
         line = self._again.popleft() if self._again else self._fresh()
         self.taken.append(line)
-        self._length += len(line)
+        self.length += len(line)
         return line
 
     def _fresh(self) -> str:
@@ -270,7 +271,7 @@ def _rows(lines: _Lines) -> Iterator[Any | Unreadable]:
             # A mark too many takes in the rows after it: they are read again without it.
             source.put_back()
             yield Unreadable(why)
-        elif sum(map(len, source.taken)) > MAX_ITEM:
+        elif source.length > MAX_ITEM:
             yield Unreadable(f"over {MAX_ITEM} bytes")
         else:
             yield Row(zip(names, row, strict=True))

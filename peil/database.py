@@ -19,7 +19,8 @@ import index.tables
 import ingest.tables
 import privacy.tables
 import rules.tables
-from stream.errors import Retry, Stop
+from stream.errors import Stop
+from stream.sqlite import named
 
 METADATA = (
     index.tables.metadata,
@@ -59,17 +60,8 @@ def open_database(path: Path) -> Engine:
 def _name_error(context: ExceptionContext) -> None:
     """What the database cannot do as an error of peil; a fault of the program stays what it is."""
     original = context.original_exception
-    text = str(original)
-    if not isinstance(original, sqlite3.OperationalError):
-        return
-    if "locked" in text or "busy" in text:
-        raise Retry(
-            f"the operational database was locked by another process for {BUSY_MS // 1000} s"
-        ) from original
-    raise Stop(
-        f"the operational database cannot be used: {text}; check free space and rights, then "
-        "start again"
-    ) from original
+    if isinstance(original, sqlite3.OperationalError):
+        raise named(original, "the operational database", waited=BUSY_MS / 1000) from original
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from ingest.health import warning
 from peil.pipeline import Pipeline
+from privacy.suppress import text
 from rules.lint import check
 from stream.broker import Broker, Record, TopicName
 from stream.clock import HOUR_MS, to_datetime
@@ -127,7 +128,7 @@ def _index(pipeline: Pipeline) -> tuple[bool, str]:
     partitions = pipeline.store.partitions()
     posts = sum(partitions.values())
     k = pipeline.settings.privacy.k
-    size = f"{posts if posts >= k else f'<{k}'} posts in {len(partitions)} partitions"
+    size = f"{text(posts if posts >= k else None, k=k)} posts in {len(partitions)} partitions"
     problems = pipeline.store.problems()
     return not problems, "; ".join([*problems, size])
 

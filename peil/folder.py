@@ -4,8 +4,8 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,41 +94,43 @@ class WorkingFolder:
         return self.data / "peil.db"
 
     @contextmanager
-    def hold(self, role: str, *, wait: bool = False) -> Generator[bool]:
-        """Hold the folder's lock for `role` while the block runs. When another process holds it,
-        wait for its end or, without `wait`, yield False. The operating system lets go when a
-        process dies.
+    def hold(self, role: str) -> Generator[bool]:
+        """Hold the folder's lock for `role` while the block runs; yields False when another
+        process holds it. The operating system lets go when a process dies.
         """
         handle = self._lock(role)
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if not wait:
-                    yield False
-                    return
-                logger.warning("another process works on %s here; waiting for its end", role)
-                fcntl.flock(handle, fcntl.LOCK_EX)
+                yield False
+                return
             yield True
         finally:
             os.close(handle)
 
     @contextmanager
-    def indexing(self, clock: Clock) -> Generator[bool]:
-        """Be the one who indexes while the block runs, waiting for others who do; yields False
-        when a `peil run` does it anyway.
+    def wait_for(
+        self, role: str, *, clock: Clock, give_up: Callable[[], bool] = lambda: False
+    ) -> Generator[bool]:
+        """As `hold`, waiting for another process that holds it; yields False when `give_up()`
+        turns true before it lets go.
         """
         said = False
-        while not self.is_held(SERVICE):
-            with self.hold("index") as mine:
+        while not give_up():
+            with self.hold(role) as mine:
                 if mine:
                     yield True
                     return
             if not said:
-                logger.warning("another process works on the index here; waiting for its end")
+                logger.warning("another process does `%s` here; waiting for its end", role)
                 said = True
             clock.sleep(WAIT_SECONDS)
         yield False
+
+    def indexing(self, clock: Clock) -> AbstractContextManager[bool]:
+        """Be the one who indexes; False when a `peil run` does it anyway."""
+        return self.wait_for("index", clock=clock, give_up=lambda: self.is_held(SERVICE))
 
     def is_held(self, role: str) -> bool:
         """Whether a living process holds the lock for `role`. Looking holds nobody up."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from peil.pipeline import Pipeline
+from privacy.ledger import is_erased
 from stream.clock import DAY_MS, to_datetime
 from stream.codec import decode
 from stream.errors import Reject
@@ -11,7 +12,6 @@ from stream.events import Delete, Event, Upsert
 from stream.quarantine import QuarantinedRecord
 from stream.scan import scan
 from stream.topics import LABELLED, POSTS, QUARANTINE
-from stream.version import rev_of
 
 IDS_AT_ONCE = 1_000
 YEAR_MS = 365 * DAY_MS
@@ -68,16 +68,21 @@ def _blank(pipeline: Pipeline) -> int:
         erased: set[str] = set()
         standing: set[str] = set()  # a newer version that nobody erased keeps its record
         for record in scan(pipeline.broker, topic):
-            if _is_erased(record.value, posts, authors):
-                erased.add(record.key)
-            elif not _is_done(record.value, posts):
-                standing.add(record.key)
+            match _event(record.value):
+                case Upsert(post) if is_erased(post, posts, authors):
+                    erased.add(record.key)
+                case Delete(key, version) if version <= posts.get(key, -1):
+                    pass  # the ledger holds it: its record need not stay
+                case _:
+                    standing.add(record.key)
         _remove(pipeline, sorted(erased - standing), posts)
         blanked += pipeline.broker.erase(topic, erased - standing)
     quarantined = {
         item.key
         for _, item in pipeline.quarantine.items()
-        if isinstance(item, QuarantinedRecord) and _is_erased(item.value, posts, authors)
+        if isinstance(item, QuarantinedRecord)
+        and isinstance(event := _event(item.value), Upsert)
+        and is_erased(event.post, posts, authors)
     }
     return blanked + pipeline.broker.erase(QUARANTINE.name, quarantined)
 
@@ -86,26 +91,14 @@ def _remove(pipeline: Pipeline, ids: Sequence[str], posts: Mapping[str, int]) ->
     """Take out of the index what the ledger erased: the record of its delete goes as well, and
     may not have been read yet.
     """
+    if not ids:
+        return
     for start in range(0, len(ids), IDS_AT_ONCE):
         for key, places in pipeline.store.where(ids[start : start + IDS_AT_ONCE]).items():
             for place in places:
                 if place.version <= posts.get(key, -1):
                     pipeline.store.remove(place.partition, [key])
     pipeline.store.flush()
-
-
-def _is_done(value: bytes | None, posts: dict[str, int]) -> bool:
-    """Whether a record is a delete that the ledger holds: it need not stay."""
-    event = _event(value)
-    return isinstance(event, Delete) and event.version <= posts.get(event.id, -1)
-
-
-def _is_erased(value: bytes | None, posts: dict[str, int], authors: dict[str, int]) -> bool:
-    event = _event(value)
-    return isinstance(event, Upsert) and (
-        event.post.version <= posts.get(event.post.id, -1)
-        or rev_of(event.post.version) <= authors.get(event.post.author, -1)
-    )
 
 
 def _event(value: bytes | None) -> Event | None:

@@ -156,7 +156,10 @@ class Pipeline:
         """Run `collector` for `source`, alone: its cursor has one owner. When another process
         does so, wait for its end or, without `wait`, raise Retry.
         """
-        with self.folder.hold(f"source-{source.id}", wait=wait) as mine:
+        role = f"source-{source.id}"
+        folder = self.folder
+        lock = folder.wait_for(role, clock=self.clock) if wait else folder.hold(role)
+        with lock as mine:
             if not mine:
                 raise Retry(f"another process collects from {source.id}; try again when it is done")
             return self.intake.run(source, collector)

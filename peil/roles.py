@@ -3,8 +3,7 @@
 import logging
 import signal
 import threading
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ingest.contract import Rechecking
@@ -39,9 +38,10 @@ def index(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
     """From `labelled` into the store, and the hourly housekeeping. One in a folder: another one
     waits until this one, or the import that does it meanwhile, has ended.
     """
+    folder, clock = pipeline.folder, pipeline.clock
     with (
-        _alone(pipeline, SERVICE, stopping) as serving,
-        _alone(pipeline, "index", stopping) as mine,
+        folder.wait_for(SERVICE, clock=clock, give_up=stopping) as serving,
+        folder.wait_for("index", clock=clock, give_up=stopping) as mine,
     ):
         if serving and mine:
             _work(
@@ -56,13 +56,10 @@ def collect(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
     """Runs each source when it is due, one at a time. One in a folder: another one waits. A
     source that fails costs itself and waits for its next time.
     """
-    with _alone(pipeline, "collect", stopping) as mine:
+    with pipeline.folder.wait_for("collect", clock=pipeline.clock, give_up=stopping) as mine:
         if not mine:
             return
-        for source in pipeline.sources.values():
-            with pipeline.folder.hold(f"source-{source.id}") as free:
-                if free:
-                    pipeline.memory.cut_off(source.id)
+        _note_cut_off(pipeline)
         refused: dict[str, int] = {}
         next_metrics = next_recheck = pipeline.clock.now()
         while not stopping():
@@ -86,6 +83,14 @@ def collect(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
             pipeline.clock.sleep(POLL_SECONDS)
 
 
+def _note_cut_off(pipeline: Pipeline) -> None:
+    """Runs that a kill ended are made up for: of every source that nobody collects from now."""
+    for source in pipeline.sources:
+        with pipeline.folder.hold(f"source-{source}") as free:
+            if free:
+                pipeline.memory.cut_off(source)
+
+
 def _recheck(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
     """Look on the platforms for some posts of every source that runs by itself."""
     for source in pipeline.sources.values():
@@ -100,22 +105,6 @@ def _recheck(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
                 logger.info("source %s: looked again: %s", source.id, dict(outcomes))
         except (Retry, Stop) as error:
             logger.warning("source %s: %s", source.id, error)
-
-
-@contextmanager
-def _alone(pipeline: Pipeline, role: str, stopping: Callable[[], bool]) -> Generator[bool]:
-    """Hold the folder's lock for `role`, waiting for it; yields False when it is time to stop."""
-    said = False
-    while not stopping():
-        with pipeline.folder.hold(role) as mine:
-            if mine:
-                yield True
-                return
-        if not said:
-            logger.warning("another process does `%s` in this folder; waiting for its end", role)
-            said = True
-        pipeline.clock.sleep(POLL_SECONDS)
-    yield False
 
 
 def _due(pipeline: Pipeline, refused: Mapping[str, int]) -> list[Source]:

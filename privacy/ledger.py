@@ -14,6 +14,15 @@ from stream.version import MAX_REV, rev_of
 KEYS_AT_ONCE = 500
 
 
+def is_erased(post: Post, ids: Mapping[str, int], authors: Mapping[str, int]) -> bool:
+    """Whether `post` is erased in the version it has here, by ids with the version and authors
+    with the rev up to which they are.
+    """
+    return post.version <= ids.get(post.id, -1) or rev_of(post.version) <= authors.get(
+        post.author, -1
+    )
+
+
 class Ledger:
     """The ledger in the operational database. Adding the same thing twice changes nothing."""
 
@@ -87,12 +96,7 @@ class Ledger:
                     )
                 )
                 authors.update((author, rev) for author, rev in rows)
-        return frozenset(
-            post.id
-            for post in posts
-            if post.version <= ids.get(post.id, -1)
-            or rev_of(post.version) <= authors.get(post.author, -1)
-        )
+        return frozenset(post.id for post in posts if is_erased(post, ids, authors))
 
     def deleted(self, ids: Iterable[str]) -> Mapping[str, int]:
         """Those of `ids` that are erased, each with the version up to which it is."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stream.broker import Entry, Record, Topic
 from stream.errors import Retry, Stop
+from stream.sqlite import named
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS record (
@@ -237,14 +238,7 @@ class Segment:
         try:
             yield
         except sqlite3.OperationalError as error:
-            text = str(error)
-            if "locked" in text or "busy" in text:
-                raise Retry(
-                    f"{self.path} was locked by another process for {BUSY_SECONDS:.0f} s"
-                ) from error
-            raise Stop(
-                f"{self.path} cannot be used: {text}; check free space and rights, then start again"
-            ) from error
+            raise named(error, str(self.path), waited=BUSY_SECONDS) from error
         except sqlite3.DatabaseError as error:
             raise Stop(
                 f"{self.path} is damaged: {error}; stop peil and move the file away, what it held "

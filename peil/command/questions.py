@@ -2,23 +2,26 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from typing import Annotated, get_args
+from typing import Annotated, TypeVar, get_args
 
 import typer
 
 from index.answers import LongBin
-from index.contract import Bin, Dimension
+from index.contract import Bin, Dimension, Question
 from index.results import Counts
 from index.values import start_of
 from peil.command.session import SessionContext
 from peil.display import Row, as_csv, as_json, bar, console, sparkline, table
 from peil.pipeline import Pipeline
 from privacy.suppress import text
-from rules.parser import parse
 from rules.tree import named
 from stream.errors import Stop
 
-BY = (*get_args(Dimension),)
+BY: Sequence[Dimension] = get_args(Dimension)
+BINS: Sequence[Bin] = get_args(Bin)
+LONG_BINS: Sequence[LongBin] = get_args(LongBin)
+
+Choice = TypeVar("Choice", bound=str)
 
 
 def search(
@@ -61,16 +64,16 @@ def search(
                 f"--until {until} is the day after the last: not before {since}"
             )
         period = {"since": first, "until": end}
-        _note_unknown(pipeline, query)
+        _note_unknown(pipeline, answers.question(query))
         for problem in pipeline.store.problems():
             console(error=True).print(f"Note: {problem}", markup=False)
         if count:
             result = answers.count(query, **period)
             if not _print(result.rows(), json=json, csv=csv):
                 console().print(text(result.posts, k=result.k))
-        elif (step := next((each for each in get_args(Bin) if each == by), None)) is not None:
+        elif (step := _chosen(by, BINS)) is not None:
             _show(answers.over_time(query, bin=step, **period), json=json, csv=csv)
-        elif (dimension := next((each for each in BY if each == by), None)) is not None:
+        elif (dimension := _chosen(by, BY)) is not None:
             _show(answers.top(query, by=dimension, limit=limit, **period), json=json, csv=csv)
         else:
             texts = answers.texts(query, limit=limit, reason=reason, **period)
@@ -103,9 +106,9 @@ def series(
     """
     _check_output(json=json, csv=csv)
     with context.obj.pipeline() as pipeline:
-        step: LongBin | None = next((each for each in get_args(LongBin) if each == by), None)
+        step = _chosen(by, LONG_BINS)
         if step is None:
-            raise typer.BadParameter(f"--by {by}: choose one of {', '.join(get_args(LongBin))}")
+            raise typer.BadParameter(f"--by {by}: choose one of {', '.join(LONG_BINS)}")
         if rule and rule not in pipeline.book.rules:
             raise Stop(f"there is no rule {rule!r}; `peil rules list` shows them")
         _show(pipeline.answers().long_series(rule, bin=step), json=json, csv=csv)
@@ -125,15 +128,18 @@ def _check_output(*, json: bool, csv: bool) -> None:
         raise typer.BadParameter("choose one of --json and --csv")
 
 
-def _note_unknown(pipeline: Pipeline, query: str) -> None:
-    """Say on the error output which rules and sources of a query are not there (any more)."""
-    if not query.strip():
-        return
+def _chosen(name: str, among: Sequence[Choice]) -> Choice | None:
+    """The one of `among` that is called `name`."""
+    return next((each for each in among if each == name), None)
+
+
+def _note_unknown(pipeline: Pipeline, question: Question) -> None:
+    """Say on the error output which rules and sources it names that are not there (any more)."""
     there: Mapping[str, Collection[str]] = {
         "rule": pipeline.book.rules,
         "source": pipeline.sources,
     }
-    for name, value in named(parse(query, lists=pipeline.book.lookup(), use="search").tree):
+    for name, value in named(question.query) if question.query is not None else ():
         if name in there and value not in there[name]:
             console(error=True).print(f"Note: there is no {name} {value!r} here.", markup=False)
 
@@ -154,7 +160,7 @@ def _show(counts: Counts, *, json: bool, csv: bool) -> None:
         console().print(f"{text(counts.total, k=counts.k)} posts")
         return
     values = list(counts.cells.values())
-    if counts.dimensions[0] in get_args(Bin):
+    if counts.dimensions[0] in BINS:
         console().print(sparkline(values))
     name = counts.dimensions[0]
     largest = max((value for value in values if value is not None), default=0)

@@ -73,22 +73,10 @@ def erase(
     if not native:
         raise Stop("nothing came in on standard input; type the id and press Enter")
     with context.obj.pipeline() as pipeline:
-        pseudonyms = pipeline.keys.authors(platform, native)
-        key = pipeline.keys.post_id(platform, native)
-        event = (
-            AuthorDelete(pseudonyms, MAX_REV)
-            if author
-            else Delete(key, of_delete(MAX_REV), "erasure")
-        )
-        # First the event: a kill after it costs nothing, because whoever reads it does the rest.
-        pipeline.broker.append(POSTS.name, [Entry(event.key, encode(event))])
         if author:
-            until = pipeline.clock.now() + pipeline.retention_ms
-            pipeline.ledger.add_authors(pseudonyms, until=until)
-            account = pipeline.keys.objection(platform, native)
-            pipeline.ledger.object(account, since=pipeline.clock.now())
+            _erase_author(pipeline, platform, native)
         else:
-            pipeline.ledger.add_posts({key: of_delete(MAX_REV)}, until=FOREVER)
+            _erase_post(pipeline, platform, native)
         if pipeline.folder.is_held(SERVICE):
             console().print("Noted; the running peil takes it out of every file within the hour.")
             return
@@ -97,15 +85,35 @@ def erase(
     console().print("Erased.")
 
 
+# First the event: a kill after it costs nothing, because whoever reads it does the rest.
+
+
+def _erase_author(pipeline: Pipeline, platform: str, author: str) -> None:
+    now = pipeline.clock.now()
+    pseudonyms = pipeline.keys.authors(platform, author)
+    event = AuthorDelete(pseudonyms, MAX_REV)
+    pipeline.broker.append(POSTS.name, [Entry(event.key, encode(event))])
+    pipeline.ledger.add_authors(pseudonyms, until=now + pipeline.retention_ms)
+    pipeline.ledger.object(pipeline.keys.objection(platform, author), since=now)
+
+
+def _erase_post(pipeline: Pipeline, platform: str, native_id: str) -> None:
+    event = Delete(pipeline.keys.post_id(platform, native_id), of_delete(MAX_REV), source="erasure")
+    pipeline.broker.append(POSTS.name, [Entry(event.key, encode(event))])
+    pipeline.ledger.add_posts({event.id: event.version}, until=FOREVER)
+
+
 @quarantine.command(name="list")
 def list_(context: SessionContext) -> None:
     """What is in quarantine by origin and reason, and the numbers of the items."""
     groups: dict[tuple[str, str, str], list[tuple[int, int]]] = defaultdict(list)
     with context.obj.pipeline() as pipeline:
         for number, item in pipeline.quarantine.items():
-            record = isinstance(item, QuarantinedRecord)
-            origin = item.worker if isinstance(item, QuarantinedRecord) else item.source
-            kind = "record" if record else "skeleton"
+            kind, origin = (
+                ("record", item.worker)
+                if isinstance(item, QuarantinedRecord)
+                else ("skeleton", item.source)
+            )
             groups[kind, origin, item.why].append((number, item.at))
     rows = [
         {

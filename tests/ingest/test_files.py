@@ -201,7 +201,13 @@ def test_a_csv_without_a_header_is_refused_and_none_of_it_is_repeated(tmp_path: 
 
 
 def test_keys_that_may_be_values_are_not_kept(tmp_path: Path) -> None:
-    item = {"jan.jansen@example.org": {}, "0612345678": 1, "een hele zin": 2, "nieuw_veld": 3}
+    item = {
+        "jan.jansen@example.org": {},
+        "0612345678": 1,
+        "een hele zin": 2,
+        "nieuw_veld": 3,
+        "x" * 41: 4,
+    }
     (batch,) = collect(write(tmp_path / "a.ndjson", lines([item])))
     assert list(batch.rejected[0].skeleton) == ["nieuw_veld"]
 

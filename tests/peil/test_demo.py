@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from index.results import Count, Counts
 from peil import connect
 from peil.demo import QUESTIONS, posts
 from peil.overview import overview
@@ -82,13 +83,9 @@ def test_the_folder_of_a_demo_is_not_made_twice(demo: tuple[Path, str]) -> None:
 def test_an_overview_of_nothing_shows_nothing() -> None:
     class Nothing:
         def count(self, *_: object, **__: object) -> object:
-            from index.results import Count  # noqa: PLC0415
-
             return Count(posts=None, k=10)
 
         def over_time(self, *_: object, **__: object) -> object:
-            from index.results import Counts  # noqa: PLC0415
-
             return Counts(dimensions=("day",), cells={}, total=None, k=10)
 
         top = over_time
