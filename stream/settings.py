@@ -1,6 +1,44 @@
 """What can be set about the log and its workers."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from stream.secrets import NO_SECRET
+
+
+class KafkaSettings(BaseModel):
+    """Section `[stream.kafka]`: where the log is when `engine` is `cluster`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    servers: tuple[str, ...] = Field(
+        default=("127.0.0.1:9092",), description="Brokers to begin with, as `host:port`."
+    )
+    prefix: str = Field(
+        default="peil.",
+        pattern=r"^[a-z0-9._-]*$",
+        description="What the names of topics and consumer groups begin with.",
+    )
+    replication: int = Field(
+        default=1,
+        ge=1,
+        description="On how many brokers each record lies; 3 where there are three.",
+    )
+    security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How to connect; SASL_SSL outside one machine."
+    )
+    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        default="SCRAM-SHA-512", description="How to log in, with SASL."
+    )
+    user: str = Field(default="", description="Who logs in, with SASL.")
+    password: SecretStr = Field(
+        default=NO_SECRET, description="From the environment only; else `password_file`."
+    )
+    password_file: str = Field(default="", description="A file that holds the password.")
+    ca_file: str = Field(
+        default="", description="The certificate authority of the brokers; empty: the system's."
+    )
 
 
 class StreamSettings(BaseModel):
@@ -31,3 +69,4 @@ class StreamSettings(BaseModel):
         ge=1,
         description="A worker stops after so many bad records without a good one.",
     )
+    kafka: KafkaSettings = KafkaSettings()
