@@ -5,18 +5,19 @@ Each package owns its section's model; this module only puts them together.
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from enrich.settings import EnrichSettings
 from index.settings import IndexSettings
 from ingest.settings import IngestSettings
 from privacy.settings import PrivacySettings
 from stream.errors import Stop
+from stream.secrets import NO_SECRET, REVEALING, Address
 from stream.settings import StreamSettings
 
 PREFIX = "PEIL_"
@@ -30,6 +31,41 @@ def _known_zone(name: str) -> str:
     return name
 
 
+class DatabaseSettings(BaseModel):
+    """Section `[database]`: the operational database."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Address = Field(
+        default="",
+        description="PostgreSQL as `postgresql+psycopg://user@host/name?sslmode=verify-full`, "
+        "without the password; empty: a file of SQLite in the working folder.",
+    )
+    password: SecretStr = Field(
+        default=NO_SECRET, description="From the environment only; else `password_file`."
+    )
+    password_file: str = Field(default="", description="A file that holds the password.")
+
+
+class ServiceSettings(BaseModel):
+    """Section `[service]`: the processes of `peil run`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    listen: str = Field(
+        default="",
+        pattern=r"^$|^[^:]+:[0-9]{1,5}$",
+        description="Where the first role tells of its health and its metrics over HTTP, as "
+        "`127.0.0.1:9464`; further roles of the same `peil run` take the next ports.",
+    )
+    drain_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="A role that has not finished its batch so long after it was asked to end "
+        "is killed; its batch comes again.",
+    )
+
+
 class Settings(BaseModel):
     """Everything that can be set, with its default."""
 
@@ -39,15 +75,18 @@ class Settings(BaseModel):
         default="Europe/Amsterdam",
         description="Days and hours in answers are those of this time zone.",
     )
-    engine: Literal["embedded"] = Field(
+    engine: Literal["embedded", "cluster"] = Field(
         default="embedded",
-        description="Where the log and the store live: `embedded` is this machine.",
+        description="Where the log and the store live: `embedded` is this machine, `cluster` "
+        "Kafka and Elasticsearch.",
     )
     purpose: str = Field(
         default="",
         description="What this working folder is used for, as it stands in the access log; "
         "texts and counts are refused while it is empty.",
     )
+    service: ServiceSettings = ServiceSettings()
+    database: DatabaseSettings = DatabaseSettings()
     stream: StreamSettings = StreamSettings()
     privacy: PrivacySettings = PrivacySettings()
     ingest: IngestSettings = IngestSettings()
@@ -64,6 +103,11 @@ def load_settings(
     section `[stream]`. Raises Stop with all that is wrong, and where each value came from.
     """
     values = _read(path)
+    if secret := next(_secrets(values, ()), None):
+        raise Stop(
+            f"{path}: {secret} is a secret and must not stand in the settings; put it in a file "
+            f"and name that with {secret}_file, or in the environment"
+        )
     origins: dict[tuple[str, ...], str] = {}
     for name, text in sorted(environ.items()):
         if name.startswith(PREFIX):
@@ -75,6 +119,11 @@ def load_settings(
         if not equals:
             raise Stop(f"--set {override}: write it as --set section.key=value")
         keys = tuple(name.strip().split("."))
+        if _is_secret(keys):
+            raise Stop(
+                f"--set {name}: everybody on this machine can read a command line; put the secret "
+                f"in a file and name that with {name}_file, or in the environment"
+            )
         _put(values, keys, text)
         origins[keys] = f"--set {override}"
     try:
@@ -99,7 +148,7 @@ def _put(values: dict[str, Any], keys: tuple[str, ...], text: str) -> None:
         if not isinstance(inner, dict):
             raise Stop(f"{'.'.join(keys)}: {key} is a value, not a section")
         values = inner
-    values[keys[-1]] = _value(text)
+    values[keys[-1]] = text if _is_secret(keys) else _value(text)
 
 
 def _value(text: str) -> Any:
@@ -117,7 +166,9 @@ def _explain(problem: Any, origins: Mapping[tuple[str, ...], str], path: Path) -
         close = difflib.get_close_matches(keys[-1], _known(keys[:-1]), n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         return f"{'.'.join(keys)} ({origin}): there is no such setting{hint}"
-    return f"{'.'.join(keys)} ({origin}): {problem['msg']}, got {problem['input']!r}"
+    hidden = _is_secret(keys) or problem["type"] == REVEALING
+    got = "" if hidden else f", got {problem['input']!r}"
+    return f"{'.'.join(keys)} ({origin}): {problem['msg']}{got}"
 
 
 def _known(section: tuple[str, ...]) -> list[str]:
@@ -128,3 +179,24 @@ def _known(section: tuple[str, ...]) -> list[str]:
             return []
         model = field.annotation
     return list(model.model_fields)
+
+
+def _is_secret(keys: tuple[str, ...]) -> bool:
+    """Whether these keys lead to a secret."""
+    model: Any = Settings
+    for key in keys:
+        field = getattr(model, "model_fields", {}).get(key)
+        if field is None:
+            return False
+        model = field.annotation
+    return model is SecretStr
+
+
+def _secrets(values: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[str]:
+    """The secrets that stand in `values`, by name."""
+    for name, value in values.items():
+        keys = (*above, name)
+        if _is_secret(keys):
+            yield ".".join(keys)
+        elif isinstance(value, dict):
+            yield from _secrets(value, keys)

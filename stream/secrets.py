@@ -1,12 +1,30 @@
 """Secrets: they come from a file or from the environment, never from the settings file."""
 
+import re
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
+from pydantic_core import PydanticCustomError
 
 from stream.errors import Stop
 
 NO_SECRET = SecretStr("")
+
+REVEALING = "revealing"
+"""The type of a validation error whose input must not be shown."""
+
+
+def _without_secret(url: str) -> str:
+    if re.search(r"//[^/]*:[^/]*@", url) or "password=" in url:
+        raise PydanticCustomError(
+            REVEALING, "a password must not stand in the address; use the settings for it"
+        )
+    return url
+
+
+Address = Annotated[str, AfterValidator(_without_secret)]
+"""An address of a server, which is shown in messages and so must hold no password."""
 
 
 def secret(value: SecretStr, file: str, *, setting: str) -> str:
