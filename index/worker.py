@@ -1,6 +1,6 @@
 """The index worker's step: labelled events into the store, once, newest version only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Engine
 from sqlalchemy.dialects.sqlite import insert
@@ -13,13 +13,17 @@ from stream.clock import Clock
 from stream.events import AuthorDelete, Delete, Gap, Upsert
 from stream.lifecycle import newest, settle
 from stream.metrics import Metrics
+from stream.partitions import Partition
+from stream.post import Post
 from stream.worker import Result, decode_records
 
 
 class IndexStep:
-    """A `stream.worker.Step` on topic `labelled`; the one writer of the store.
+    """A `stream.worker.Step` on topic `labelled`: what writes to the store.
 
-    Everything is durable in the store when a call returns; the worker commits after that.
+    Where the store has several writers each id is one writer's at a time, because its records are
+    in one partition of the topic. Everything is durable in the store when a call returns; the
+    worker commits after that.
     """
 
     def __init__(
@@ -81,8 +85,20 @@ class IndexStep:
             self._store.remove(partition, ids)
         if plan.removes:
             self._store.flush()
+        self._take_back(plan.writes)
         for outcome, count in plan.outcomes.items():
             self._metrics.count("peil_index_posts_total", count, outcome=outcome)
+
+    def _take_back(self, written: Mapping[Partition, Sequence[Post]]) -> None:
+        """Remove what was erased since the ledger was asked: another writer that erased an author
+        removed what it found, and may have come before this one had written.
+        """
+        erased = self._ledger.blocked([post for posts in written.values() for post in posts])
+        if not erased:
+            return
+        for partition, posts in written.items():
+            self._store.remove(partition, [post.id for post in posts if post.id in erased])
+        self._store.flush()
 
     def record_gap(self, event: Gap) -> None:
         """Keep a gap for every chart to show; the same one twice is one."""
