@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, write_to_textfile
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    write_to_textfile,
+)
 
 
 class Metric(NamedTuple):
@@ -78,6 +86,8 @@ class Metrics(Protocol):
 class PrometheusMetrics:
     """The metrics of one process, in Prometheus' own library."""
 
+    CONTENT_TYPE = CONTENT_TYPE_LATEST
+
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         kinds: Mapping[str, type[Counter | Gauge | Histogram]] = {
@@ -107,6 +117,10 @@ class PrometheusMetrics:
         if not isinstance(metric, Histogram):
             raise TypeError(f"{name} is not a histogram")
         metric.observe(value)
+
+    def text(self) -> bytes:
+        """All of it in Prometheus' text format."""
+        return generate_latest(self.registry)
 
     def write(self, path: Path) -> None:
         """Write all of it to `path` in the text format that Prometheus' node exporter collects;
