@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from bench.servers.elasticsearch import Elasticsearch
+from bench.servers.kafka import Kafka
+
 # The encoder takes some seconds to build and 80 MB to keep: all tests share one.
 os.environ.setdefault("PEIL_ENRICH__MODELS", str(Path(__file__).parents[1] / ".cache" / "models"))
+
+SERVERS = {"kafka_server", "elastic_server"}
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -61,3 +66,33 @@ def site() -> Iterator[Site]:
     site = Site()
     yield site
     site.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of real servers share a worker, so that each server is started once."""
+    for item in items:
+        if SERVERS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("cluster")
+        if item.get_closest_marker("cluster"):
+            item.add_marker(pytest.mark.xdist_group("cluster"))
+
+
+@pytest.fixture(scope="session")
+def kafka_server() -> Iterator[str]:
+    """A real Kafka's `host:port`: that of `PEIL_TEST_KAFKA`, or one started for this run."""
+    if given := os.environ.get("PEIL_TEST_KAFKA"):
+        yield given
+        return
+    with Kafka() as kafka:
+        yield kafka.address
+
+
+@pytest.fixture(scope="session")
+def elastic_server() -> Iterator[str]:
+    """A real Elasticsearch's URL: `PEIL_TEST_ELASTICSEARCH`, or one started for this run."""
+    if given := os.environ.get("PEIL_TEST_ELASTICSEARCH"):
+        yield given
+        return
+    with Elasticsearch() as elasticsearch:
+        yield elasticsearch.url
