@@ -1,0 +1,208 @@
+"""A whole cluster on this machine for benchmarks: real servers, and peil's roles as processes."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+from bench.servers.postgres import Postgres
+from bench.servers.proxy import Proxy
+
+from bench.servers.elasticsearch import Elasticsearch
+from bench.servers.kafka import Kafka
+from peil.folder import WorkingFolder
+from peil.pipeline import Pipeline
+from peil.settings import load_settings
+from stream.clock import SystemClock
+
+PEIL = (sys.executable, "-c", "from peil.command import main; main()")
+
+
+class Role:
+    """A role of `peil run` in a process of its own, with a file of what it said."""
+
+    def __init__(self, name: str, *, role: str, folder: Path, environ: Mapping[str, str]) -> None:
+        self.name = name
+        self.log = folder.parent / f"{name}.log"
+        self._role = role
+        self._folder = folder
+        self._environ = environ
+        self.process: psutil.Popen | None = None
+        self.cpu = 0.0
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = psutil.Popen(
+                [*PEIL, "-C", str(self._folder), "--verbose", "run", "--role", self._role],
+                env=self._environ, stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(60)
+
+    @property
+    def cpu_seconds(self) -> float:
+        assert self.process is not None
+        return sum(self.process.cpu_times()[:2])
+
+    def said(self, words: str) -> int:
+        """In how many lines of its log these words stand."""
+        return sum(words in line for line in self.log.read_text("utf-8", "replace").splitlines())
+
+
+class City:
+    """A working folder on a cluster. The servers are real and may be killed."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        kafka: Kafka,
+        elastic: Elasticsearch,
+        postgres: Postgres,
+        kafka_proxy: Proxy | None,
+        elastic_proxy: Proxy | None,
+        settings: Mapping[str, str],
+    ) -> None:
+        self.kafka = kafka
+        self.elastic = elastic
+        self.postgres = postgres
+        self.kafka_proxy = kafka_proxy
+        self.elastic_proxy = elastic_proxy
+        self.folder = WorkingFolder.init(root)
+        elastic_url = elastic.url
+        if elastic_proxy is not None:
+            elastic_url = elastic_url.replace(elastic.address, elastic_proxy.address)
+        self.environ = os.environ | {
+            "PEIL_ENGINE": "cluster",
+            "PEIL_PURPOSE": "a benchmark",
+            "PEIL_STREAM__KAFKA__SERVERS": json.dumps([kafka.advertised]),
+            "PEIL_INDEX__ELASTIC__SERVERS": json.dumps([elastic_url]),
+            "PEIL_DATABASE__URL": postgres.url,
+            **settings,
+        }
+        self.roles: dict[str, Role] = {}
+
+    def role(self, name: str, role: str) -> Role:
+        """One more process, not started yet."""
+        made = Role(name, role=role, folder=self.folder.root, environ=self.environ)
+        self.roles[name] = made
+        return made
+
+    @contextmanager
+    def opened(self) -> Generator[Pipeline]:
+        """The parts, in this process, without a proxy's faults on the way to the answers."""
+        environ = self.environ | {
+            "PEIL_INDEX__ELASTIC__SERVERS": json.dumps([self.elastic.url]),
+        }
+        settings = load_settings(self.folder.settings, environ=environ)
+        with Pipeline(self.folder, settings, clock=SystemClock()) as pipeline:
+            yield pipeline
+
+    def stop(self) -> None:
+        for role in self.roles.values():
+            role.stop()
+
+
+@contextmanager
+def cluster(
+    root: Path,
+    *,
+    proxies: bool = False,
+    optimised: bool = True,
+    settings: Mapping[str, str] | None = None,
+) -> Generator[City]:
+    """Start the servers below `root` and make a working folder; everything ends with the block.
+    With `proxies` peil reaches Kafka and Elasticsearch through proxies that can do harm.
+    """
+    with ExitStack() as stack:
+        elastic = stack.enter_context(Elasticsearch(data=root / "es", optimised=optimised))
+        kafka_proxy = elastic_proxy = None
+        kafka = Kafka(data=root / "kafka", optimised=optimised)
+        if proxies:
+            elastic_proxy = stack.enter_context(Proxy(elastic.address))
+            kafka_proxy = stack.enter_context(Proxy(kafka.address))
+            kafka.advertised = kafka_proxy.address
+        stack.enter_context(kafka)
+        postgres = stack.enter_context(Postgres(data=root / "pg"))
+        city = City(
+            root / "city",
+            kafka=kafka,
+            elastic=elastic,
+            postgres=postgres,
+            kafka_proxy=kafka_proxy,
+            elastic_proxy=elastic_proxy,
+            settings=settings or {},
+        )
+        stack.callback(city.stop)
+        yield city
+
+
+class Watch:
+    """How many posts the index has, looked at from a thread of its own, and the longest time in
+    which that did not change.
+    """
+
+    def __init__(self, city: City, *, every: float = 0.25) -> None:
+        self._address = f"{city.elastic.url}/peil-*/_count?ignore_unavailable=true"
+        self._every = every
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self.longest = 0.0
+        self.seen: list[tuple[float, int]] = []
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        changed, before = time.monotonic(), -1
+        while not self._over.wait(self._every):
+            try:
+                with urllib.request.urlopen(self._address, timeout=2) as answer:
+                    posts = json.load(answer)["count"]
+            except OSError:  # it is down just now
+                continue
+            now = time.monotonic()
+            self.seen.append((now, posts))
+            if posts != before:
+                if before >= 0:
+                    self.longest = max(self.longest, now - changed)
+                changed, before = now, posts
+
+
+def texts(path: Path | None) -> Sequence[str]:
+    """Texts to make posts of: the field `text` or `body` of each line of `path` (NDJSON), else
+    those of the demo.
+    """
+    shipped = Path(__file__).parents[1] / "config" / "demo" / "posts.ndjson"
+    found = list(_texts(path or shipped))
+    assert found, f"{path} has no texts"
+    return found
+
+
+def _texts(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            item = json.loads(line)
+            text = item.get("text") or item.get("body")
+            if text:
+                yield text

@@ -1,0 +1,253 @@
+"""Kill processes and servers of a cluster at random moments, then look for every post, id by id.
+
+    python bench/cluster_kills.py [--posts 200000] [--kills 100] [--seed 1] [--texts FILE]
+    python bench/cluster_kills.py --faults
+
+A driver appends posts, edits, deletes and deletes of authors to Kafka while two enrichment
+workers, two index workers, Kafka and Elasticsearch are killed (`kill -9`) in an order that the
+seed decides, and started again. With `--faults` nothing is killed: proxies before Kafka and
+Elasticsearch delay, cut, half-close, reset, refuse and stall connections.
+
+Exit code 1 when a post is lost, stands twice, is of a stale version, or is back from the dead.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from bench.servers.proxy import Proxy
+
+from bench.cluster import City, Watch, cluster, texts
+from peil.pipeline import Pipeline
+from stream.broker import Entry
+from stream.clock import DAY_MS
+from stream.codec import encode
+from stream.errors import Retry
+from stream.events import AuthorDelete, Delete, Event, Upsert
+from stream.post import Post
+from stream.topics import POSTS
+from stream.version import of_delete, pack, rev_of
+
+AUTHORS = 500
+EDITED = 0.08
+DELETED = 0.02
+POSTS_AN_ERASURE = 4_000
+CHUNK = 250
+PATIENCE = 600
+AT_ONCE = 1_000
+
+
+class Deeds:
+    """The events to send, in order, and what must be in the index when all were handled."""
+
+    def __init__(self, count: int, *, words: Sequence[str], rng: random.Random, now: int) -> None:
+        self._rng = rng
+        self._words = words
+        self._now = now
+        self.events: list[Event] = []
+        self.newest: dict[str, Post] = {}
+        self.deleted: dict[str, int] = {}
+        self.erased: dict[str, int] = {}
+        self.counts = Counter[str]()
+        for number in range(count):
+            self._add(self._post(number))
+            if rng.random() < EDITED:
+                self._edit(rng.choice(list(self.newest)) if number % 50 == 0 else self._latest())
+            if rng.random() < DELETED:
+                self._delete(self._latest())
+            if number % POSTS_AN_ERASURE == POSTS_AN_ERASURE - 1:
+                self._erase(f"230-{rng.randrange(AUTHORS):032x}")
+
+    def _latest(self) -> str:
+        post = self.events[-1]
+        return post.post.id if isinstance(post, Upsert) else next(reversed(self.newest))
+
+    def _post(self, number: int) -> Post:
+        self._now += 1
+        return Post(
+            id=f"{number:032x}",
+            author=f"230-{self._rng.randrange(AUTHORS):032x}",
+            source="bench",
+            platform="bench",
+            kind="post",
+            created_at=self._now,
+            first_observed=self._now,
+            keep_until=self._now + 60 * DAY_MS,
+            text=f"{self._rng.choice(self._words)} {number}",
+            version=pack(self._now, 0),
+        )
+
+    def _add(self, post: Post) -> None:
+        self.newest[post.id] = post
+        self._send("post", Upsert(post))
+
+    def _edit(self, key: str) -> None:
+        """Another text, so that a post may go from one class to the other."""
+        self._now += 1
+        post = msgspec.structs.replace(
+            self.newest[key], text=self._rng.choice(self._words), version=pack(self._now, 0)
+        )
+        self.newest[key] = post
+        self._send("edit", Upsert(post))
+
+    def _delete(self, key: str) -> None:
+        version = of_delete(rev_of(self.newest[key].version))
+        self.deleted[key] = version
+        self._send("delete", Delete(key, version, "bench"))
+
+    def _erase(self, author: str) -> None:
+        self.erased[author] = self._now
+        self._send("author delete", AuthorDelete((author,), self._now))
+
+    def _send(self, kind: str, event: Event) -> None:
+        self.counts[kind] += 1
+        self.events.append(event)
+
+    def expected(self) -> Mapping[str, int]:
+        """The rev that each id must be in the index with; ids that must not be there are none."""
+        return {
+            key: rev_of(post.version)
+            for key, post in self.newest.items()
+            if self.deleted.get(key, -1) < post.version
+            and self.erased.get(post.author, -1) < rev_of(post.version)
+        }
+
+
+def send(pipeline: Pipeline, events: Sequence[Event], pause: Callable[[], float]) -> None:
+    """Append all of it in order, as often as it takes."""
+    for start in range(0, len(events), CHUNK):
+        some = [Entry(event.key, encode(event)) for event in events[start : start + CHUNK]]
+        while True:
+            try:
+                pipeline.broker.append(POSTS.name, some)
+                break
+            except Retry:
+                time.sleep(0.2)
+        time.sleep(pause())
+
+
+def kill(city: City, kills: int, rng: random.Random) -> Counter[str]:
+    """Kill and start again, one after the other."""
+    killed = Counter[str]()
+    victims = [*city.roles, "kafka", "elastic"]
+    order = [victims[number % len(victims)] for number in range(kills)]
+    rng.shuffle(order)
+    for name in order:
+        time.sleep(rng.uniform(0.5, 4.0))
+        victim = {"kafka": city.kafka, "elastic": city.elastic}.get(name) or city.roles[name]
+        victim.kill()
+        time.sleep(rng.uniform(0.0, 1.0))
+        victim.start()
+        killed[name] += 1
+        print(f"{sum(killed.values())}/{kills}: {name}", file=sys.stderr, flush=True)
+    return killed
+
+
+def disturb(city: City, rounds: int, rng: random.Random) -> Counter[str]:
+    """Every fault of the network, each for a few seconds, before one server and the other."""
+    done = Counter[str]()
+    faults: Mapping[str, Callable[[Proxy], object]] = {
+        "delay": lambda proxy: proxy.delay(0.3),
+        "cut": lambda proxy: proxy.cut(),
+        "half-close": lambda proxy: proxy.half_close(),
+        "reset": lambda proxy: proxy.reset(),
+        "refuse": lambda proxy: proxy.refuse(),
+        "stall": lambda proxy: proxy.stall(),
+    }
+    for number in range(rounds):
+        name = list(faults)[number % len(faults)]
+        server = ("kafka", "elastic")[number // len(faults) % 2]
+        proxy = city.kafka_proxy if server == "kafka" else city.elastic_proxy
+        assert proxy is not None
+        time.sleep(rng.uniform(1.0, 3.0))
+        faults[name](proxy)
+        time.sleep(rng.uniform(1.0, 8.0))
+        proxy.accept()
+        done[f"{server}: {name}"] += 1
+        print(f"{number + 1}/{rounds}: {name} before {server}", file=sys.stderr, flush=True)
+    return done
+
+
+def look(pipeline: Pipeline, deeds: Deeds) -> Counter[str]:
+    """What is wrong, id by id."""
+    found = Counter(lost=0, duplicate=0, stale=0, resurrected=0)
+    expected = deeds.expected()
+    pipeline.store.reload()
+    for ids in _chunks(list(deeds.newest)):
+        places = pipeline.store.where(ids)
+        for key in ids:
+            revs = [rev_of(place.version) for place in places.get(key, ())]
+            wanted = expected.get(key)
+            found["lost"] += wanted is not None and not revs
+            found["resurrected"] += wanted is None and bool(revs)
+            found["duplicate"] += len(revs) > 1
+            found["stale"] += wanted is not None and any(rev != wanted for rev in revs)
+    return found
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), AT_ONCE):
+        yield ids[start : start + AT_ONCE]
+
+
+def main(words: argparse.Namespace, root: Path) -> int:
+    rng = random.Random(words.seed)
+    rounds = words.kills
+    with cluster(root, proxies=words.faults, settings=SETTINGS) as city:
+        with city.opened() as pipeline:
+            pipeline.publish_rules()
+            deeds = Deeds(
+                words.posts, words=texts(words.texts), rng=rng, now=pipeline.clock.now() - DAY_MS
+            )
+        print(f"to send: {dict(deeds.counts)}; {len(deeds.expected())} must be in the index")
+        for name in ("enrich-1", "enrich-2", "index-1", "index-2"):
+            city.role(name, name.partition("-")[0]).start()
+        calm = threading.Event()
+        gap = rounds * 5 / (len(deeds.events) / CHUNK)  # so that the kills fall all along
+
+        def produce() -> None:
+            with city.opened() as pipeline:
+                send(pipeline, deeds.events, lambda: 0.0 if calm.is_set() else gap)
+
+        producer = threading.Thread(target=produce)
+        with Watch(city) as watch:
+            producer.start()
+            done = (disturb if words.faults else kill)(city, rounds, rng)
+            calm.set()
+            producer.join()
+            deadline = time.monotonic() + PATIENCE
+            with city.opened() as pipeline:
+                while any((wrong := look(pipeline, deeds)).values()):
+                    if time.monotonic() > deadline:
+                        break
+                    time.sleep(2)
+                time.sleep(5)  # nothing comes back afterwards either
+                wrong = look(pipeline, deeds)
+        joins = sum(role.said("joined") for role in city.roles.values())
+        lost = sum(role.said("went to another member") for role in city.roles.values())
+    print(f"done (seed {words.seed}): {dict(done)}")
+    print(f"members joined {joins} times; batches given up after a rebalance: {lost}")
+    print(f"longest time in which the index did not change: {watch.longest:.1f} s")
+    print(f"wrong: {dict(wrong)}")
+    return 1 if any(wrong.values()) else 0
+
+
+SETTINGS = {"PEIL_STREAM__LEASE_SECONDS": "6", "PEIL_ENRICH__AFFORDABLE": "1"}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--posts", type=int, default=200_000)
+    parser.add_argument("--kills", type=int, default=100, help="or faults")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--texts", type=Path)
+    parser.add_argument("--faults", action="store_true")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        sys.exit(main(chosen, Path(temporary)))
