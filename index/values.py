@@ -14,6 +14,10 @@ UNKNOWN = "?"
 
 EPOCH = date(1970, 1, 1)
 
+LONGEST = 8_000
+"""Bytes of UTF-8 that a word has in an index; Lucene takes four times as many and then refuses
+the whole post."""
+
 
 def values_of(post: Post, dimension: Dimension, *, timezone: str) -> tuple[str, ...]:
     """The values that `post` counts under; more than one only for what a post has several of."""
@@ -39,11 +43,11 @@ def values_of(post: Post, dimension: Dimension, *, timezone: str) -> tuple[str, 
         case "rule_version":
             return tuple(dict.fromkeys(match.name for match in post.matches))
         case "place":
-            return tuple(dict.fromkeys(place.name for place in post.places))
+            return tuple(dict.fromkeys(fitting(place.name) for place in post.places))
         case "hashtag":
-            return tuple(dict.fromkeys(post.hashtags))
+            return tuple(dict.fromkeys(fitting(hashtag) for hashtag in post.hashtags))
         case "domain":
-            return tuple(dict.fromkeys(post.domains))
+            return tuple(dict.fromkeys(fitting(domain) for domain in post.domains))
         case _:
             assert_never(dimension)
 
@@ -54,6 +58,13 @@ MULTIPLE: frozenset[Dimension] = frozenset({"rule", "rule_version", "place", "ha
 
 def _value(label: Label | None) -> str:
     return UNKNOWN if label is None or label.value is None else label.value
+
+
+def fitting(word: str) -> str:
+    """`word`, cut where it would be too long for an index."""
+    if len(word) <= LONGEST // 4:
+        return word
+    return word.encode()[:LONGEST].decode(errors="ignore")
 
 
 def local_hour(milliseconds: int, timezone: str) -> int:

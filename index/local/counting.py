@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tantivy import Occur, Query
+from tantivy import Query
 
 from index.contract import Dimension, TooBroad
+from index.document import column_of, counted_as
 from index.local.partition import LocalPartition, TooManyBuckets
-from index.local.query import between
-from index.local.schema import LABELS
+from index.local.query import TantivyEngine
 from index.tally import Author, Tally
-from index.values import bin_name
 
 MOST = 60_000
 """The most values of one field that are asked for at once; tantivy has at most 65,000 buckets."""
@@ -25,15 +24,11 @@ def count(
     exact: nothing is verified here.
     """
     tally = Tally(k)
-    columns = [_column(dimension) for dimension in dimensions]
+    columns = [column_of(dimension) for dimension in dimensions]
     for partition in partitions:
         for key, posts, authors in _cells(partition, query, columns, k):
             tally.add(key, posts, authors)
-    return tally.merged(
-        lambda key: tuple(
-            _value(dimension, value) for dimension, value in zip(dimensions, key, strict=True)
-        )
-    )
+    return tally.merged(lambda key: counted_as(dimensions, key))
 
 
 def _cells(partition: LocalPartition, query: Query, columns: Sequence[str], k: int) -> Cells:
@@ -54,10 +49,9 @@ def _halves(partition: LocalPartition, query: Query) -> Sequence[Query]:
     if first >= last:
         raise TooBroad("there are too many different values to count at once: ask for fewer")
     middle = (first + last) // 2 + 1
+    engine = TantivyEngine(partition.schema)
     return [
-        Query.boolean_query(
-            [(Occur.Must, query), (Occur.Must, between(partition.schema, "ms", start, end))]
-        )
+        engine.every([query, engine.between("ms", start, end)])
         for start, end in ((None, middle), (middle, None))
     ]
 
@@ -87,17 +81,3 @@ def _buckets(answer: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         raise TooManyBuckets
     buckets: Sequence[Mapping[str, Any]] = answer["buckets"]
     return buckets
-
-
-def _column(dimension: Dimension) -> str:
-    if dimension in LABELS:
-        return dimension
-    return "hour" if dimension == "hour" else "day"
-
-
-def _value(dimension: Dimension, value: str) -> str:
-    if dimension == "hour":
-        return bin_name(int(value), "hour")
-    if dimension in ("day", "week", "month"):
-        return bin_name(int(value) * 24, dimension)
-    return value

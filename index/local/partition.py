@@ -8,7 +8,8 @@ from typing import Any
 import tantivy
 from tantivy import DocAddress, Query
 
-from index.local.schema import document, id_numbers, schema
+from index.document import id_numbers
+from index.local.schema import schema, stored
 from stream.codec import decode_post
 from stream.errors import Retry, Stop
 from stream.lifecycle import Located
@@ -57,7 +58,7 @@ class LocalPartition:
         writer = self._open_writer()
         for post in posts:
             writer.delete_documents_by_term("id", post.id)
-            writer.add_document(document(post, timezone=self._timezone))
+            writer.add_document(stored(post, timezone=self._timezone))
 
     def remove(self, ids: Sequence[str]) -> None:
         writer = self._open_writer()

@@ -1,12 +1,10 @@
 """`index.contract.Store` on tantivy, in one folder."""
 
-import hashlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import msgspec
-from tantivy import Occur, Query
+from tantivy import Query
 
 from index.contract import (
     Bin,
@@ -15,21 +13,18 @@ from index.contract import (
     Hit,
     Question,
     RolledUp,
+    Scope,
     Table,
     Term,
-    TooBroad,
 )  # fmt: skip
 from index.local import counting
 from index.local.manifest import Manifest
 from index.local.partition import LocalPartition, stored_posts
-from index.local.query import Compiled, Compiler, between
-from index.local.schema import SPECIAL, VERSION, schema
+from index.local.reading import LocalFinder
+from index.local.schema import VERSION
+from index.questions import Questions
 from index.rollups import roll_up
-from index.tally import Tally, author_of
-from index.typical import typical
-from index.values import values_of
 from privacy.suppress import Thresholds
-from rules.evaluator import evaluate
 from stream.clock import Clock
 from stream.errors import Stop
 from stream.lifecycle import Located
@@ -53,11 +48,10 @@ class LocalStore:
         self._manifest = Manifest(folder)
         self._clock = clock
         self._timezone = timezone
-        self._k = k
-        self._max_candidates = max_candidates
         self._heap = writer_megabytes * 1_000_000
-        self._schema = schema()
-        self._compiler = Compiler(self._schema)
+        self._questions = Questions(
+            LocalFinder(self._asked, k=k), timezone=timezone, k=k, max_candidates=max_candidates
+        )
         self._partitions: dict[Partition, LocalPartition] = {}
         self._unflushed: dict[str, dict[Partition, Located | None]] = {}
         self.reload()
@@ -201,109 +195,7 @@ class LocalStore:
         path = self._manifest.path(name, generation)
         return LocalPartition(name, path, timezone=self._timezone, heap=self._heap)
 
-    # Questions.
-
-    def count(self, question: Question) -> Cell:
-        _, total = self._tallies(question, ())
-        return total.cell()
-
-    def count_over_time(
-        self,
-        question: Question,
-        *,
-        bin: Bin = "day",
-        by: Dimension | None = None,
-    ) -> Table:
-        dimensions: tuple[Dimension, ...] = (bin,) if by is None else (bin, by)
-        return self._table(question, dimensions)
-
-    def top(self, question: Question, *, by: Dimension, limit: int = 50) -> Table:
-        table = self._table(question, (by,))
-        largest = sorted(table.cells.items(), key=lambda item: (-item[1].posts, item[0]))[:limit]
-        return Table(dimensions=table.dimensions, cells=dict(largest), total=table.total, k=table.k)
-
-    def compare(self, first: Question, second: Question, *, by: Dimension) -> tuple[Table, Table]:
-        return self._table(first, (by,)), self._table(second, (by,))
-
-    def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
-        chosen = sorted(self._posts(question), key=lambda post: _rank(post.id, seed))[:limit]
-        return [self._hit(question, post) for post in chosen]
-
-    def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:
-        if before is not None:
-            until = before if question.until is None else min(before, question.until)
-            question = msgspec.structs.replace(question, until=until)
-        compiled = self._compile(question)
-        posts: dict[str, Post] = {}
-        if compiled.exact:
-            for partition in self._asked(question):
-                posts |= {post.id: post for post in partition.newest(compiled.upper, limit)}
-        else:
-            posts = {post.id: post for post in self._posts(question)}
-        newest = sorted(posts.values(), key=lambda post: (-post.created_at, post.id))[:limit]
-        return [self._hit(question, post) for post in newest]
-
-    def typical_terms(
-        self, question: Question, *, against: Question, limit: int = 50
-    ) -> Sequence[Term]:
-        return typical(self._posts(question), self._posts(against), k=self._k, limit=limit)
-
-    def _table(self, question: Question, dimensions: tuple[Dimension, ...]) -> Table:
-        tally, total = self._tallies(question, dimensions)
-        return tally.table(dimensions, total.cell())
-
-    def _tallies(
-        self, question: Question, dimensions: tuple[Dimension, ...]
-    ) -> tuple[Tally, Tally]:
-        """The counts by `dimensions`, and those of all posts in one cell."""
-        compiled = self._compile(question)
-        if compiled.exact and question.scope == "kept":
-            partitions, query = self._asked(question), compiled.upper
-            total = counting.count(partitions, query, (), k=self._k)
-            if not dimensions:
-                return total, total
-            return counting.count(partitions, query, dimensions, k=self._k), total
-        cells, total = Tally(self._k), Tally(self._k)
-        for post in self._posts(question):  # reading and verifying a post is what costs: once
-            author = author_of(post.author)
-            total.add((), 1, [author])
-            keys: list[tuple[str, ...]] = [()]
-            for dimension in dimensions:
-                values = values_of(post, dimension, timezone=self._timezone)
-                keys = [(*key, value) for key in keys for value in values]
-            for key in keys:
-                cells.add(key, 1, [author])
-        return cells, total
-
-    def _posts(self, question: Question) -> Iterator[Post]:
-        """Every post that answers `question`, once; verified where the engine cannot decide."""
-        compiled = self._compile(question)
-        partitions = self._asked(question)
-        candidates = sum(partition.count(compiled.upper) for partition in partitions)
-        if candidates > self._max_candidates:
-            raise TooBroad(
-                f"{candidates} posts would have to be read for this question and at most "
-                f"{self._max_candidates} may be: narrow the period, or add a word that must occur"
-            )
-        seen: set[str] = set()
-        for partition in partitions:
-            for post in partition.posts(compiled.upper):
-                if post.id in seen:
-                    continue
-                if compiled.exact or self._matches(question, post):
-                    seen.add(post.id)
-                    yield post
-
-    def _matches(self, question: Question, post: Post) -> bool:
-        tree = question.query
-        return tree is None or evaluate(tree, post, timezone=self._timezone).matched
-
-    def _hit(self, question: Question, post: Post) -> Hit:
-        if question.query is None:
-            return Hit(post, ())
-        return Hit(post, evaluate(question.query, post, timezone=self._timezone).spans)
-
-    def _asked(self, question: Question) -> list[LocalPartition]:
+    def _asked(self, scope: Scope) -> Sequence[LocalPartition]:
         """The partitions to ask, kept ones first: an id in both counts as kept. What is over its
         term is not asked, also when nobody has dropped it yet.
         """
@@ -312,22 +204,32 @@ class LocalStore:
         return [
             self._partitions[name]
             for name in sorted(self._partitions)
-            if (question.scope == "both" or name.kind == "kept") and name.until_ms > now
+            if (scope == "both" or name.kind == "kept") and name.until_ms > now
         ]
 
-    def _compile(self, question: Question) -> Compiled:
-        whole = Compiled(Query.all_query(), None)
-        tree = question.query
-        compiled = self._compiler.compile(tree) if tree is not None else whole
-        upper, exact = compiled.upper, compiled.exact or tree is None
-        if question.since is not None or question.until is not None:
-            period = between(self._schema, "ms", question.since, question.until)
-            upper = Query.boolean_query([(Occur.Must, upper), (Occur.Must, period)])
-        if question.readable:
-            special = Query.term_query(self._schema, "special", SPECIAL)
-            upper = Query.boolean_query([(Occur.Must, upper), (Occur.MustNot, special)])
-        return Compiled(upper, upper if exact else None)
+    # Questions.
 
+    def count(self, question: Question) -> Cell:
+        return self._questions.count(question)
 
-def _rank(post_id: str, seed: int) -> bytes:
-    return hashlib.blake2b(f"{seed}:{post_id}".encode(), digest_size=8).digest()
+    def count_over_time(
+        self, question: Question, *, bin: Bin = "day", by: Dimension | None = None
+    ) -> Table:
+        return self._questions.count_over_time(question, bin=bin, by=by)
+
+    def top(self, question: Question, *, by: Dimension, limit: int = 50) -> Table:
+        return self._questions.top(question, by=by, limit=limit)
+
+    def compare(self, first: Question, second: Question, *, by: Dimension) -> tuple[Table, Table]:
+        return self._questions.compare(first, second, by=by)
+
+    def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
+        return self._questions.sample(question, limit=limit, seed=seed)
+
+    def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:
+        return self._questions.search(question, limit=limit, before=before)
+
+    def typical_terms(
+        self, question: Question, *, against: Question, limit: int = 50
+    ) -> Sequence[Term]:
+        return self._questions.typical_terms(question, against=against, limit=limit)

@@ -1,0 +1,101 @@
+"""A post as it is found: which fields there are and what stands in each, in every engine."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from index.contract import Dimension
+from index.tally import author_of
+from index.values import bin_name, fitting, local_hour, values_of
+from rules.folding import fold
+from stream.post import Post, Token
+
+CASED, LEMMA, PART = "\ue001", "\ue002", "\ue003"
+"""Marks in front of a token's other forms, which share its position in the one field `tokens`."""
+
+LABELS: tuple[Dimension, ...] = (
+    "language", "topic", "sentiment", "source", "platform", "kind", "reach", "rule",
+    "rule_version", "place", "hashtag", "domain",
+)  # fmt: skip
+"""Dimensions that are kept as words; times are kept as local hours and days."""
+
+WORDS = (*LABELS, "folded_place", "has", "special")
+"""Fields of whole words, of which a post can have several or none."""
+
+NUMBERS = ("epoch", "ms", "hour", "day", "version", "keep_until", "first_observed")
+"""Fields of one number that fits into 63 bits. `ms` is when the post was made."""
+
+SPECIAL = "yes"
+"""The one value of field `special`: a rule on a special category of personal data matched."""
+
+QUERY_FIELDS = {"lang": "language", "place": "folded_place"}
+"""Fields of the rule language whose name in the index is another."""
+
+
+class Document(NamedTuple):
+    """`tokens` holds the forms of each position, `who` the 64 bits that an author counts by."""
+
+    tokens: Sequence[Sequence[str]]
+    words: Mapping[str, Sequence[str]]
+    numbers: Mapping[str, int]
+    who: int
+
+
+def document(post: Post, *, timezone: str) -> Document:
+    """What is found of `post`; days and hours are those of `timezone`."""
+    words: dict[str, Sequence[str]] = {
+        name: values_of(post, name, timezone=timezone) for name in LABELS
+    }
+    has = {"link": bool(post.domains), "media": post.has_media}
+    words["folded_place"] = tuple({fitting(fold(place.name)) for place in post.places})
+    words["has"] = tuple(name for name, present in has.items() if present)
+    words["special"] = (SPECIAL,) if post.special_category else ()
+    epoch, who = author_of(post.author)
+    hour = local_hour(post.created_at, timezone)
+    numbers = {
+        "epoch": epoch,
+        "ms": post.created_at,
+        "hour": hour,
+        "day": hour // 24,
+        "version": post.version,
+        "keep_until": post.keep_until,
+        "first_observed": post.first_observed,
+    }
+    return Document([_forms(token) for token in post.tokens], words, numbers, who)
+
+
+def _forms(token: Token) -> list[str]:
+    found = [fitting(form) for form in dict.fromkeys(token.forms)]
+    if token.cased:
+        found.append(fitting(CASED + token.cased))
+    if token.lemma:
+        found.append(fitting(LEMMA + token.lemma))
+    if token.parts:
+        found += [fitting(PART + part) for part in dict.fromkeys(token.parts)]
+    return found
+
+
+def id_numbers(post_id: str) -> tuple[int, int]:
+    """The two halves of a post's id (32 hex digits) as numbers of 64 bits."""
+    return int(post_id[:16], 16), int(post_id[16:], 16)
+
+
+def column_of(dimension: Dimension) -> str:
+    """The field that posts are counted by; the values are then those of `counted_as`."""
+    if dimension in LABELS:
+        return dimension
+    return "hour" if dimension == "hour" else "day"
+
+
+def counted_as(dimensions: Iterable[Dimension], values: Iterable[str]) -> tuple[str, ...]:
+    """The key of a cell whose fields have these values."""
+    return tuple(
+        _value(dimension, value) for dimension, value in zip(dimensions, values, strict=True)
+    )
+
+
+def _value(dimension: Dimension, value: str) -> str:
+    if dimension == "hour":
+        return bin_name(int(value), "hour")
+    if dimension in ("day", "week", "month"):
+        return bin_name(int(value) * 24, dimension)
+    return value

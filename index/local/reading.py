@@ -1,0 +1,43 @@
+"""What tantivy finds in the partitions of one store."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from tantivy import Query
+
+from index.compiler import Compiled, Compiler
+from index.contract import Dimension, Question, Scope
+from index.local import counting
+from index.local.partition import LocalPartition
+from index.local.query import TantivyEngine
+from index.local.schema import schema
+from index.tally import Tally
+from stream.post import Post
+
+
+class LocalFinder:
+    """`index.questions.Finder` over the partitions that `ask` gives for a scope, kept first."""
+
+    def __init__(self, ask: Callable[[Scope], Sequence[LocalPartition]], *, k: int) -> None:
+        self._ask = ask
+        self._k = k
+        self._compiler = Compiler(TantivyEngine(schema()))
+
+    def compile(self, question: Question) -> Compiled[Query]:
+        return self._compiler.ask(question)
+
+    def size(self, query: Query, scope: Scope) -> int:
+        return sum(partition.count(query) for partition in self._ask(scope))
+
+    def posts(self, query: Query, scope: Scope) -> Iterator[Post]:
+        for partition in self._ask(scope):
+            yield from partition.posts(query)
+
+    def newest(self, query: Query, scope: Scope, limit: int) -> Iterable[Post]:
+        for partition in reversed(self._ask(scope)):
+            yield from partition.newest(query, limit)
+
+    def draw(self, query: Query, scope: Scope, limit: int, seed: int) -> None:  # noqa: ARG002  (it cannot)
+        return None
+
+    def tally(self, query: Query, dimensions: Sequence[Dimension]) -> Tally:
+        return counting.count(self._ask("kept"), query, dimensions, k=self._k)

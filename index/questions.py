@@ -1,0 +1,165 @@
+"""The questions of a store, asked of what an engine can find."""
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from index.compiler import Compiled
+from index.contract import (
+    Bin,
+    Cell,
+    Dimension,
+    Hit,
+    Question,
+    Scope,
+    Table,
+    Term,
+    TooBroad,
+)  # fmt: skip
+from index.tally import Tally, author_of
+from index.typical import typical
+from index.values import values_of
+from rules.evaluator import evaluate
+from stream.post import Post
+
+Q = TypeVar("Q")
+
+
+class Finder(Protocol[Q]):
+    """What an engine finds; Q is its type of a query. What is over its term is never found."""
+
+    def compile(self, question: Question) -> Compiled[Q]:
+        """The queries for `question` without its scope."""
+        ...
+
+    def size(self, query: Q, scope: Scope) -> int:
+        """How many posts `query` matches, one that is in two places twice."""
+        ...
+
+    def posts(self, query: Q, scope: Scope) -> Iterator[Post]:
+        """Every post that `query` matches, those of `kept` first."""
+        ...
+
+    def newest(self, query: Q, scope: Scope, limit: int) -> Iterable[Post]:
+        """At least the `limit` posts that `query` matches with the latest creation (then the
+        smallest id), those of `kept` last.
+        """
+        ...
+
+    def draw(self, query: Q, scope: Scope, limit: int, seed: int) -> Sequence[Post] | None:
+        """`limit` different posts at random that `query` matches; None when the engine cannot
+        draw.
+        """
+        ...
+
+    def tally(self, query: Q, dimensions: Sequence[Dimension]) -> Tally:
+        """The counts of the posts of `kept` that `query` matches; nothing is verified."""
+        ...
+
+
+class Questions(Generic[Q]):
+    """Answers with `finder`, and with the evaluator where the engine cannot decide."""
+
+    def __init__(self, finder: Finder[Q], *, timezone: str, k: int, max_candidates: int) -> None:
+        self._finder = finder
+        self._timezone = timezone
+        self._k = k
+        self._max_candidates = max_candidates
+
+    def count(self, question: Question) -> Cell:
+        _, total = self._tallies(question, ())
+        return total.cell()
+
+    def count_over_time(
+        self, question: Question, *, bin: Bin = "day", by: Dimension | None = None
+    ) -> Table:
+        dimensions: tuple[Dimension, ...] = (bin,) if by is None else (bin, by)
+        return self._table(question, dimensions)
+
+    def top(self, question: Question, *, by: Dimension, limit: int = 50) -> Table:
+        table = self._table(question, (by,))
+        largest = sorted(table.cells.items(), key=lambda item: (-item[1].posts, item[0]))[:limit]
+        return msgspec.structs.replace(table, cells=dict(largest))
+
+    def compare(self, first: Question, second: Question, *, by: Dimension) -> tuple[Table, Table]:
+        return self._table(first, (by,)), self._table(second, (by,))
+
+    def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
+        compiled = self._finder.compile(question)
+        drawn = None
+        if compiled.exact:
+            drawn = self._finder.draw(compiled.upper, question.scope, limit, seed)
+        if drawn is None:
+            drawn = sorted(self._posts(question), key=lambda post: _rank(post.id, seed))
+        return [self._hit(question, post) for post in drawn[:limit]]
+
+    def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:
+        if before is not None:
+            until = before if question.until is None else min(before, question.until)
+            question = msgspec.structs.replace(question, until=until)
+        compiled = self._finder.compile(question)
+        found = (
+            self._finder.newest(compiled.upper, question.scope, limit)
+            if compiled.exact
+            else self._posts(question)
+        )
+        posts = {post.id: post for post in found}
+        newest = sorted(posts.values(), key=lambda post: (-post.created_at, post.id))[:limit]
+        return [self._hit(question, post) for post in newest]
+
+    def typical_terms(
+        self, question: Question, *, against: Question, limit: int = 50
+    ) -> Sequence[Term]:
+        return typical(self._posts(question), self._posts(against), k=self._k, limit=limit)
+
+    def _table(self, question: Question, dimensions: tuple[Dimension, ...]) -> Table:
+        tally, total = self._tallies(question, dimensions)
+        return tally.table(dimensions, total.cell())
+
+    def _tallies(
+        self, question: Question, dimensions: tuple[Dimension, ...]
+    ) -> tuple[Tally, Tally]:
+        """The counts by `dimensions`, and those of all posts in one cell."""
+        compiled = self._finder.compile(question)
+        if compiled.exact and question.scope == "kept":
+            total = self._finder.tally(compiled.upper, ())
+            return (self._finder.tally(compiled.upper, dimensions) if dimensions else total), total
+        cells, total = Tally(self._k), Tally(self._k)
+        for post in self._posts(question):  # reading and verifying a post is what costs: once
+            author = author_of(post.author)
+            total.add((), 1, [author])
+            values = (values_of(post, each, timezone=self._timezone) for each in dimensions)
+            for key in itertools.product(*values):
+                cells.add(key, 1, [author])
+        return cells, total
+
+    def _posts(self, question: Question) -> Iterator[Post]:
+        """Every post that answers `question`, once; verified where the engine cannot decide."""
+        compiled = self._finder.compile(question)
+        candidates = self._finder.size(compiled.upper, question.scope)
+        if candidates > self._max_candidates:
+            raise TooBroad(
+                f"{candidates} posts would have to be read for this question and at most "
+                f"{self._max_candidates} may be: narrow the period, or add a word that must occur"
+            )
+        seen: set[str] = set()
+        for post in self._finder.posts(compiled.upper, question.scope):
+            if post.id not in seen and (compiled.exact or self._matches(question, post)):
+                seen.add(post.id)
+                yield post
+
+    def _matches(self, question: Question, post: Post) -> bool:
+        tree = question.query
+        return tree is None or evaluate(tree, post, timezone=self._timezone).matched
+
+    def _hit(self, question: Question, post: Post) -> Hit:
+        if question.query is None:
+            return Hit(post, ())
+        return Hit(post, evaluate(question.query, post, timezone=self._timezone).spans)
+
+
+def _rank(post_id: str, seed: int) -> bytes:
+    return hashlib.blake2b(f"{seed}:{post_id}".encode(), digest_size=8).digest()
