@@ -3,7 +3,7 @@
 Nothing here is suppressed: `index.answers` stands between a store and every reader.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -100,12 +100,29 @@ class TooBroad(PeilError):
     """An inexact query has more candidates than may be verified; narrow the period."""
 
 
+Progress = Callable[[int, int], None]
+"""Told now and then how many posts are done, and of how many."""
+
+
+def untold(_done: int, _of: int) -> None:
+    """Progress that nobody looks at."""
+
+
 class Store(Protocol):
-    """Labelled posts to answers. One writer; many readers, in other processes too.
+    """Labelled posts to answers. An id has one writer at a time; many read, in other processes
+    too.
 
     Errors: `stream.errors.Retry` when the engine is busy or away, `Reject` for one post that
     it cannot take, `Stop` when the disk is full or the index was written by a newer peil.
     """
+
+    def upgrade(self, progress: Progress = untold) -> int:
+        """Make ready for writing; called by a writer before anything else. What an earlier one
+        wrote and did not flush is seen after it, and an index of an older peil is written anew
+        from its stored posts, which may take long and goes on where it was ended. Returns how
+        many posts were written anew. Before that, a store of an older peil raises Stop.
+        """
+        ...
 
     def where(self, ids: Sequence[str]) -> Mapping[str, Sequence[Located]]:
         """Every place of each id that is there, written but not yet flushed ones included."""
@@ -125,7 +142,8 @@ class Store(Protocol):
 
     def flush(self) -> None:
         """When it returns, all that was written and removed survives a kill and is seen by
-        readers that `reload`. Called by the worker before it commits its offsets.
+        readers that `reload`. Called by the worker before it commits its offsets. When it
+        raises, some of it may not be done and is given up: begin again with `where`.
         """
         ...
 
@@ -134,7 +152,9 @@ class Store(Protocol):
         ...
 
     def purge(self) -> int:
-        """Rewrite what still holds removed texts on disk; returns how many texts are gone."""
+        """Rewrite what still holds removed texts on disk, those included that a newer version
+        replaced; returns how many texts were rewritten or taken out.
+        """
         ...
 
     def expire(self, now: int) -> Sequence[Partition]:
@@ -149,6 +169,10 @@ class Store(Protocol):
 
     def partitions(self) -> Mapping[Partition, int]:
         """The partitions there are and the number of posts in each."""
+        ...
+
+    def posts(self, partition: Partition) -> Iterator[Post]:
+        """Every stored post of `partition`; of one that is not there none."""
         ...
 
     def problems(self) -> Sequence[str]:

@@ -196,12 +196,21 @@ class LocalPartition:
 
 def stored_posts(folder: Path) -> list[Post]:
     """The posts in a partition of any version of the schema."""
-    index = tantivy.Index.open(str(folder))
-    index.reload()
-    searcher = index.searcher()
+    searcher = _searcher(folder)
     limit = max(1, searcher.num_docs)
     hits = searcher.search(_unscored(Query.all_query()), limit=limit, count=False).hits
     return [decode_post(bytes(searcher.doc(address)["post"][0])) for _, address in hits]
+
+
+def stored_count(folder: Path) -> int:
+    """How many posts are in a partition of any version of the schema."""
+    return _searcher(folder).num_docs
+
+
+def _searcher(folder: Path) -> tantivy.Searcher:
+    index = tantivy.Index.open(str(folder))
+    index.reload()
+    return index.searcher()
 
 
 def _unscored(query: Query) -> Query:

@@ -1,7 +1,7 @@
 """`index.contract.Store` on tantivy, in one folder."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tantivy import Query
@@ -11,15 +11,17 @@ from index.contract import (
     Cell,
     Dimension,
     Hit,
+    Progress,
     Question,
     RolledUp,
     Scope,
     Table,
     Term,
+    untold,
 )  # fmt: skip
 from index.local import counting
 from index.local.manifest import Manifest
-from index.local.partition import LocalPartition, stored_posts
+from index.local.partition import LocalPartition, stored_count, stored_posts
 from index.local.reading import LocalFinder
 from index.local.schema import VERSION
 from index.questions import Questions
@@ -118,15 +120,16 @@ class LocalStore:
             rewritten += len(posts)
         return rewritten
 
-    def upgrade(self) -> int:
-        """Write an index of an older peil anew from its stored posts; returns how many."""
+    def upgrade(self, progress: Progress = untold) -> int:
         if self._manifest.version == VERSION:
             return 0
-        rewritten = 0
-        for name in list(self._manifest.generations):
+        names = list(self._manifest.generations)
+        total, rewritten = sum(stored_count(self._manifest.path(name)) for name in names), 0
+        for name in names:
             posts = stored_posts(self._manifest.path(name))
             self._rewrite(name, posts)
             rewritten += len(posts)
+            progress(rewritten, total)
         self._manifest.version = VERSION
         self._manifest.save()
         self.reload()
@@ -181,6 +184,11 @@ class LocalStore:
 
     def partitions(self) -> Mapping[Partition, int]:
         return {name: len(self._partitions[name]) for name in sorted(self._partitions)}
+
+    def posts(self, partition: Partition) -> Iterator[Post]:
+        self._check_version()
+        if partition in self._partitions:
+            yield from self._partitions[partition].posts(Query.all_query())
 
     def close(self) -> None:
         for partition in self._partitions.values():
