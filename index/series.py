@@ -10,6 +10,7 @@ from index.contract import Bin, RolledUp
 from index.rollups import rule_of
 from index.tables import phenomenon, volume
 from index.values import bin_name, hours_to
+from stream.database import alone
 from stream.partitions import Partition
 
 THURSDAY = timedelta(days=3)
@@ -36,7 +37,7 @@ class Series:
              "posts": cell.posts, "authors": cell.authors}
             for key, cell in counts.phenomena.items()
         ]  # fmt: skip
-        with self._engine.begin() as connection:
+        with alone(self._engine, "series") as connection:
             for table, rows in ((volume, volumes), (phenomenon, phenomena)):
                 connection.execute(delete(table).where(table.c.partition == partition.name))
                 if rows:
@@ -46,22 +47,20 @@ class Series:
         """Posts of everything by week or month."""
         with self._engine.connect() as connection:
             rows = connection.execute(
-                select(volume.c.period, func.sum(volume.c.posts).label("posts")).group_by(
-                    volume.c.period
-                )
+                select(volume.c.period, func.sum(volume.c.posts)).group_by(volume.c.period)
             )
-            return _binned({row.period: row.posts for row in rows}, bin)
+            return _binned({period: int(posts) for period, posts in rows}, bin)
 
     def phenomenon(self, rule: str, *, bin: Bin) -> Mapping[str, int]:
         """Posts of one rule, in all its versions, by week or month."""
         table = phenomenon.c
         with self._engine.connect() as connection:
             rows = connection.execute(
-                select(table.period, func.sum(table.posts).label("posts"))
+                select(table.period, func.sum(table.posts))
                 .where(table.rule == rule)
                 .group_by(table.period)
             )
-            return _binned({row.period: row.posts for row in rows}, bin)
+            return _binned({period: int(posts) for period, posts in rows}, bin)
 
     def forget(self, before: date) -> int:
         """Drop the counts of periods before that day; returns how many."""

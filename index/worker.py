@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Engine
-from sqlalchemy.dialects.sqlite import insert
 
 from index.contract import Store
 from index.tables import gap
 from privacy.ledger import Ledger
 from stream.broker import Record
 from stream.clock import Clock
+from stream.database import upsert
 from stream.events import AuthorDelete, Delete, Gap, Upsert
 from stream.lifecycle import newest, settle
 from stream.metrics import Metrics
@@ -102,13 +102,11 @@ class IndexStep:
 
     def record_gap(self, event: Gap) -> None:
         """Keep a gap for every chart to show; the same one twice is one."""
-        statement = insert(gap).values(
-            source=event.source, start=event.start, end=event.end, why=event.why
-        )
+        row = {
+            "source": event.source,
+            "start": event.start,
+            "end": event.end,
+            "why": event.why,
+        }
         with self._engine.begin() as connection:
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=[gap.c.source, gap.c.start],
-                    set_={"end": statement.excluded.end, "why": statement.excluded.why},
-                )
-            )
+            upsert(connection, gap, [row], replace=["end", "why"])

@@ -5,12 +5,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from ingest import tables
 from ingest.contract import Cursor
 from ingest.health import Run
 from privacy.gate import Sighting
+from stream.database import upsert
 
 KEYS_AT_ONCE = 500
 
@@ -65,45 +65,27 @@ class Memory:
         log acknowledged what the cursor leaves behind; `until` (Unix ms) ends the memory.
         """
         with self._engine.begin() as connection:
-            statement = upsert(tables.cursor).values(source=source, value=json.dumps(cursor))
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=[tables.cursor.c.source],
-                    set_={"value": statement.excluded.value},
-                )
-            )
-            if sightings:
-                self._remember(connection, source, sightings, until)
+            row = {"source": source, "value": json.dumps(cursor)}
+            upsert(connection, tables.cursor, [row], replace=["value"])
+            self._remember(connection, source, sightings, until)
 
     def _remember(
         self, connection: Connection, source: str, sightings: Mapping[str, Sighting], until: int
     ) -> None:
-        statement = upsert(tables.seen)
-        new = statement.excluded
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[tables.seen.c.source, tables.seen.c.id],
-                set_={
-                    "content_hash": new.content_hash,
-                    "first_observed": new.first_observed,
-                    "rev": new.rev,
-                    "edited": new.edited,
-                    "until": new.until,
-                },
-            ),
-            [
-                {
-                    "source": source,
-                    "id": each.id,
-                    "content_hash": each.content_hash,
-                    "first_observed": each.first_observed,
-                    "rev": each.rev,
-                    "edited": each.edited,
-                    "until": until,
-                }
-                for each in sightings.values()
-            ],
-        )
+        rows = [
+            {
+                "source": source,
+                "id": each.id,
+                "content_hash": each.content_hash,
+                "first_observed": each.first_observed,
+                "rev": each.rev,
+                "edited": each.edited,
+                "until": until,
+            }
+            for each in sightings.values()
+        ]
+        replace = ["content_hash", "first_observed", "rev", "edited", "until"]
+        upsert(connection, tables.seen, rows, replace=replace)
 
     def forget(self, now: int) -> int:
         """Drop seen-keys whose time is over; returns how many."""
@@ -142,20 +124,16 @@ class Memory:
     def note_authors(self, source: str, authors: Iterable[str], *, now: int, k: int) -> None:
         """Remember that `authors` (pseudonyms) wrote in `source`, as hashes, at most `k`."""
         table = tables.source_author
+        found = sorted({_digest(source, author) for author in authors})
         with self._engine.begin() as connection:
-            held = {
-                row.digest
-                for row in connection.execute(
-                    select(table.c.digest).where(table.c.source == source)
-                )
-            }
-            for digest in sorted({_digest(source, author) for author in authors}):
-                here = (table.c.source == source) & (table.c.digest == digest)
-                if digest in held:
-                    connection.execute(update(table).where(here).values(seen=now))
-                elif len(held) < k:
-                    held.add(digest)
-                    connection.execute(insert(table).values(source=source, digest=digest, seen=now))
+            held = set(connection.scalars(select(table.c.digest).where(table.c.source == source)))
+            new = [digest for digest in found if digest not in held][: max(0, k - len(held))]
+            rows = [
+                {"source": source, "digest": digest, "seen": now}
+                for digest in found
+                if digest in held or digest in new
+            ]
+            upsert(connection, table, rows, replace=["seen"])
 
     def authors(self, source: str, *, since: int) -> int:
         """How many distinct people wrote in `source` since then, up to k; the others' hashes are
@@ -174,7 +152,7 @@ class Memory:
         table = tables.run.c
         fruitful = (
             select(table.started)
-            .where(table.source == source, table.appended > 0)
+            .where(table.source == source, table.appended > 0, table.started >= now - 2 * rest)
             .order_by(table.started.desc())
         )
         since = now

@@ -1,66 +1,59 @@
 """The tables of collecting: cursors, seen-keys, runs and the re-check vault."""
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-)  # fmt: skip
+from sqlalchemy import Boolean, Column, LargeBinary, MetaData, Table
+
+from stream.database import WHOLE, WORDS
 
 metadata = MetaData()
 
 cursor = Table(
     "cursor",
     metadata,
-    Column("source", String, primary_key=True),
-    Column("value", String, nullable=False),
+    Column("source", WORDS, primary_key=True),
+    Column("value", WORDS, nullable=False),
 )
 
 seen = Table(
     "seen",
     metadata,
-    Column("source", String, primary_key=True),
-    Column("id", String, primary_key=True),
-    Column("content_hash", String, nullable=False),
-    Column("first_observed", BigInteger, nullable=False),
-    Column("rev", BigInteger, nullable=False),
-    Column("edited", BigInteger),
-    Column("until", BigInteger, nullable=False, index=True),
+    Column("source", WORDS, primary_key=True),
+    Column("id", WORDS, primary_key=True),
+    Column("content_hash", WORDS, nullable=False),
+    Column("first_observed", WHOLE, nullable=False),
+    Column("rev", WHOLE, nullable=False),
+    Column("edited", WHOLE),
+    Column("until", WHOLE, nullable=False, index=True),
 )
 
 source_author = Table(
     "source_author",
     metadata,
-    Column("source", String, primary_key=True),
-    Column("digest", String, primary_key=True),
-    Column("seen", BigInteger, nullable=False),
+    Column("source", WORDS, primary_key=True),
+    Column("digest", WORDS, primary_key=True),
+    Column("seen", WHOLE, nullable=False),
 )
 """At most k hashes of pseudonyms a source, to know that at least so many people write there."""
 
 run = Table(
     "run",
     metadata,
-    Column("number", Integer, primary_key=True),
-    Column("source", String, nullable=False, index=True),
-    Column("started", BigInteger, nullable=False),
-    Column("ended", BigInteger),
-    Column("read", Integer, nullable=False),
-    Column("appended", Integer, nullable=False),
-    Column("outcome", String, nullable=False),
+    Column("number", WHOLE, primary_key=True),
+    Column("source", WORDS, nullable=False, index=True),
+    Column("started", WHOLE, nullable=False),
+    Column("ended", WHOLE),
+    Column("read", WHOLE, nullable=False),
+    Column("appended", WHOLE, nullable=False),
+    Column("outcome", WORDS, nullable=False),
 )
 
 reference = Table(
     "reference",
     metadata,
-    Column("source", String, primary_key=True),
-    Column("id", String, primary_key=True),
+    Column("source", WORDS, primary_key=True),
+    Column("id", WORDS, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
-    Column("until", BigInteger, nullable=False, index=True),
-    Column("asked", BigInteger, nullable=False),
+    Column("until", WHOLE, nullable=False, index=True),
+    Column("asked", WHOLE, nullable=False),
     Column("missing", Boolean, nullable=False),
 )
 """The re-check vault: where posts stand on their platforms, sealed; see `ingest.vault`."""

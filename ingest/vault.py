@@ -10,15 +10,16 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Engine, delete, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from ingest.contract import Rechecking, Reference, Standing
 from ingest.tables import reference
 from privacy.keys import KeyRing
 from stream.clock import DAY_MS
+from stream.database import upsert
 from stream.post import RawPost
 
 NONCE_BYTES = 12
+ROWS_AT_ONCE = 10_000
 BETWEEN_MS = DAY_MS
 """A platform is asked about a post once a day; what is missing twice in a row is gone."""
 
@@ -58,16 +59,9 @@ class Vault:
         ]  # fmt: skip
         if not rows:
             return
-        statement = upsert(reference)
         with self._engine.begin() as connection:
-            connection.execute(
-                # An edit never prolongs: the end stays what it was.
-                statement.on_conflict_do_update(
-                    index_elements=[reference.c.source, reference.c.id],
-                    set_={"sealed": statement.excluded.sealed},
-                ),
-                rows,
-            )
+            # An edit never prolongs: the end stays what it was.
+            upsert(connection, reference, rows, replace=["sealed"])
 
     def due(self, source: str, *, now: int, limit: int) -> Sequence[Due]:
         """What of `source` was not asked about for a day, the longest ago first."""
@@ -105,10 +99,13 @@ class Vault:
         table = reference.c
         with self._engine.begin() as connection:
             connection.execute(delete(reference).where(table.until <= now))
-            held = connection.execute(select(table.source, table.id)).all()
-        for source, key in held:
-            if key in erased:
-                self.drop(source, [key])
+            held = connection.execute(
+                select(table.source, table.id), execution_options={"yield_per": ROWS_AT_ONCE}
+            )
+            found = [(source, key) for source, key in held if key in erased]
+            for source, key in found:
+                here = (table.source == source) & (table.id == key)
+                connection.execute(delete(reference).where(here))
 
     def _seal(self, source: str, key: str, found: Reference) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)

@@ -1,7 +1,7 @@
 """The operational database: composed of the packages' tables, migrated by Alembic.
 
-It holds cursors, seen-keys, the register, the ledger, the access log and roll-ups; never a
-post's text.
+It holds cursors, seen-keys, the register, the ledger, the access log, roll-ups and leases; never
+a post's text.
 """
 
 import sqlite3
@@ -12,13 +12,16 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, ExceptionContext, create_engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
 import index.tables
 import ingest.tables
+import peil.leases
 import privacy.tables
 import rules.tables
+from peil.postgres import check_server, place, postgres_engine
+from stream.database import alone
 from stream.errors import Stop
 from stream.sqlite import named
 
@@ -27,19 +30,38 @@ METADATA = (
     ingest.tables.metadata,
     privacy.tables.metadata,
     rules.tables.metadata,
+    peil.leases.metadata,
 )
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MS = 10_000
 
 
-def open_database(path: Path) -> Engine:
-    """The database at `path`, made or migrated to this version's tables.
+def open_database(where: Path | str, *, password: str = "") -> Engine:
+    """The database at `where`, made or migrated to this version's tables: a path is a file of
+    SQLite, a text the URL of a PostgreSQL (`peil.postgres`), whose `password` comes apart.
 
-    Stop when the file is damaged or was written by a newer peil. Waits up to 10 s for another
-    process that writes.
+    Stop when it is damaged, refuses us or was written by a newer peil; Retry when it cannot be
+    reached, or when another process that writes or migrates takes longer than 10 s.
     """
+    return _open_postgres(where, password) if isinstance(where, str) else _open_sqlite(where)
+
+
+def _open_postgres(address: str, password: str) -> Engine:
+    engine = postgres_engine(address, password=password)
+    try:
+        check_server(engine)
+        _migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _open_sqlite(path: Path) -> Engine:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_MS / 1000})
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": BUSY_MS / 1000}, hide_parameters=True
+    )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "handle_error", _name_error)
     try:
@@ -55,6 +77,20 @@ def open_database(path: Path) -> Engine:
         raise
     path.chmod(0o600)
     return engine
+
+
+def look_at(engine: Engine) -> tuple[bool, str]:
+    """Whether the database is well, and what it says of itself."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            answer = connection.exec_driver_sql("PRAGMA quick_check").scalar()
+            return answer == "ok", str(answer)
+        version = connection.exec_driver_sql("SHOW server_version").scalar_one()
+        encrypted = connection.exec_driver_sql(
+            "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+        ).scalar()
+    said = f"{place(engine.url)}, PostgreSQL {version}"
+    return True, f"{said}, over TLS" if encrypted else f"{said}, without TLS"
 
 
 def _name_error(context: ExceptionContext) -> None:
@@ -78,15 +114,22 @@ def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     scripts = ScriptDirectory.from_config(config)
+    newest = scripts.get_current_head()
     with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    if current == scripts.get_current_head():
-        return
-    if current is not None and current not in {each.revision for each in scripts.walk_revisions()}:
-        raise Stop(
-            f"the operational database was written by a newer peil (revision {current}); "
-            "upgrade this installation"
-        )
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        if _revision(connection) == newest:
+            return
+    known = {each.revision for each in scripts.walk_revisions()}
+    with alone(engine, "migration") as connection:  # all of it or nothing
+        current = _revision(connection)
+        if current is not None and current not in known:
+            raise Stop(
+                f"the operational database was written by a newer peil (revision {current}); "
+                "upgrade this installation"
+            )
+        if current != newest:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

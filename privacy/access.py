@@ -10,21 +10,24 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, Row, func, insert, select
 
 from privacy.keys import KeyRing, destroy_file
 from privacy.tables import access
 from stream.clock import DAY_MS, Clock, to_datetime
+from stream.database import alone
 
 ANCHOR = "access.head"
 START = "0" * 64
 NONCE_BYTES = 12
+ROWS_AT_ONCE = 1_000
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,8 +66,7 @@ class AccessLog:
             "outcome": outcome,
             "payload": self._encrypt(at, payload),
         }
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")  # the chain has one end: nobody else now
+        with alone(self._engine, "access") as connection:  # the chain has one end
             last = connection.execute(
                 select(access.c.number, access.c.digest).order_by(access.c.number.desc()).limit(1)
             ).first()
@@ -73,7 +75,6 @@ class AccessLog:
             connection.execute(
                 insert(access).values(number=number, previous=previous, digest=digest, **fields)
             )
-            connection.commit()
         self._anchor(number, digest)
         return number
 
@@ -92,9 +93,14 @@ class AccessLog:
         """What is wrong with the chain: nothing, or where it was changed, cut or reordered."""
         problems: list[str] = []
         expected, previous = 1, START
-        digests: dict[int, str] = {}
+        anchor = self._read_anchor()  # before the entries: they only grow meanwhile
+        anchored: str | None = None
         with self._engine.connect() as connection:
-            for row in connection.execute(select(access).order_by(access.c.number)):
+            rows = connection.execute(
+                select(access).order_by(access.c.number),
+                execution_options={"yield_per": ROWS_AT_ONCE},
+            )
+            for row in rows:
                 fields = {
                     "at": row.at,
                     "actor": row.actor,
@@ -110,19 +116,21 @@ class AccessLog:
                 if row.digest != _digest(row.number, row.previous, fields):
                     problems.append(f"entry {row.number} was changed")
                 expected, previous = row.number + 1, row.digest
-                digests[row.number] = row.digest
-        anchor = self._read_anchor()
+                if anchor is not None and row.number == anchor[0]:
+                    anchored = row.digest
         if anchor is None:
-            if digests:
+            if expected > 1:
                 problems.append(f"the anchor {self._folder / ANCHOR} is missing")
-        elif digests.get(anchor[0]) != anchor[1]:
+        elif anchored != anchor[1]:
             problems.append(f"entry {anchor[0]}, which the anchor names, is not there as it was")
         return problems
 
     def entries(self) -> Iterator[Access]:
         """Every entry, oldest first."""
-        with self._engine.connect() as connection:
-            for row in connection.execute(select(access).order_by(access.c.number)):
+        last = 0
+        while rows := self._after(last):
+            last = rows[-1].number
+            for row in rows:
                 yield Access(
                     number=row.number,
                     at=row.at,
@@ -132,6 +140,12 @@ class AccessLog:
                     outcome=row.outcome,
                     payload=self._decrypt(row.at, row.payload),
                 )
+
+    def _after(self, number: int) -> Sequence[Row[Any]]:
+        """The next entries; nothing stays open in the database while a reader takes its time."""
+        following = select(access).where(access.c.number > number).order_by(access.c.number)
+        with self._engine.connect() as connection:
+            return connection.execute(following.limit(ROWS_AT_ONCE)).all()
 
     def shred(self, *, now: int, days: int) -> int:
         """Destroy the keys of payloads older than `days`; returns how many months went."""

@@ -4,10 +4,10 @@ who objected, so that nothing of theirs is taken in at all.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from sqlalchemy import Engine, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Engine, delete, select
 
 from privacy.tables import erased_author, erased_post, objection
+from stream.database import upsert
 from stream.post import Post
 from stream.version import MAX_REV, rev_of
 
@@ -33,47 +33,38 @@ class Ledger:
         """These ids are erased up to their version (inclusive); remembered to `until`."""
         if not posts:
             return
-        statement = insert(erased_post)
-        newer = statement.excluded
-        statement = statement.on_conflict_do_update(
-            index_elements=[erased_post.c.id],
-            set_={
-                "up_to_version": newer.up_to_version,
-                "until": func.max(newer.until, erased_post.c.until),
-            },
-            where=newer.up_to_version >= erased_post.c.up_to_version,
-        )
+        rows = [
+            {"id": key, "up_to_version": version, "until": until} for key, version in posts.items()
+        ]
         with self._engine.begin() as connection:
-            connection.execute(
-                statement,
-                [
-                    {"id": key, "up_to_version": version, "until": until}
-                    for key, version in posts.items()
-                ],
+            upsert(
+                connection,
+                erased_post,
+                rows,
+                replace=["up_to_version"],
+                largest=["until"],
+                newest="up_to_version",
             )
 
     def add_authors(self, authors: Sequence[str], *, up_to_rev: int = MAX_REV, until: int) -> None:
         """Everything of these pseudonyms is erased up to `up_to_rev` (Unix ms, inclusive)."""
-        statement = insert(erased_author)
-        newer = statement.excluded
-        statement = statement.on_conflict_do_update(
-            index_elements=[erased_author.c.author],
-            set_={"up_to_rev": newer.up_to_rev, "until": newer.until},
-            where=newer.up_to_rev >= erased_author.c.up_to_rev,
-        )
+        rows = [{"author": author, "up_to_rev": up_to_rev, "until": until} for author in authors]
         with self._engine.begin() as connection:
-            connection.execute(
-                statement,
-                [{"author": author, "up_to_rev": up_to_rev, "until": until} for author in authors],
+            upsert(
+                connection,
+                erased_author,
+                rows,
+                replace=["up_to_rev"],
+                largest=["until"],
+                newest="up_to_rev",
             )
 
     def object(self, account: str, *, since: int) -> None:
         """Nothing of `account` (`KeyRing.objection`) is taken in from `since` (Unix ms) on,
         without an end.
         """
-        statement = insert(objection).values(account=account, since=since)
         with self._engine.begin() as connection:
-            connection.execute(statement.on_conflict_do_nothing())
+            upsert(connection, objection, [{"account": account, "since": since}])
 
     def objected(self, accounts: Collection[str]) -> frozenset[str]:
         """Those of `accounts` that objected."""

@@ -2,11 +2,13 @@
 let in again what was erased.
 """
 
-from sqlalchemy import Engine, delete, select
-from sqlalchemy.dialects.sqlite import insert
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, Engine, delete, insert, select
 
 from privacy.keys import KeyRing
 from privacy.tables import key_mark
+from stream.database import alone
 from stream.errors import Stop
 
 
@@ -19,20 +21,36 @@ class KeyMarks:
     def check(self, keys: KeyRing, *, now: int) -> None:
         """Remember the keys that are new; Stop when one that was used is gone or another."""
         here = {name: keys.mark(name) for name in keys.names()}
-        with self._engine.begin() as connection:
-            marked = {row.name: row.mark for row in connection.execute(select(key_mark))}
-            for name, mark in marked.items():
-                if here.get(name) == mark:
-                    continue
-                if name not in here and keys.is_over(name, now=now):
-                    connection.execute(delete(key_mark).where(key_mark.c.name == name))
-                    continue
-                raise Stop(
-                    f"the key {name} is {'another one' if name in here else 'gone'}: restore "
-                    "data/keys from its own backup. Without it no post is recognised again; then "
-                    "start a new working folder"
+        with self._engine.connect() as connection:
+            new, over = _compare(connection, here, keys, now=now)
+        if not new and not over:
+            return
+        # Another process, with keys of its own perhaps, may see them as new at the same moment.
+        with alone(self._engine, "key marks") as connection:
+            new, over = _compare(connection, here, keys, now=now)
+            if new:
+                connection.execute(
+                    insert(key_mark), [{"name": name, "mark": here[name]} for name in new]
                 )
-            new = [{"name": name, "mark": mark} for name, mark in here.items()
-                   if name not in marked]  # fmt: skip
-            if new:  # another process may see them as new at the same moment
-                connection.execute(insert(key_mark).on_conflict_do_nothing(), new)
+            if over:
+                connection.execute(delete(key_mark).where(key_mark.c.name.in_(over)))
+
+
+def _compare(
+    connection: Connection, here: Mapping[str, str], keys: KeyRing, *, now: int
+) -> tuple[Sequence[str], Sequence[str]]:
+    """The names of the keys `here` that are new, and of those that are gone as they should be."""
+    marked = {row.name: row.mark for row in connection.execute(select(key_mark))}
+    over: list[str] = []
+    for name, mark in marked.items():
+        if here.get(name) == mark:
+            continue
+        if name not in here and keys.is_over(name, now=now):
+            over.append(name)
+            continue
+        raise Stop(
+            f"the key {name} is {'another one' if name in here else 'gone'}: restore data/keys "
+            "from its own backup. Without it no post is recognised again; then start a new "
+            "working folder"
+        )
+    return [name for name in here if name not in marked], over

@@ -4,10 +4,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, Row, insert, select, update
+from sqlalchemy import Connection, Engine, Row, insert, select, update
 
 from privacy.tables import register
 from stream.clock import Clock, to_datetime, to_milliseconds
+from stream.database import alone
 from stream.errors import Stop
 
 NEVER = ("reddit", "x", "twitter", "tiktok", "meta", "facebook", "instagram", "vk", "4chan")
@@ -104,19 +105,22 @@ class Register:
             opened=now,
             until=midnight,
         )
-        self.close(source)
-        with self._engine.begin() as connection:
+        with alone(self._engine, "register") as connection:
+            self._close(connection, source)
             connection.execute(insert(register).values(**msgspec.structs.asdict(entry)))
         return entry
 
     def close(self, source: str) -> bool:
         """Nothing is collected from `source` from now on; False when it was not open."""
         with self._engine.begin() as connection:
-            result = connection.execute(
-                update(register)
-                .where(register.c.source == source, register.c.closed.is_(None))
-                .values(closed=self._clock.now())
-            )
+            return self._close(connection, source)
+
+    def _close(self, connection: Connection, source: str) -> bool:
+        result = connection.execute(
+            update(register)
+            .where(register.c.source == source, register.c.closed.is_(None))
+            .values(closed=self._clock.now())
+        )
         return result.rowcount > 0
 
     def entry(self, source: str) -> Entry:

@@ -1,76 +1,69 @@
 """The tables of register, ledger and access log. No text of a post, no name of an author."""
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-)
+from sqlalchemy import Boolean, Column, LargeBinary, MetaData, Table
+
+from stream.database import WHOLE, WORDS
 
 metadata = MetaData()
 
 register = Table(
     "register",
     metadata,
-    Column("number", Integer, primary_key=True),
-    Column("source", String, nullable=False, index=True),
-    Column("owner", String, nullable=False),
-    Column("purpose", String, nullable=False),
-    Column("basis", String, nullable=False),
-    Column("dpia", String, nullable=False),
-    Column("obtained", String, nullable=False),
+    Column("number", WHOLE, primary_key=True),
+    Column("source", WORDS, nullable=False, index=True),
+    Column("owner", WORDS, nullable=False),
+    Column("purpose", WORDS, nullable=False),
+    Column("basis", WORDS, nullable=False),
+    Column("dpia", WORDS, nullable=False),
+    Column("obtained", WORDS, nullable=False),
     Column("organisation", Boolean, nullable=False),
-    Column("officer", String, nullable=False),
-    Column("opened", BigInteger, nullable=False),
-    Column("until", BigInteger, nullable=False),
-    Column("closed", BigInteger),
+    Column("officer", WORDS, nullable=False),
+    Column("opened", WHOLE, nullable=False),
+    Column("until", WHOLE, nullable=False),
+    Column("closed", WHOLE),
 )
 
 erased_post = Table(
     "erased_post",
     metadata,
-    Column("id", String, primary_key=True),
-    Column("up_to_version", BigInteger, nullable=False),
-    Column("until", BigInteger, nullable=False),
+    Column("id", WORDS, primary_key=True),
+    Column("up_to_version", WHOLE, nullable=False),
+    Column("until", WHOLE, nullable=False),
 )
 
 erased_author = Table(
     "erased_author",
     metadata,
-    Column("author", String, primary_key=True),
-    Column("up_to_rev", BigInteger, nullable=False),
-    Column("until", BigInteger, nullable=False),
+    Column("author", WORDS, primary_key=True),
+    Column("up_to_rev", WHOLE, nullable=False),
+    Column("until", WHOLE, nullable=False),
 )
 
 objection = Table(
     "objection",
     metadata,
-    Column("account", String, primary_key=True),
-    Column("since", BigInteger, nullable=False),
+    Column("account", WORDS, primary_key=True),
+    Column("since", WHOLE, nullable=False),
 )
 """Accounts whose posts are never taken in, as keyed hashes that do not rotate."""
 
 key_mark = Table(
     "key_mark",
     metadata,
-    Column("name", String, primary_key=True),
-    Column("mark", String, nullable=False),
+    Column("name", WORDS, primary_key=True),
+    Column("mark", WORDS, nullable=False),
 )
 
 access = Table(
     "access",
     metadata,
-    Column("number", Integer, primary_key=True),
-    Column("at", BigInteger, nullable=False),
-    Column("actor", String, nullable=False),
-    Column("purpose", String, nullable=False),
-    Column("action", String, nullable=False),
-    Column("outcome", String, nullable=False),
+    Column("number", WHOLE, primary_key=True, autoincrement=False),
+    Column("at", WHOLE, nullable=False),
+    Column("actor", WORDS, nullable=False),
+    Column("purpose", WORDS, nullable=False),
+    Column("action", WORDS, nullable=False),
+    Column("outcome", WORDS, nullable=False),
     Column("payload", LargeBinary, nullable=False),
-    Column("previous", String, nullable=False),
-    Column("digest", String, nullable=False),
+    Column("previous", WORDS, nullable=False),
+    Column("digest", WORDS, nullable=False),
 )

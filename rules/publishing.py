@@ -12,6 +12,7 @@ from rules.lists import ListEntries, list_lookup
 from rules.tables import generation
 from stream.broker import Broker, Entry
 from stream.clock import Clock, to_datetime
+from stream.database import alone
 from stream.errors import Stop
 from stream.scan import scan
 from stream.topics import RULES
@@ -96,7 +97,7 @@ def publish(
 
 
 def _generation(engine: Engine, digest: str, *, now: int) -> int:
-    with engine.begin() as connection:
+    with alone(engine, "generation") as connection:
         last = connection.execute(
             select(generation.c.number, generation.c.digest)
             .order_by(generation.c.number.desc())

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from stream.database import WORDS
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -12,7 +14,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "source_author",
-        sa.Column("source", sa.String(), primary_key=True),
-        sa.Column("digest", sa.String(), primary_key=True),
+        sa.Column("source", WORDS, primary_key=True),
+        sa.Column("digest", WORDS, primary_key=True),
         sa.Column("seen", sa.BigInteger(), nullable=False),
     )

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from stream.database import WHOLE, WORDS
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -13,19 +15,19 @@ def upgrade() -> None:
     op.create_table(
         "volume",
         *(
-            sa.Column(name, sa.String(), primary_key=True)
+            sa.Column(name, WORDS, primary_key=True)
             for name in ("partition", "period", "source", "language")
         ),
-        sa.Column("posts", sa.Integer(), nullable=False),
+        sa.Column("posts", WHOLE, nullable=False),
     )
     op.create_table(
         "phenomenon",
         *(
-            sa.Column(name, sa.String(), primary_key=True)
+            sa.Column(name, WORDS, primary_key=True)
             for name in ("partition", "period", "rule_version", "language", "sentiment")
         ),
-        sa.Column("rule", sa.String(), nullable=False),
-        sa.Column("posts", sa.Integer(), nullable=False),
-        sa.Column("authors", sa.Integer(), nullable=False),
+        sa.Column("rule", WORDS, nullable=False),
+        sa.Column("posts", WHOLE, nullable=False),
+        sa.Column("authors", WHOLE, nullable=False),
     )
     op.create_index("ix_phenomenon_rule", "phenomenon", ["rule"])

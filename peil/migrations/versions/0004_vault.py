@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from stream.database import WORDS
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -12,8 +14,8 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "reference",
-        sa.Column("source", sa.String(), primary_key=True),
-        sa.Column("id", sa.String(), primary_key=True),
+        sa.Column("source", WORDS, primary_key=True),
+        sa.Column("id", WORDS, primary_key=True),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("until", sa.BigInteger(), nullable=False),
         sa.Column("asked", sa.BigInteger(), nullable=False),

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from stream.database import WORDS
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -12,12 +14,12 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "objection",
-        sa.Column("account", sa.String(), primary_key=True),
+        sa.Column("account", WORDS, primary_key=True),
         sa.Column("since", sa.BigInteger(), nullable=False),
     )
     op.create_table(
         "key_mark",
-        sa.Column("name", sa.String(), primary_key=True),
-        sa.Column("mark", sa.String(), nullable=False),
+        sa.Column("name", WORDS, primary_key=True),
+        sa.Column("mark", WORDS, nullable=False),
     )
     op.add_column("seen", sa.Column("edited", sa.BigInteger()))
