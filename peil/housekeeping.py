@@ -1,17 +1,19 @@
 """What must go: expired texts, erased posts, keys whose time has come."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from peil.pipeline import Pipeline
 from privacy.ledger import is_erased
+from stream.broker import Record
 from stream.clock import DAY_MS, to_datetime
 from stream.codec import decode
 from stream.errors import Reject
-from stream.events import Delete, Event, Upsert
-from stream.quarantine import QuarantinedRecord
-from stream.scan import scan
-from stream.topics import LABELLED, POSTS, QUARANTINE
+from stream.events import Event, Upsert
+from stream.scan import scan, standing
+from stream.topics import LABELLED, POSTS
 
 IDS_AT_ONCE = 1_000
 YEAR_MS = 365 * DAY_MS
@@ -58,38 +60,42 @@ def keep_house(pipeline: Pipeline) -> Report:
 
 
 def _blank(pipeline: Pipeline) -> int:
-    """Blank what the ledger erased in every topic that carries texts."""
+    """Erase what the ledger holds in every topic that carries texts, record by record: a newer
+    version that nobody erased stays, and so does the record of a delete, which has no text.
+    """
     posts = dict(pipeline.ledger.posts())
     authors = dict(pipeline.ledger.authors())
     if not posts and not authors:
         return 0
+
+    def erased(value: bytes | None) -> bool:
+        event = _event(value)
+        return isinstance(event, Upsert) and is_erased(event.post, posts, authors)
+
     blanked = 0
     for topic in (POSTS.name, LABELLED.name):
-        erased: set[str] = set()
-        standing: set[str] = set()  # a newer version that nobody erased keeps its record
-        for record in scan(pipeline.broker, topic):
-            match _event(record.value):
-                case Upsert(post) if is_erased(post, posts, authors):
-                    erased.add(record.key)
-                case Delete(key, version) if version <= posts.get(key, -1):
-                    pass  # the ledger holds it: its record need not stay
-                case _:
-                    standing.add(record.key)
-        _remove(pipeline, sorted(erased - standing), posts)
-        blanked += pipeline.broker.erase(topic, erased - standing)
-    quarantined = {
-        item.key
-        for _, item in pipeline.quarantine.items()
-        if isinstance(item, QuarantinedRecord)
-        and isinstance(event := _event(item.value), Upsert)
-        and is_erased(event.post, posts, authors)
-    }
-    return blanked + pipeline.broker.erase(QUARANTINE.name, quarantined)
+        doomed = standing(_without_values(scan(pipeline.broker, topic), erased))
+        _remove(pipeline, sorted({record.key for record in doomed}), posts)
+        blanked += pipeline.broker.erase(topic, doomed)
+    return blanked + pipeline.quarantine.erase(lambda item: erased(item.value))
+
+
+def _without_values(
+    records: Iterator[Record], chosen: Callable[[bytes | None], bool]
+) -> Iterator[Record]:
+    """The `chosen` ones of `records` without their values, which would fill the memory, and the
+    tombstones of those that were erased before.
+    """
+    for record in records:
+        if record.value is None:
+            yield record
+        elif chosen(record.value):
+            yield replace(record, value=b"")
 
 
 def _remove(pipeline: Pipeline, ids: Sequence[str], posts: Mapping[str, int]) -> None:
-    """Take out of the index what the ledger erased: the record of its delete goes as well, and
-    may not have been read yet.
+    """Take out of the index what the ledger erased: the record of its delete may not have been
+    read yet, and the files are about to be rewritten.
     """
     if not ids:
         return

@@ -5,9 +5,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from stream.broker import Position, Record, TopicName
+from stream.broker import LeaseLost, OffsetGone, Position, Record, TopicName
 from stream.clock import Clock
-from stream.errors import Retry, Stop
 from stream.members import Members
 from stream.segment import Segment
 
@@ -15,26 +14,6 @@ logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = 0.02
 """How often a waiting poll looks again: a quarter of a millisecond of work each time."""
-
-
-class LeaseLost(Retry):
-    """A partition was taken over by another member; its records will be seen again there."""
-
-
-class OffsetGone(Stop):
-    """Retention passed before the group had read: records were lost to it, a gap to record.
-
-    `start` and `end` (Unix ms) bound when the lost records were appended. The next poll goes on
-    at the earliest record there is.
-    """
-
-    def __init__(self, topic: TopicName, partition: int, lost: int, start: int, end: int) -> None:
-        super().__init__(
-            f"topic {topic}, partition {partition}: {lost} records were dropped by retention "
-            "before they were read; run more workers, or collect that period again"
-        )
-        self.start = start
-        self.end = end
 
 
 @dataclass(slots=True)
@@ -75,12 +54,15 @@ class LocalConsumer:
     def poll(self, *, limit: int, timeout: float = 0.0) -> Sequence[Record]:
         deadline = self._clock.now() + int(timeout * 1000)
         while True:
-            if self._renew_at is None or self._clock.now() >= self._renew_at:
-                self._share_out()
+            self.keep()
             records = self._next(limit)
             if records or self._clock.now() >= deadline:
                 return records
             self._clock.sleep(WAIT_SECONDS)
+
+    def keep(self) -> None:
+        if self._renew_at is None or self._clock.now() >= self._renew_at:
+            self._share_out()
 
     def _next(self, limit: int) -> list[Record]:
         records: list[Record] = []

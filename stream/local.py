@@ -72,8 +72,8 @@ class LocalBroker:
     def ends(self, topic: TopicName) -> Mapping[int, tuple[int, int]]:
         return self._segment(topic).ends()
 
-    def erase(self, topic: TopicName, keys: Iterable[str]) -> int:
-        return self._segment(topic).erase(list(keys))
+    def erase(self, topic: TopicName, records: Iterable[Record]) -> int:
+        return self._segment(topic).erase([(each.partition, each.offset) for each in records])
 
     def expire(self, now: int) -> int:
         return sum(self._segment(topic).expire(now) for topic in self._topics)

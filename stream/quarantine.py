@@ -5,14 +5,14 @@ it can be found again, its keys and types, and no value.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
-from stream.broker import Broker, Entry, Record
+from stream.broker import Broker, Entry, Record, TopicName
 from stream.clock import Clock
 from stream.errors import Stop
-from stream.scan import scan
+from stream.scan import scan, standing
 from stream.settings import StreamSettings
 from stream.topics import QUARANTINE
 
@@ -72,31 +72,38 @@ class Quarantine:
 
     def items(self) -> Iterator[tuple[int, Quarantined]]:
         """Everything that waits, oldest first, each with its number."""
-        for record in scan(self._broker, QUARANTINE.name):
-            if record.value:
-                yield record.offset, _decoder.decode(record.value)
+        for record, item in self._standing():
+            yield record.offset, item
+
+    def _standing(self) -> Iterator[tuple[Record, Quarantined]]:
+        for record in standing(scan(self._broker, QUARANTINE.name)):
+            yield record, _decoder.decode(record.value or b"")
 
     def replay(self, numbers: Iterable[int]) -> int:
         """Append the records with these numbers to the topics they came from; returns how many.
 
-        They leave the quarantine, unless another record of the same key stays behind: replaying
-        twice is harmless, losing one is not. A skeleton holds nothing to replay and stays: its
-        file or feed is to be read again.
+        They leave the quarantine. A skeleton holds nothing to replay and stays: its file or feed
+        is to be read again.
         """
         wanted = set(numbers)
-        chosen: list[QuarantinedRecord] = []
-        staying: set[str] = set()
-        for number, item in self.items():
-            if not isinstance(item, QuarantinedRecord):
-                continue
-            if number in wanted:
-                chosen.append(item)
-            else:
-                staying.add(item.key)
-        for item in chosen:
-            self._broker.append(item.topic, [Entry(item.key, item.value)])
-        self._broker.erase(QUARANTINE.name, {item.key for item in chosen} - staying)
-        return len(chosen)
+        chosen: list[Record] = []
+        entries: dict[TopicName, list[Entry]] = {}
+        for record, item in self._standing():
+            if record.offset in wanted and isinstance(item, QuarantinedRecord):
+                chosen.append(record)
+                entries.setdefault(item.topic, []).append(Entry(item.key, item.value))
+        for topic, some in entries.items():
+            self._broker.append(topic, some)
+        return self._broker.erase(QUARANTINE.name, chosen)
+
+    def erase(self, doomed: Callable[[QuarantinedRecord], bool]) -> int:
+        """Erase the records that are `doomed`; returns how many."""
+        chosen = [
+            record
+            for record, item in self._standing()
+            if isinstance(item, QuarantinedRecord) and doomed(item)
+        ]
+        return self._broker.erase(QUARANTINE.name, chosen)
 
 
 class Limit:

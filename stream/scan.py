@@ -15,3 +15,16 @@ def scan(broker: Broker, topic: TopicName) -> Iterator[Record]:
                 break
             yield from records
             offset = records[-1].offset + 1
+
+
+def standing(records: Iterator[Record]) -> list[Record]:
+    """Those of `records`, in their order, that no later tombstone takes back."""
+    held: dict[tuple[str, bytes], list[Record]] = {}
+    for record in records:
+        identity = (record.key, record.tag)
+        if record.value is None:
+            held.pop(identity, None)
+        else:
+            held.setdefault(identity, []).append(record)
+    found = [record for each in held.values() for record in each]
+    return sorted(found, key=lambda record: (record.partition, record.offset))

@@ -2,14 +2,14 @@
 
 import sqlite3
 import threading
-import zlib
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from stream.broker import Entry, Record, Topic
+from stream.broker import Entry, Record, Topic, partition_of
 from stream.errors import Retry, Stop
 from stream.sqlite import named
+from stream.topics import TOMBSTONE_MS
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS record (
@@ -49,15 +49,8 @@ ERASED = b""
 OFFSET_BITS = 40
 LAST_OFFSET = (1 << OFFSET_BITS) - 1
 BUSY_SECONDS = 10.0
-KEYS_AT_ONCE = 500
+RECORDS_AT_ONCE = 500
 ROWS_AT_ONCE = 20_000
-TOMBSTONE_MS = 86_400_000
-"""A reader that was away for less than this still sees a tombstone of a compacted topic."""
-
-
-def partition_of(key: str, partitions: int) -> int:
-    """The partition of `key`: the same in every process and release."""
-    return zlib.crc32(key.encode("utf-8", "surrogatepass")) % partitions
 
 
 class Segment:
@@ -165,17 +158,17 @@ class Segment:
             rows = db.execute("SELECT partition, earliest, next FROM head").fetchall()
         return {partition: (earliest, following) for partition, earliest, following in rows}
 
-    def erase(self, keys: Sequence[str]) -> int:
-        """Blank every record of `keys` and truncate the write-ahead log."""
+    def erase(self, places: Sequence[tuple[int, int]]) -> int:
+        """Blank the records at these (partition, offset) and truncate the write-ahead log."""
         erased = 0
-        for start in range(0, len(keys), KEYS_AT_ONCE):
-            some = keys[start : start + KEYS_AT_ONCE]
-            marks = ",".join("?" * len(some))
+        for start in range(0, len(places), RECORDS_AT_ONCE):
+            some = [
+                (ERASED, partition << OFFSET_BITS | offset, ERASED)
+                for partition, offset in places[start : start + RECORDS_AT_ONCE]
+            ]
             with self.transaction() as db:
-                erased += db.execute(
-                    f"UPDATE record SET value = ? WHERE key IN ({marks}) AND value IS NOT NULL "  # noqa: S608  (only question marks go in)
-                    "AND value <> ?",
-                    (ERASED, *some, ERASED),
+                erased += db.executemany(
+                    "UPDATE record SET value = ? WHERE position = ? AND value <> ?", some
                 ).rowcount
         self.truncate()
         return erased

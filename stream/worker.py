@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from stream.broker import Broker, Consumer, Entry, Record, TopicName
+from stream.broker import Broker, Consumer, Entry, LeaseLost, OffsetGone, Record, TopicName
 from stream.clock import Clock
 from stream.codec import decode
 from stream.errors import Reject, Retry, Stop
 from stream.events import Event, Gap
-from stream.groups import LeaseLost, OffsetGone
 from stream.metrics import Metrics
 from stream.quarantine import Limit, Quarantine
 from stream.settings import StreamSettings
@@ -21,6 +20,8 @@ logger = logging.getLogger(__name__)
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 30.0
 POLL_SECONDS = 0.5
+KEEPS_A_LEASE = 4
+"""How often a lease is renewed while it lasts."""
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -104,18 +105,26 @@ class Worker:
     def drain(self, *, progress: Callable[[int], None] = lambda _done: None) -> int:
         """Work until nothing waits; returns how many records that were."""
         total = 0
-        while self.lag() > 0:
+        while self._waits():
             done = self.turn(timeout=POLL_SECONDS)
             total += done
             progress(done)
         return total
 
+    def _waits(self) -> bool:
+        while True:
+            try:
+                return self.lag() > 0
+            except Retry as error:
+                logger.warning("%s: %s", self.name, error)
+                self._clock.sleep(FIRST_WAIT)
+
     def turn(self, *, timeout: float, stopping: Callable[[], bool] = lambda: False) -> int:
         """One batch; returns how many records it had. Waits up to `timeout` seconds for one.
 
-        A Retry keeps the batch and polls nothing new until it is done: that is the
-        back-pressure. When `stopping()` turns true meanwhile the batch is given up
-        uncommitted; it comes again.
+        A Retry keeps the batch, and the leases on its partitions, and polls nothing new until it
+        is done: that is the back-pressure. When `stopping()` turns true meanwhile the batch is
+        given up uncommitted; it comes again.
         """
         records = self._poll(timeout)
         if not records:
@@ -135,12 +144,22 @@ class Worker:
                 if stopping():
                     self.close()
                     return 0
-                self._clock.sleep(error.after or wait * self._rng.uniform(0.5, 1.0))
+                self._wait(error.after or wait * self._rng.uniform(0.5, 1.0), stopping)
                 wait = min(LONGEST_WAIT, wait * 2)
         self._metrics.observe(
             "peil_worker_batch_seconds", (self._clock.now() - started) / 1000, worker=self.name
         )
         return len(records)
+
+    def _wait(self, seconds: float, stopping: Callable[[], bool]) -> None:
+        """Let `seconds` pass, or fewer when `stopping()` turns true, and keep the leases."""
+        until = self._clock.now() + int(seconds * 1000)
+        while not stopping() and (left := (until - self._clock.now()) / 1000) > 0:
+            self._clock.sleep(min(left, self._settings.lease_seconds / KEEPS_A_LEASE))
+            try:
+                self._consumer.keep()
+            except Retry as error:
+                logger.warning("%s: %s", self.name, error)
 
     def _poll(self, timeout: float) -> Sequence[Record]:
         try:

@@ -8,12 +8,20 @@ from typing import Any
 import pytest
 
 from stream.broker import Entry
-from stream.clock import ManualClock, SystemClock
+from stream.clock import DAY_MS, ManualClock, SystemClock
 from stream.errors import Retry, Stop
 from stream.local import LocalBroker
+from stream.scan import scan
 from stream.settings import StreamSettings
-from stream.testing import START, BrokerContract, bytes_below, entries
-from stream.topics import POSTS
+from stream.testing import (
+    START,
+    TRIAL_SETTINGS,
+    TRIAL_TOPICS,
+    BrokerContract,
+    bytes_below,
+    entries,
+)
+from stream.topics import POSTS, RULES
 
 
 @pytest.fixture
@@ -23,7 +31,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def broker(tmp_path: Path, clock: ManualClock) -> Iterator[LocalBroker]:
-    made = LocalBroker(tmp_path / "log", clock=clock)
+    made = LocalBroker(tmp_path / "log", clock=clock, settings=TRIAL_SETTINGS, topics=TRIAL_TOPICS)
     yield made
     made.close()
 
@@ -51,11 +59,31 @@ def test_erased_and_expired_bytes_are_in_no_file(
     secret = b"the secret that must go"
     broker.append(POSTS.name, [Entry("a", secret), *entries(5), Entry("b", b"old " + secret)])
     assert secret in bytes_below(tmp_path)
-    broker.erase(POSTS.name, ["a"])
+    doomed = [record for record in scan(broker, POSTS.name) if record.key == "a"]
+    assert broker.erase(POSTS.name, doomed) == 1
+    assert broker.erase(POSTS.name, doomed) == 0
     assert bytes_below(tmp_path).count(secret) == 1
+    consumer = broker.subscribe("g", [POSTS.name])
+    assert {record.key for record in consumer.poll(limit=100)} == {
+        "b",
+        *(entry.key for entry in entries(5)),
+    }
+    consumer.close()
     clock.advance(100 * 3_600_000)
     broker.expire(clock.now())
     assert secret not in bytes_below(tmp_path)
+
+
+def test_compaction_drops_what_is_superseded_and_tombstones_after_a_day(
+    broker: LocalBroker, clock: ManualClock
+) -> None:
+    broker.append(RULES.name, [Entry("a", b"1"), Entry("b", b"1"), Entry("a", b"2")])
+    broker.append(RULES.name, [Entry("b", None)])
+    assert broker.expire(clock.now()) == 2
+    assert [(r.key, r.value) for r in broker.read(RULES.name, 0)] == [("a", b"2"), ("b", None)]
+    clock.advance(2 * DAY_MS)
+    broker.expire(clock.now())
+    assert [(r.key, r.value) for r in broker.read(RULES.name, 0)] == [("a", b"2")]
 
 
 def test_a_damaged_file_stops_with_a_message(tmp_path: Path) -> None:
