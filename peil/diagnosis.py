@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from ingest.health import warning
+from peil.database import look_at
 from peil.pipeline import Pipeline
 from privacy.suppress import text
 from rules.lint import check
@@ -67,9 +68,7 @@ def _disk(pipeline: Pipeline) -> tuple[bool, str]:
 
 
 def _database(pipeline: Pipeline) -> tuple[bool, str]:
-    with pipeline.database.connect() as connection:
-        answer = connection.exec_driver_sql("PRAGMA quick_check").scalar()
-    return answer == "ok", str(answer)
+    return look_at(pipeline.database)
 
 
 def _keys(pipeline: Pipeline) -> tuple[bool, str]:

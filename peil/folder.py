@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,6 @@ from stream.errors import Stop
 logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = 0.2
-
-SERVICE = "service"
-"""The lock of the index role of a `peil run`: while it is held, nobody else needs to index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +124,6 @@ class WorkingFolder:
                 said = True
             clock.sleep(WAIT_SECONDS)
         yield False
-
-    def indexing(self, clock: Clock) -> AbstractContextManager[bool]:
-        """Be the one who indexes; False when a `peil run` does it anyway."""
-        return self.wait_for("index", clock=clock, give_up=lambda: self.is_held(SERVICE))
 
     def is_held(self, role: str) -> bool:
         """Whether a living process holds the lock for `role`. Looking holds nobody up."""

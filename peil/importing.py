@@ -112,7 +112,7 @@ def _drain(pipeline: Pipeline, progress: Progress) -> int | None:
     """Bring what waits in the log to the index; returns how many records, None when a `peil run`
     does that.
     """
-    with pipeline.folder.indexing(pipeline.clock) as mine:
+    with pipeline.indexing() as mine:
         if not mine:
             return None
         _work_off(pipeline.enrich_worker(), "enriched", progress)

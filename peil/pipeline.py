@@ -5,6 +5,7 @@ import os
 import pwd
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -13,8 +14,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from sqlalchemy import Engine
 
 from index.answers import Answers
-from index.contract import Scope
-from index.local.store import LocalStore
+from index.contract import Scope, Store
 from index.series import Series
 from index.worker import IndexStep
 from ingest.catalogue import Parts as CollectorParts
@@ -25,8 +25,17 @@ from ingest.intake import Account, Intake
 from ingest.memory import Memory
 from ingest.sources import Source, load_sources
 from ingest.vault import Vault
-from peil.database import open_database
+from peil.backends import (
+    INDEX,
+    SERVICE,
+    Backend,
+    Cluster,
+    Embedded,
+    open_locks,
+    open_operational,
+)
 from peil.folder import WorkingFolder
+from peil.locks import Held, Locks
 from peil.settings import Settings
 from privacy.access import AccessLog
 from privacy.gate import Gate
@@ -34,16 +43,15 @@ from privacy.keys import KeyRing
 from privacy.ledger import Ledger
 from privacy.marks import KeyMarks
 from privacy.register import Register
-from privacy.suppress import SPECIAL_K, Thresholds
+from privacy.suppress import Thresholds
 from rules.documents import Book, load_book
 from rules.matcher import Matcher
 from rules.publishing import Manifest, RuleFeed, publish
-from stream.broker import Entry
+from stream.broker import Broker, Entry
 from stream.clock import DAY_MS, Clock
 from stream.codec import encode
 from stream.errors import Retry
 from stream.events import Gap
-from stream.local import LocalBroker
 from stream.metrics import PrometheusMetrics
 from stream.quarantine import Quarantine
 from stream.topics import LABELLED, POSTS
@@ -102,12 +110,22 @@ class Pipeline:
 
     @cached_property
     def database(self) -> Engine:
-        engine = open_database(self.folder.database)
+        engine = open_operational(self.folder, self.settings)
         return self._closing(engine, engine.dispose)
 
     @cached_property
-    def broker(self) -> LocalBroker:
-        broker = LocalBroker(self.folder.log, clock=self.clock, settings=self.settings.stream)
+    def locks(self) -> Locks:
+        return open_locks(self.folder, self.database)
+
+    @cached_property
+    def backend(self) -> Backend:
+        if self.settings.engine == "cluster":
+            return Cluster(self.settings, locks=self.locks, clock=self.clock)
+        return Embedded(self.folder, self.settings, locks=self.locks, clock=self.clock)
+
+    @cached_property
+    def broker(self) -> Broker:
+        broker = self.backend.broker()
         return self._closing(broker, broker.close)
 
     @cached_property
@@ -157,8 +175,8 @@ class Pipeline:
         does so, wait for its end or, without `wait`, raise Retry.
         """
         role = f"source-{source.id}"
-        folder = self.folder
-        lock = folder.wait_for(role, clock=self.clock) if wait else folder.hold(role)
+        locks = self.locks
+        lock = locks.wait_for(role, clock=self.clock) if wait else locks.hold(role)
         with lock as mine:
             if not mine:
                 raise Retry(f"another process collects from {source.id}; try again when it is done")
@@ -268,16 +286,8 @@ class Pipeline:
     # Store.
 
     @cached_property
-    def store(self) -> LocalStore:
-        settings = self.settings
-        store = LocalStore(
-            self.folder.index,
-            clock=self.clock,
-            timezone=settings.timezone,
-            k=max(settings.privacy.k, SPECIAL_K),
-            max_candidates=settings.index.max_candidates,
-            writer_megabytes=settings.index.writer_megabytes,
-        )
+    def store(self) -> Store:
+        store = self.backend.store()
         return self._closing(store, store.close)
 
     @cached_property
@@ -290,10 +300,9 @@ class Pipeline:
         return Thresholds(self.settings.privacy.k, self.book.is_special)
 
     def index_worker(self) -> Worker:
-        """The worker from `labelled` into the store: one in the whole folder, so whoever asks
-        for it holds the lock.
+        """The worker from `labelled` into the store, for whoever may index (`indexing`, or
+        `backend.serving`).
         """
-        self.store.reload()  # what another process wrote before this one had the lock
         if upgraded := self.store.upgrade():
             logger.warning("the index of an older peil was written anew: %d posts", upgraded)
         step = IndexStep(
@@ -319,6 +328,12 @@ class Pipeline:
             settings=self.settings.stream,
         )
         return self._closing(worker, worker.close)
+
+    def indexing(self) -> AbstractContextManager[Held]:
+        """Be the one who indexes while the block runs; false when a `peil run` does it anyway."""
+        return self.locks.wait_for(
+            INDEX, clock=self.clock, give_up=lambda: self.locks.is_held(SERVICE)
+        )
 
     def answers(self, *, purpose: str | None = None, scope: Scope = "kept") -> Answers:
         """What the person at this machine may ask, for the purpose of the settings."""

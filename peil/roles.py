@@ -3,18 +3,20 @@
 import logging
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from ingest.contract import Rechecking
 from ingest.sources import Source
-from peil.folder import SERVICE, WorkingFolder
+from peil.folder import WorkingFolder
+from peil.health import HealthServer, Pulse, nth_address
 from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
 from peil.schedule import due
 from peil.settings import Settings
 from peil.supervisor import SIGNALS, STOPPED
-from stream.clock import HOUR_MS, SystemClock
+from stream.clock import SystemClock
 from stream.errors import Retry, Stop
 from stream.worker import POLL_SECONDS, Worker
 
@@ -29,64 +31,83 @@ REFUSED_MS = 300_000
 """A source that could not run is tried again after so long."""
 
 
-def enrich(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
+Role = Callable[[Pipeline, Pulse, Callable[[], bool]], None]
+"""Works until the last argument says that it is to end, and tells the pulse how it does."""
+
+
+def enrich(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
     """From `posts` to `labelled`. May run several times; the partitions are shared out."""
-    _work(pipeline, pipeline.enrich_worker(in_time=True), stopping, every_hour=lambda: None)
+    worker = pipeline.enrich_worker(in_time=True)
+    _work(pipeline, worker, pulse, stopping, house=lambda: None)
 
 
-def index(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
-    """From `labelled` into the store, and the hourly housekeeping. One in a folder: another one
-    waits until this one, or the import that does it meanwhile, has ended.
+def index(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
+    """From `labelled` into the store, and the housekeeping. May run several times where the
+    store has several writers; else another one waits.
     """
-    folder, clock = pipeline.folder, pipeline.clock
-    with (
-        folder.wait_for(SERVICE, clock=clock, give_up=stopping) as serving,
-        folder.wait_for("index", clock=clock, give_up=stopping) as mine,
-    ):
-        if serving and mine:
-            _work(
-                pipeline,
-                pipeline.index_worker(),
-                stopping,
-                every_hour=lambda: logger.info("kept house: %s", keep_house(pipeline)),
-            )
-
-
-def collect(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
-    """Runs each source when it is due, one at a time. One in a folder: another one waits. A
-    source that fails costs itself and waits for its next time.
-    """
-    with pipeline.folder.wait_for("collect", clock=pipeline.clock, give_up=stopping) as mine:
-        if not mine:
+    with pipeline.backend.serving(give_up=stopping) as keeps_house:
+        if keeps_house is None:
             return
-        _note_cut_off(pipeline)
-        refused: dict[str, int] = {}
-        next_metrics = next_recheck = pipeline.clock.now()
-        while not stopping():
-            now = pipeline.clock.now()
-            for source in _due(pipeline, refused):
-                if stopping():
-                    return
-                refused[source.id] = now + REFUSED_MS
-                try:
-                    account = pipeline.collect(source, pipeline.collector(source))
-                except (Retry, Stop) as error:
-                    logger.warning("source %s: %s", source.id, error)
-                else:
-                    logger.info("source %s: read %d", source.id, account.read)
-            if now >= next_recheck:
-                _recheck(pipeline, stopping)
-                next_recheck = pipeline.clock.now() + RECHECK_MS
-            if now >= next_metrics:
-                pipeline.metrics.write(pipeline.folder.metrics / "collect.prom")
-                next_metrics = now + METRICS_MS
-            pipeline.clock.sleep(POLL_SECONDS)
+
+        def house() -> None:
+            if keeps_house():
+                logger.info("kept house: %s", keep_house(pipeline))
+
+        _work(pipeline, pipeline.index_worker(), pulse, stopping, house=house)
+
+
+def collect(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
+    """Runs each source when it is due, one at a time. Another one waits, to take over when this
+    one is gone. A source that fails costs itself and waits for its next time.
+    """
+    while not stopping():
+        with pipeline.locks.wait_for(
+            "collect", clock=pipeline.clock, give_up=_standing_by(pulse, stopping)
+        ) as mine:
+            if mine:
+                _schedule(pipeline, pulse, lambda: stopping() or not mine)
+
+
+def _standing_by(pulse: Pulse, stopping: Callable[[], bool]) -> Callable[[], bool]:
+    """`stopping` of a role that is well while it waits for its turn."""
+
+    def ask() -> bool:
+        pulse.turned()
+        return stopping()
+
+    return ask
+
+
+def _schedule(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
+    _note_cut_off(pipeline)
+    refused: dict[str, int] = {}
+    next_metrics = next_recheck = pipeline.clock.now()
+    while not stopping():
+        now = pipeline.clock.now()
+        for source in _due(pipeline, refused):
+            if stopping():
+                return
+            refused[source.id] = now + REFUSED_MS
+            try:
+                account = pipeline.collect(source, pipeline.collector(source))
+            except (Retry, Stop) as error:
+                logger.warning("source %s: %s", source.id, error)
+            else:
+                logger.info("source %s: read %d", source.id, account.read)
+        if now >= next_recheck:
+            _recheck(pipeline, stopping)
+            next_recheck = pipeline.clock.now() + RECHECK_MS
+        if now >= next_metrics:
+            pipeline.metrics.write(pipeline.folder.metrics / "collect.prom")
+            next_metrics = now + METRICS_MS
+        pulse.turned()
+        pipeline.clock.sleep(POLL_SECONDS)
 
 
 def _note_cut_off(pipeline: Pipeline) -> None:
     """Runs that a kill ended are made up for: of every source that nobody collects from now."""
     for source in pipeline.sources:
-        with pipeline.folder.hold(f"source-{source}") as free:
+        with pipeline.locks.hold(f"source-{source}") as free:
             if free:
                 pipeline.memory.cut_off(source)
 
@@ -119,7 +140,7 @@ def _due(pipeline: Pipeline, refused: Mapping[str, int]) -> list[Source]:
     return [source for source in found if refused.get(source.id, 0) <= now]
 
 
-ROLES: Mapping[str, Callable[[Pipeline, Callable[[], bool]], None]] = {
+ROLES: Mapping[str, Role] = {
     "collect": collect,
     "enrich": enrich,
     "index": index,
@@ -130,21 +151,23 @@ ROLES: Mapping[str, Callable[[Pipeline, Callable[[], bool]], None]] = {
 def _work(
     pipeline: Pipeline,
     worker: Worker,
+    pulse: Pulse,
     stopping: Callable[[], bool],
     *,
-    every_hour: Callable[[], None],
+    house: Callable[[], None],
 ) -> None:
     clock, metrics = pipeline.clock, pipeline.metrics
-    next_hour = next_metrics = clock.now()
+    next_house = next_metrics = clock.now()
     while not stopping():
         worker.turn(timeout=POLL_SECONDS, stopping=stopping)
-        if clock.now() >= next_hour:
-            next_hour = clock.now() + HOUR_MS
+        pulse.turned()
+        if clock.now() >= next_house:
+            next_house = clock.now() + pipeline.backend.housekeeping_ms
             try:
-                every_hour()
+                house()
             except Retry as error:
                 logger.warning("%s: trying again in a minute: %s", worker.name, error)
-                next_hour = clock.now() + MINUTE_MS
+                next_house = clock.now() + MINUTE_MS
         if clock.now() >= next_metrics:
             metrics.gauge("peil_worker_lag_records", worker.lag(), worker=worker.name)
             metrics.write(pipeline.folder.metrics / f"{worker.name}.prom")
@@ -154,9 +177,12 @@ def _work(
 class RoleProcess:
     """What a process of `peil run` is given: it travels to the new process by pickling."""
 
-    def __init__(self, root: Path, settings: Settings, *, log_level: int) -> None:
+    def __init__(
+        self, root: Path, settings: Settings, *, roles: Sequence[str], log_level: int
+    ) -> None:
         self._root = root
         self._settings = settings
+        self._roles = roles
         self._log_level = log_level
 
     def __call__(self, role: str) -> int:
@@ -166,12 +192,29 @@ class RoleProcess:
         for number in SIGNALS:
             signal.signal(number, lambda _number, _frame: stop.set())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        clock = SystemClock()
+        pulse = Pulse(clock=clock)
+
+        def stopping() -> bool:
+            pulse.beat()
+            return stop.is_set()
+
         try:
-            with Pipeline(
-                WorkingFolder.open(self._root), self._settings, clock=SystemClock()
-            ) as pipeline:
-                ROLES[role](pipeline, stop.is_set)
+            with (
+                Pipeline(WorkingFolder.open(self._root), self._settings, clock=clock) as pipeline,
+                self._health(pipeline, pulse, role),
+            ):
+                ROLES[role](pipeline, pulse, stopping)
         except Stop as error:
             logger.error("%s", error)  # noqa: TRY400  (the message says it all)
             return STOPPED
         return 0
+
+    def _health(
+        self, pipeline: Pipeline, pulse: Pulse, role: str
+    ) -> AbstractContextManager[object]:
+        listen = self._settings.service.listen
+        if not listen:
+            return nullcontext()
+        address = nth_address(listen, self._roles.index(role))
+        return HealthServer(address, pulse=pulse, metrics=pipeline.metrics)

@@ -19,7 +19,6 @@ FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 HEALTHY_AFTER_MS = 60_000
 TURN = 0.2
-DRAIN_SECONDS = 30.0
 
 Target = Callable[[str], int]
 """What a role's process runs; it gets the role's name and returns the exit code."""
@@ -99,9 +98,12 @@ def _run(target: Target, name: str) -> None:
 class Supervisor:
     """Runs roles until SIGTERM or SIGINT, then drains them in the order a post takes."""
 
-    def __init__(self, roles: Sequence[str], target: Target, *, clock: Clock) -> None:
+    def __init__(
+        self, roles: Sequence[str], target: Target, *, clock: Clock, drain_seconds: float
+    ) -> None:
         self._roles = [Role(name, target, clock=clock) for name in roles]
         self._clock = clock
+        self._drain_seconds = drain_seconds
         self._stopping = False
 
     def run(self) -> int:
@@ -120,7 +122,7 @@ class Supervisor:
                 break
             self._clock.sleep(TURN)
         for role in self._roles:
-            if not role.drain(seconds=DRAIN_SECONDS):
+            if not role.drain(seconds=self._drain_seconds):
                 logger.error("role %s did not end in time and was killed", role.name)
         return code
 

@@ -3,14 +3,12 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
 from peil.display import as_json, console, table
 from peil.importing import Accounting, Progress
 from peil.pipeline import Pipeline
-
-STAGES = ("read", "enriched", "indexed")
 
 
 @contextmanager
@@ -27,8 +25,14 @@ def stages() -> Generator[Progress]:
         disable=not screen.is_terminal,
     )
     with bars:
-        tasks = {name: bars.add_task(name, total=None) for name in STAGES}
-        yield lambda stage, items, total: bars.update(tasks[stage], advance=items, total=total)
+        tasks: dict[str, TaskID] = {}
+
+        def tell(stage: str, items: int, total: int | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=None)
+            bars.update(tasks[stage], advance=items, total=total)
+
+        yield tell
 
 
 def show(pipeline: Pipeline, result: Accounting, *, json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from peil.command import first, questions, sources, upkeep
+from peil.command import cluster, first, questions, sources, upkeep
 from peil.command import rules as rule_commands
 from peil.command.accounting import show, stages
 from peil.command.session import Session, SessionContext
@@ -32,6 +32,7 @@ application = typer.Typer(
 application.add_typer(sources.application, name="sources")
 application.add_typer(rule_commands.application, name="rules")
 application.add_typer(upkeep.quarantine, name="quarantine")
+application.add_typer(cluster.migrate, name="migrate")
 application.command(name="overview")(first.overview_)
 for command in (
     first.demo,
@@ -135,6 +136,10 @@ def run(
     with context.obj.pipeline() as pipeline:
         pipeline.publish_rules()
         root, settings = pipeline.folder.root, pipeline.settings
-    target = RoleProcess(root, settings, log_level=logging.getLogger().level)
-    code = target(role) if role else Supervisor(list(ROLES), target, clock=SystemClock()).run()
-    raise typer.Exit(code)
+    roles = [role] if role else list(ROLES)
+    target = RoleProcess(root, settings, roles=roles, log_level=logging.getLogger().level)
+    if role:
+        raise typer.Exit(target(role))
+    drain_seconds = settings.service.drain_seconds
+    supervisor = Supervisor(roles, target, clock=SystemClock(), drain_seconds=drain_seconds)
+    raise typer.Exit(supervisor.run())

@@ -7,10 +7,10 @@ from typing import Annotated
 import msgspec
 import typer
 
+from peil.backends import SERVICE
 from peil.command.session import SessionContext
 from peil.diagnosis import diagnose
 from peil.display import as_json, console, table
-from peil.folder import SERVICE
 from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
 from stream.broker import Entry
@@ -31,7 +31,7 @@ quarantine = typer.Typer(help="What could not be handled, and why.", no_args_is_
 
 def drain(pipeline: Pipeline) -> None:
     """Do all that waits, and keep house; Retry when a `peil run` is up, which does it itself."""
-    with pipeline.folder.indexing(pipeline.clock) as mine:
+    with pipeline.indexing() as mine:
         if not mine:
             raise Retry("a `peil run` is up and does this itself within the hour")
         pipeline.enrich_worker().drain()
@@ -77,7 +77,7 @@ def erase(
             _erase_author(pipeline, platform, native)
         else:
             _erase_post(pipeline, platform, native)
-        if pipeline.folder.is_held(SERVICE):
+        if pipeline.locks.is_held(SERVICE):
             console().print("Noted; the running peil takes it out of every file within the hour.")
             return
         pipeline.publish_rules()

@@ -1,0 +1,146 @@
+"""The two grounds that the same pipeline stands on: this machine, or a cluster."""
+
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from typing import Protocol
+
+from sqlalchemy import Engine
+
+from index.contract import Store
+from index.local.store import LocalStore
+from peil.database import open_database
+from peil.folder import WorkingFolder
+from peil.leases import Leases
+from peil.locks import Locks
+from peil.settings import Settings
+from privacy.suppress import SPECIAL_K
+from stream.broker import Broker
+from stream.clock import HOUR_MS, Clock
+from stream.local import LocalBroker
+from stream.secrets import secret
+
+MINUTE_MS = 60_000
+
+SERVICE = "service"
+"""The lock of the index role of a `peil run`: while it is held, nobody else needs to index."""
+
+INDEX = "index"
+"""The lock of whoever writes an index that has one writer."""
+
+KeepsHouse = Callable[[], bool]
+"""Whether this process is the one that keeps house now."""
+
+
+class Backend(Protocol):
+    """Where the log and the store are. Made once a process; what it opens its caller closes."""
+
+    housekeeping_ms: int
+    """How often to keep house, so that what was erased is gone from every file in an hour."""
+
+    def broker(self) -> Broker:
+        """The log, its topics checked."""
+        ...
+
+    def store(self) -> Store:
+        """The store."""
+        ...
+
+    @contextmanager
+    def serving(self, *, give_up: Callable[[], bool]) -> Generator[KeepsHouse | None]:
+        """Be an index role while the block runs. Waits until that is allowed, and yields None
+        when `give_up()` turns true before.
+        """
+        ...
+
+
+def open_locks(folder: WorkingFolder, engine: Engine) -> Locks:
+    """The locks between all processes that share the operational database."""
+    return folder if engine.dialect.name == "sqlite" else Leases(engine)
+
+
+def open_operational(folder: WorkingFolder, settings: Settings) -> Engine:
+    """The operational database: a file in the folder, or PostgreSQL."""
+    database = settings.database
+    if not database.url:
+        return open_database(folder.database)
+    password = secret(database.password, database.password_file, setting="database.password")
+    return open_database(database.url, password=password)
+
+
+class Embedded:
+    """A log of SQLite and a store of tantivy in the working folder."""
+
+    housekeeping_ms = HOUR_MS
+
+    def __init__(
+        self, folder: WorkingFolder, settings: Settings, *, locks: Locks, clock: Clock
+    ) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._locks = locks
+        self._clock = clock
+
+    def broker(self) -> LocalBroker:
+        return LocalBroker(self._folder.log, clock=self._clock, settings=self._settings.stream)
+
+    def store(self) -> LocalStore:
+        settings = self._settings
+        return LocalStore(
+            self._folder.index,
+            clock=self._clock,
+            timezone=settings.timezone,
+            k=max(settings.privacy.k, SPECIAL_K),
+            max_candidates=settings.index.max_candidates,
+            writer_megabytes=settings.index.writer_megabytes,
+        )
+
+    @contextmanager
+    def serving(self, *, give_up: Callable[[], bool]) -> Generator[KeepsHouse | None]:
+        """The index has one writer: another role, or an import that indexes, is waited for."""
+        with (
+            self._locks.wait_for(SERVICE, clock=self._clock, give_up=give_up) as serving,
+            self._locks.wait_for(INDEX, clock=self._clock, give_up=give_up) as mine,
+        ):
+            yield (lambda: True) if serving and mine else None
+
+
+class Cluster:
+    """A log of Kafka and a store of Elasticsearch."""
+
+    housekeeping_ms = 20 * MINUTE_MS
+    """An erased record is gone when Kafka has compacted: two rounds after its erasure."""
+
+    def __init__(self, settings: Settings, *, locks: Locks, clock: Clock) -> None:
+        self._settings = settings
+        self._locks = locks
+        self._clock = clock
+
+    def broker(self) -> Broker:
+        from stream.kafka import KafkaBroker  # noqa: PLC0415  (needs the extra `cluster`)
+
+        return KafkaBroker(self._settings.stream, clock=self._clock)
+
+    def store(self) -> Store:
+        from index.elastic.store import ElasticStore  # noqa: PLC0415  (the same)
+
+        settings = self._settings
+        return ElasticStore(
+            settings.index.elastic,
+            clock=self._clock,
+            timezone=settings.timezone,
+            k=max(settings.privacy.k, SPECIAL_K),
+            max_candidates=settings.index.max_candidates,
+        )
+
+    @contextmanager
+    def serving(self, *, give_up: Callable[[], bool]) -> Generator[KeepsHouse | None]:
+        """Many may index; one of them keeps house, and another one when that one is gone."""
+        if give_up():
+            yield None
+            return
+        with ExitStack() as held:
+            yield lambda: self._keeps_house(held)
+
+    def _keeps_house(self, held: ExitStack) -> bool:
+        held.close()
+        return bool(held.enter_context(self._locks.hold(SERVICE)))

@@ -1,0 +1,142 @@
+"""`peil migrate embedded-to-cluster`: from one machine to the cluster that the settings name."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import islice
+
+import msgspec
+
+from index.contract import Store
+from peil.backends import INDEX, SERVICE, Embedded
+from peil.copying import copy_database
+from peil.database import open_database
+from peil.pipeline import Pipeline
+from stream.broker import Broker, Entry
+from stream.errors import Stop
+from stream.lifecycle import Located
+from stream.partitions import Partition
+from stream.post import Post
+from stream.scan import scan
+from stream.topics import LABELLED, POSTS, QUARANTINE
+
+BATCH = 2_000
+GROUPS = (("enrich", POSTS.name), ("index", LABELLED.name))
+
+Progress = Callable[[str, int, int | None], None]
+"""Told which stage did how many items more, and how many it has in all, where that is known."""
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """One thing that was moved, as it is here and there; equal when both are the same."""
+
+    what: str
+    items: int
+    equal: bool
+
+
+def move_to_cluster(pipeline: Pipeline, *, remove: bool, progress: Progress) -> Sequence[Moved]:
+    """Copy the database, the quarantine and the index of the folder to the cluster, and compare.
+
+    Doing it again goes on where it was cut off and changes nothing that is there already. With
+    `remove` the folder's own log, index and database are deleted once all is the same: nobody
+    else would delete their texts when their term is over. Stop when something still runs or
+    waits in the folder, or when the cluster holds other data.
+    """
+    folder, settings, clock = pipeline.folder, pipeline.settings, pipeline.clock
+    if settings.engine != "cluster" or not settings.database.url:
+        raise Stop(
+            'the settings must name where to go: engine = "cluster", database.url, '
+            "stream.kafka.servers and index.elastic.servers"
+        )
+    if not folder.database.is_file():
+        raise Stop(f"there is no {folder.database}: nothing of one machine is here to be moved")
+    with ExitStack() as stack:
+        for role in (SERVICE, INDEX, "collect"):
+            if not stack.enter_context(folder.hold(role)):
+                raise Stop(f"a peil still runs on this folder (role {role}); end it first")
+        if pipeline.locks.is_held(SERVICE):
+            raise Stop("a `peil run` is up on the cluster; end it, and start it after the move")
+        source = Embedded(folder, settings, locks=folder, clock=clock)
+        broker, store = source.broker(), source.store()
+        stack.callback(broker.close)
+        stack.callback(store.close)
+        _check_drained(broker)
+        database = open_database(folder.database)
+        stack.callback(database.dispose)
+        moved = [
+            Moved(f"table {each.name}", each.rows, equal=True)  # it raises when they differ
+            for each in copy_database(
+                database,
+                pipeline.database,
+                lambda name, more, rows: progress(f"table {name}", more, rows),
+            )
+        ]
+        moved.append(_move_quarantine(broker, pipeline.broker, progress))
+        moved += [
+            _move_partition(name, store, pipeline.store, progress)
+            for name in store.partitions()
+            if name.until_ms > clock.now()
+        ]
+    if remove and all(each.equal for each in moved):
+        for path in (folder.log, folder.index):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in folder.data.glob(f"{folder.database.name}*"):
+            path.unlink()
+    return moved
+
+
+def _check_drained(broker: Broker) -> None:
+    for group, topic in GROUPS:
+        consumer = broker.subscribe(group, [topic])
+        waiting = consumer.lag()
+        consumer.close()
+        if waiting:
+            raise Stop(
+                f"{waiting} records of the log here are not indexed yet: "
+                "`peil --set engine=embedded run --once` does that"
+            )
+
+
+def _move_quarantine(source: Broker, target: Broker, progress: Progress) -> Moved:
+    held = [(record.key, record.value) for record in scan(source, QUARANTINE.name) if record.value]
+    there = {(record.key, record.value) for record in scan(target, QUARANTINE.name)}
+    target.append(
+        QUARANTINE.name, [Entry(key, value) for key, value in held if (key, value) not in there]
+    )
+    progress("quarantine", len(held), len(held))
+    there = {(record.key, record.value) for record in scan(target, QUARANTINE.name)}
+    return Moved("quarantine", len(held), equal=there.issuperset(held))
+
+
+def _move_partition(name: Partition, source: Store, target: Store, progress: Progress) -> Moved:
+    total = source.partitions()[name]
+    for posts in _batches(source.posts(name)):
+        here = target.where([post.id for post in posts])
+        new = [post for post in posts if not _stands(post, here.get(post.id, ()))]
+        target.write(name, new)
+        target.flush()
+        progress(f"index {name.name}", len(posts), total)
+    target.reload()
+    equal = _checksum(source.posts(name)) == _checksum(target.posts(name))
+    return Moved(f"index {name.name}", total, equal=equal)
+
+
+def _stands(post: Post, places: Sequence[Located]) -> bool:
+    return any(place.version >= post.version for place in places)
+
+
+def _batches(posts: Iterator[Post]) -> Iterator[list[Post]]:
+    while batch := list(islice(posts, BATCH)):
+        yield batch
+
+
+def _checksum(posts: Iterable[Post]) -> tuple[int, int]:
+    """How many posts, and a sum over each one's content that does not depend on their order."""
+    count = total = 0
+    for post in posts:
+        count += 1
+        digest = hashlib.blake2b(msgspec.msgpack.encode(post), digest_size=8).digest()
+        total = (total + int.from_bytes(digest)) % 2**64
+    return count, total
