@@ -8,11 +8,12 @@ import pytest
 
 from bench.servers.elasticsearch import Elasticsearch
 from bench.servers.kafka import Kafka
+from bench.servers.postgres import Postgres
 
 # The encoder takes some seconds to build and 80 MB to keep: all tests share one.
 os.environ.setdefault("PEIL_ENRICH__MODELS", str(Path(__file__).parents[1] / ".cache" / "models"))
 
-SERVERS = {"kafka_server", "elastic_server"}
+SERVERS = {"kafka_server", "elastic_server", "postgres_server"}
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -80,8 +81,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def kafka_server() -> Iterator[str]:
-    """A real Kafka's `host:port`: that of `PEIL_TEST_KAFKA`, or one started for this run."""
-    if given := os.environ.get("PEIL_TEST_KAFKA"):
+    """A real Kafka's `host:port`: that of `TEST_KAFKA`, or one started for this run."""
+    if given := os.environ.get("TEST_KAFKA"):
         yield given
         return
     with Kafka() as kafka:
@@ -90,9 +91,19 @@ def kafka_server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def elastic_server() -> Iterator[str]:
-    """A real Elasticsearch's URL: `PEIL_TEST_ELASTICSEARCH`, or one started for this run."""
-    if given := os.environ.get("PEIL_TEST_ELASTICSEARCH"):
+    """A real Elasticsearch's URL: that of `TEST_ELASTICSEARCH`, or one started for this run."""
+    if given := os.environ.get("TEST_ELASTICSEARCH"):
         yield given
         return
     with Elasticsearch() as elasticsearch:
         yield elasticsearch.url
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A real PostgreSQL's URL: that of `TEST_POSTGRES`, or one started for this run."""
+    if given := os.environ.get("TEST_POSTGRES"):
+        yield given
+        return
+    with Postgres() as postgres:
+        yield postgres.url

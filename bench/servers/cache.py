@@ -1,6 +1,6 @@
 """The cache folder: what the servers are made of, fetched once by Maven and kept.
 
-`PEIL_SERVER_CACHE` names the folder; without it, it is `~/.cache/peil-servers`. Where the
+`TEST_SERVER_CACHE` names the folder; without it, it is `~/.cache/peil-servers`. Where the
 files come from is a matter of Maven's own settings. Any number of processes may ask at once.
 """
 
@@ -35,7 +35,7 @@ def cached(name: str, fill: Callable[[Path], Path]) -> Path:
     folder in it that is to be kept. Whoever asks meanwhile waits; what was left half done by a
     process that died is done again.
     """
-    cache = Path(os.environ.get("PEIL_SERVER_CACHE") or Path.home() / ".cache" / "peil-servers")
+    cache = Path(os.environ.get("TEST_SERVER_CACHE") or Path.home() / ".cache" / "peil-servers")
     cache.mkdir(parents=True, exist_ok=True)
     cache = cache.resolve()
     kept = cache / name

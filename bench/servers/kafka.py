@@ -113,18 +113,25 @@ class Kafka(Server):
         data: Path | None = None,
         port: int | None = None,
     ) -> None:
+        if authorize and not secure:
+            raise Stop("authorize=True needs secure=True: without a login all users are one")
         super().__init__(data=data, port=port)
         self.users = {"admin": "admin-password", **(users or {})}
         self.advertised = advertised or self.address
-        self._secure = secure
         self._authorize = authorize
         self._expired = expired
         self._heap = heap
         self._properties = dict(properties or {})
         self._optimised = optimised
+        self._internal = free_port()
         self._controller = free_port()
         self._authority = Authority(self.data / "certificates") if secure else None
         self._seen = 0
+
+    @property
+    def direct(self) -> str:
+        """A second `host:port`, with no proxy and no login before it: to look from outside."""
+        return f"{HOST}:{self._internal}"
 
     @property
     def authority(self) -> Path:
@@ -162,7 +169,7 @@ class Kafka(Server):
     def _format(self, java: Sequence[str], configuration: Path) -> None:
         words = [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER]
         words += ["-c", str(configuration)]
-        if self._secure:
+        if self._authority:
             for name, password in self.users.items():
                 words += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -172,40 +179,40 @@ class Kafka(Server):
             )
 
     def _configuration(self) -> dict[str, str]:
-        protocol = "SASL_SSL" if self._secure else "PLAINTEXT"
+        protocol = "SASL_SSL" if self._authority else "PLAINTEXT"
+        controller = f"{HOST}:{self._controller}"
         found = PROPERTIES | {
-            "listeners": f"{protocol}://{self.address},CONTROLLER://{HOST}:{self._controller}",
-            "advertised.listeners": f"{protocol}://{self.advertised}",
-            "listener.security.protocol.map": f"{protocol}:{protocol},CONTROLLER:PLAINTEXT",
-            "inter.broker.listener.name": protocol,
-            "controller.quorum.voters": f"1@{HOST}:{self._controller}",
+            "listeners": (
+                f"CLIENTS://{self.address},INTERNAL://{self.direct},CONTROLLER://{controller}"
+            ),
+            "advertised.listeners": f"CLIENTS://{self.advertised},INTERNAL://{self.direct}",
+            "listener.security.protocol.map": (
+                f"CLIENTS:{protocol},INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT"
+            ),
+            # The broker would not start if it had to trust an expired certificate of its own.
+            "inter.broker.listener.name": "INTERNAL",
+            "controller.quorum.voters": f"1@{controller}",
             "log.dirs": str(self.data / "log"),
         }
-        if self._authority is not None:
+        if self._authority:
             found |= self._security(self._authority)
         return found | self._properties
 
     def _security(self, authority: Authority) -> dict[str, str]:
-        login = (
-            "org.apache.kafka.common.security.scram.ScramLoginModule required "
-            f'username="admin" password="{self.users["admin"]}";'
-        )
         found = {
             "sasl.enabled.mechanisms": "SCRAM-SHA-512",
-            "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
-            "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": login,
+            "listener.name.clients.scram-sha-512.sasl.jaas.config": (
+                "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+            ),
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": str(authority.issue("kafka", expired=self._expired).both),
-            # The broker connects to itself too, and must trust its own certificate.
-            "ssl.truststore.type": "PEM",
-            "ssl.truststore.location": str(authority.file),
         }
         if self._authorize:
             found |= {
                 "authorizer.class.name": (
                     "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
                 ),
-                # The broker reaches its controller without a login, inside this machine.
+                # The broker itself does not log in.
                 "super.users": "User:admin;User:ANONYMOUS",
             }
         return found

@@ -58,6 +58,7 @@ class Server(ABC):
     """
 
     ending: ClassVar[signal.Signals] = signal.SIGTERM
+    discarding: ClassVar[signal.Signals] = signal.SIGKILL  # when its data is thrown away
 
     def __init__(self, *, data: Path | None, port: int | None) -> None:
         name = type(self).__name__.lower()
@@ -117,14 +118,7 @@ class Server(ABC):
 
     def stop(self) -> None:
         """End in order, as an operator would, and return once it is gone. The data stays."""
-        process = self._process
-        if process is None:
-            return
-        self._signal(signal.SIGCONT)  # a suspended one would not hear it
-        process.send_signal(self.ending)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(30)
-        self.kill()
+        self._end(self.ending)
 
     def kill(self) -> None:
         """End all its processes at once with `kill -9`."""
@@ -135,7 +129,9 @@ class Server(ABC):
         with contextlib.suppress(ProcessLookupError):  # those whose parent was dead already
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        psutil.wait_procs(family, timeout=10)
+        deadline = time.monotonic() + 10
+        while not all(map(_gone, family)) and time.monotonic() < deadline:
+            time.sleep(0.01)
         self._process = None
         self._tell_guard("")
 
@@ -153,10 +149,8 @@ class Server(ABC):
         self._signal(signal.SIGCONT)
 
     def close(self) -> None:
-        """End for good. Data in a temporary folder goes too, so nothing is waited for there."""
-        if self._temporary:
-            self.kill()
-        self.stop()
+        """End for good, with the data when it lies in a temporary folder."""
+        self._end(self.discarding if self._temporary else self.ending)
         self._guard.communicate()
 
     def __enter__(self) -> Self:
@@ -183,6 +177,16 @@ class Server(ABC):
             raise Stop(f"{type(self).__name__} at {self.address} is down; start it first")
         return self._process
 
+    def _end(self, number: signal.Signals) -> None:
+        process = self._process
+        if process is None:
+            return
+        self._signal(signal.SIGCONT)  # a suspended one would not hear it
+        process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+        self.kill()
+
     def _family(self) -> list[psutil.Process]:
         process = self._running()
         if process.poll() is not None:
@@ -204,3 +208,12 @@ class Server(ABC):
         assert self._guard.stdin is not None
         self._guard.stdin.write(f"{server}\n".encode())
         self._guard.stdin.flush()
+
+
+def _gone(process: psutil.Process) -> bool:
+    try:
+        # One whose parent died may stay a zombie for good where nobody adopts it, as in many
+        # containers; it holds no file or port once its last thread has ended.
+        return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() == 1
+    except psutil.NoSuchProcess:
+        return True

@@ -32,7 +32,7 @@ def as_user(data: Path, *needed: Path) -> Sequence[str]:
         if subprocess.run([*words, "test", "-x", path], check=False).returncode:
             raise Stop(
                 f"{path} is out of reach for {NOBODY}, as whom the server must run here; name a "
-                "folder that everyone may enter (PEIL_SERVER_CACHE, TMPDIR), or do not be root"
+                "folder that everyone may enter (TEST_SERVER_CACHE, TMPDIR), or do not be root"
             )
     return words
 
