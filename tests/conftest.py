@@ -1,14 +1,17 @@
 import os
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, create_engine
 
 from bench.servers.elasticsearch import Elasticsearch
 from bench.servers.kafka import Kafka
 from bench.servers.postgres import Postgres
+from peil.database import open_database
 
 # The encoder takes some seconds to build and 80 MB to keep: all tests share one.
 os.environ.setdefault("PEIL_ENRICH__MODELS", str(Path(__file__).parents[1] / ".cache" / "models"))
@@ -107,3 +110,27 @@ def postgres_server() -> Iterator[str]:
         return
     with Postgres() as postgres:
         yield postgres.url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """An empty schema of its own in a real PostgreSQL."""
+    name = f"test_{secrets.token_hex(8)}"
+    server = create_engine(postgres_server)
+    with server.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+    yield f"{postgres_server}{'&' if '?' in postgres_server else '?'}options=-csearch_path%3D{name}"
+    with server.begin() as connection:
+        connection.exec_driver_sql(f"DROP SCHEMA {name} CASCADE")
+    server.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.cluster)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """The operational database, empty, once on each engine."""
+    if request.param == "sqlite":
+        engine = open_database(tmp_path / "peil.db")
+    else:
+        engine = open_database(request.getfixturevalue("postgres_url"))
+    yield engine
+    engine.dispose()

@@ -1,0 +1,220 @@
+"""What the operational database on PostgreSQL says when something is wrong."""
+
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine, delete, insert, make_url, select, update
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+
+from bench.servers.certificates import Authority
+from bench.servers.postgres import Postgres
+from index.tables import gap
+from ingest.tables import cursor
+from peil.database import look_at, open_database
+from privacy.tables import access
+from stream.database import alone
+from stream.errors import PeilError, Retry, Stop
+
+pytestmark = pytest.mark.cluster
+
+PLANTED = "correct-horse-battery"
+
+
+def told(error: BaseException) -> str:
+    """All that a log may show of an error."""
+    return "".join(traceback.format_exception(error))
+
+
+@pytest.fixture(scope="module")
+def secure() -> Iterator[Postgres]:
+    """A server that wants TLS and a password, and that tests may stop."""
+    with Postgres(secure=True, password=PLANTED) as server:
+        yield server
+
+
+def test_the_password_comes_apart_and_the_connection_is_encrypted(secure: Postgres) -> None:
+    engine = open_database(secure.url, password=PLANTED)
+    well, said = look_at(engine)
+    engine.dispose()
+    assert well
+    assert "over TLS" in said
+    assert PLANTED not in f"{said} {engine!r} {engine.url} {engine.pool.status()}"
+
+
+def other_authority(url: URL, folder: Path) -> URL:
+    return url.update_query_dict({"sslrootcert": str(Authority(folder / "other").file)})
+
+
+@pytest.mark.parametrize(
+    ("change", "password", "words"),
+    [
+        (lambda url, _: url, "another-secret", "refuses the user or the password"),
+        (lambda url, _: url, "", "asks for a password"),
+        (lambda url, _: url.set(username="nobody"), PLANTED, "refuses the user or the password"),
+        (lambda url, _: url.set(database="nowhere"), PLANTED, "nowhere at 127.0.0.1:.*not exist"),
+        (lambda url, _: url.update_query_dict({"sslmode": "disable"}), PLANTED, "without TLS"),
+        (other_authority, PLANTED, "not get through TLS"),
+        (lambda url, _: url.update_query_dict({"sslmood": "on"}), PLANTED, "option is unknown"),
+        (lambda url, _: url.update_query_dict({"sslmode": "on"}), PLANTED, "sslmode has a wrong"),
+        (lambda url, _: url.set(drivername="mysql"), PLANTED, "begins with mysql; write it as"),
+    ],
+)
+def test_what_a_person_must_mend_is_said_without_the_password(
+    secure: Postgres,
+    tmp_path: Path,
+    change: Callable[[URL, Path], URL],
+    password: str,
+    words: str,
+) -> None:
+    url = change(make_url(secure.url), tmp_path)
+    with pytest.raises(Stop, match=words) as caught:
+        open_database(str(url), password=password)
+    assert not password or password not in told(caught.value)
+
+
+def test_an_expired_certificate_is_refused() -> None:
+    with (
+        Postgres(secure=True, expired=True) as server,
+        pytest.raises(Stop, match="a certificate is missing, expired"),
+    ):
+        open_database(server.url, password=server.password)
+
+
+@pytest.fixture
+def engine(postgres_url: str) -> Iterator[Engine]:
+    engine = open_database(postgres_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def guest(engine: Engine) -> Iterator[tuple[str, str]]:
+    """A user who may do nothing, and the schema that is not theirs."""
+    with engine.begin() as connection:
+        schema = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
+        role = f"guest_{schema}"
+        connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN")
+    yield role, schema
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP OWNED BY {role}")
+        connection.exec_driver_sql(f"DROP ROLE {role}")
+
+
+def test_a_privilege_that_is_missing_is_said(
+    engine: Engine, guest: tuple[str, str], postgres_url: str
+) -> None:
+    role, schema = guest
+    url = str(make_url(postgres_url).set(username=role))
+    with pytest.raises(Stop, match="no schema to make tables in"):
+        open_database(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {schema} TO {role}")
+    with pytest.raises(Stop, match="withholds a privilege"):
+        open_database(url)
+    with engine.begin() as connection:  # who may read and append needs no more for the log
+        connection.exec_driver_sql(f"GRANT SELECT ON alembic_version TO {role}")
+        connection.exec_driver_sql(f"GRANT SELECT, INSERT ON access TO {role}")
+    theirs = open_database(url)
+    with alone(theirs, "access") as connection:
+        connection.execute(select(access))
+    with pytest.raises(Stop, match="withholds a privilege"), theirs.begin() as connection:
+        connection.execute(delete(access))
+    theirs.dispose()
+
+
+@pytest.mark.parametrize(
+    ("kind", "source"), [(IntegrityError, PLANTED), (DataError, f"{PLANTED}\0")]
+)
+def test_what_stands_in_a_row_is_not_said(
+    engine: Engine, kind: type[SQLAlchemyError], source: str
+) -> None:
+    row = {"source": source, "start": 1, "end": 2, "why": "w"}
+    with pytest.raises(kind) as caught, engine.begin() as connection:
+        connection.execute(insert(gap).values([row, row]))
+    assert PLANTED not in told(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "statement", "kind", "words"),
+    [
+        ("lock_timeout = 50", "LOCK TABLE gap", Retry, "held a lock for too long"),
+        ("statement_timeout = 50", "SELECT pg_sleep(9)", Retry, "a statement took too long"),
+        ("transaction_read_only = on", "DELETE FROM run", Retry, "a standby"),
+        ("search_path = pg_catalog", "DELETE FROM run", Stop, "other tables than this version"),
+    ],
+)
+def test_what_passes_by_is_told_from_what_stays(
+    engine: Engine, setting: str, statement: str, kind: type[PeilError], words: str
+) -> None:
+    with engine.begin() as other, engine.connect() as connection:
+        other.exec_driver_sql("LOCK TABLE gap IN ROW EXCLUSIVE MODE")
+        connection.exec_driver_sql(f"SET LOCAL {setting}")
+        with pytest.raises(kind, match=words):
+            connection.exec_driver_sql(statement)
+
+
+def test_two_in_each_others_way_can_try_again(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(insert(cursor), [{"source": s, "value": ""} for s in ("a", "b")])
+    ways = [("a", "b"), ("b", "a")]
+    met = threading.Barrier(2)
+
+    def change(way: tuple[str, str]) -> bool:
+        with engine.begin() as connection:
+            for source in way:
+                connection.execute(
+                    update(cursor).where(cursor.c.source == source).values(value="x")
+                )
+                if source == way[0]:
+                    met.wait(10)
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        changes = [pool.submit(change, way) for way in ways]
+        errors = [each.exception() for each in changes]
+    (error,) = [each for each in errors if each is not None]
+    assert isinstance(error, Retry)
+    assert "in each other's way" in str(error)
+
+
+def test_who_rests_in_a_transaction_does_not_keep_the_others_out(postgres_url: str) -> None:
+    resting = open_database(f"{postgres_url}%20-cidle_in_transaction_session_timeout=100")
+    other = open_database(postgres_url)
+    with resting.connect() as connection:
+        connection.exec_driver_sql("LOCK TABLE gap")
+        with other.begin() as waiting:
+            waiting.exec_driver_sql("LOCK TABLE gap")  # got when the server ended the other one
+        with pytest.raises(Retry, match="rested for too long"):
+            connection.execute(select(gap))
+    resting.dispose()
+    other.dispose()
+
+
+def test_a_connection_that_was_cut_costs_one_transaction(engine: Engine) -> None:
+    with engine.connect() as connection:
+        mine = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        with engine.begin() as other:
+            other.exec_driver_sql(f"SELECT pg_terminate_backend({mine}, 5000)")
+        with pytest.raises(Retry):
+            connection.execute(select(gap))
+    with engine.begin() as connection:
+        connection.execute(select(gap))
+
+
+def test_a_server_that_was_away_is_found_again(secure: Postgres) -> None:
+    engine = open_database(secure.url, password=PLANTED)
+    secure.stop()
+    with pytest.raises(Retry, match="cannot be reached") as caught, engine.connect():
+        pass
+    assert PLANTED not in told(caught.value)
+    secure.start()
+    with engine.connect() as connection:
+        connection.execute(select(gap))
+    secure.restart()
+    with engine.connect() as connection:
+        connection.execute(select(gap))
+    engine.dispose()
