@@ -26,8 +26,8 @@ PATIENCE = 120.0
 GUARD = """
 while read -r line; do server=$line; done
 if [ "$server" ]; then
-    kill -9 -- "-$server"
-    for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 -- "-$server" || break; sleep 0.2; done
+    kill -s KILL -- "-$server"
+    for _ in 1 2 3 4 5 6 7 8 9 10; do kill -s 0 -- "-$server" || break; sleep 0.2; done
 fi
 [ $# = 0 ] || rm -rf -- "$@"
 """
