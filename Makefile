@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test servers check bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list.
@@ -24,8 +24,12 @@ demo: setup  ## The whole pipeline over fictional posts.
 	@rm -rf .cache/demo-city
 	$(BIN)/peil demo .cache/demo-city
 
-test: setup  ## Run every test.
+test: setup  ## Run every test, with real servers (Java, Maven and PostgreSQL must be there).
+	@$(BIN)/python -m bench.servers fetch > /dev/null
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+servers: setup  ## Start a Kafka, an Elasticsearch and a PostgreSQL, until Ctrl-C.
+	@$(BIN)/python -m bench.servers
 
 check: setup  ## Formatting, lint, types and the contracts between packages.
 	$(BIN)/ruff format --check .

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from stream.errors import Stop
 
-PACKAGES = {"java": "openjdk-17-jre-headless", "mvn": "maven"}
+PACKAGES = {"java": "default-jre-headless", "mvn": "maven"}
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
 
 
