@@ -1,26 +1,26 @@
 """The working folder: `config/` is what a person writes, `data/` is what peil writes."""
 
 import fcntl
-import logging
 import os
 import shutil
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from peil.locks import Held, waiting
 from peil.shipped import shipped_config
 from stream.clock import Clock
 from stream.errors import Stop
-
-logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class WorkingFolder:
-    """Every path below one working folder. Nothing outside it is written."""
+    """Every path below one working folder, and `peil.locks.Locks` between the processes that work
+    in it. Nothing outside it is written.
+    """
 
     root: Path
 
@@ -92,10 +92,7 @@ class WorkingFolder:
 
     @contextmanager
     def hold(self, role: str) -> Generator[bool]:
-        """Hold the folder's lock for `role` while the block runs; yields False when another
-        process holds it. The operating system lets go when a process dies.
-        """
-        handle = self._lock(role)
+        handle = self._lock(role)  # the operating system lets go when a process dies
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -106,27 +103,12 @@ class WorkingFolder:
         finally:
             os.close(handle)
 
-    @contextmanager
     def wait_for(
         self, role: str, *, clock: Clock, give_up: Callable[[], bool] = lambda: False
-    ) -> Generator[bool]:
-        """As `hold`, waiting for another process that holds it; yields False when `give_up()`
-        turns true before it lets go.
-        """
-        said = False
-        while not give_up():
-            with self.hold(role) as mine:
-                if mine:
-                    yield True
-                    return
-            if not said:
-                logger.warning("another process does `%s` here; waiting for its end", role)
-                said = True
-            clock.sleep(WAIT_SECONDS)
-        yield False
+    ) -> AbstractContextManager[Held]:
+        return waiting(self.hold, role, clock=clock, give_up=give_up, pause=WAIT_SECONDS)
 
     def is_held(self, role: str) -> bool:
-        """Whether a living process holds the lock for `role`. Looking holds nobody up."""
         handle = self._lock(role)
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,17 +1,15 @@
 from collections import Counter
-from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 
 from index.contract import Cell, RolledUp
 from index.rollups import ANY, PHENOMENA, VOLUMES, publishable, roll_up
 from index.series import Series
 from index.tally import Key, Tally
-from peil.database import open_database
 from privacy.suppress import Thresholds
 from stream.partitions import Partition
 
@@ -115,10 +113,8 @@ def test_a_special_category_has_a_higher_threshold_and_authors_a_band() -> None:
 
 
 @pytest.fixture
-def series(tmp_path: Path) -> Iterator[Series]:
-    engine = open_database(tmp_path / "peil.db")
-    yield Series(engine)
-    engine.dispose()
+def series(database: Engine) -> Series:
+    return Series(database)
 
 
 COUNTS = RolledUp(
