@@ -4,6 +4,7 @@ import socketserver
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -229,6 +230,13 @@ def test_postgres_refuses_who_comes_without_encryption(postgres: Postgres) -> No
 # What they share
 
 
+@pytest.fixture
+def data() -> Iterator[Path]:
+    """A folder that a server which runs as nobody can reach, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.mark.cluster
 def test_an_expired_certificate_is_refused() -> None:
     with Postgres(secure=True, expired=True) as postgres:
@@ -255,8 +263,8 @@ def test_a_suspended_server_is_silent_until_it_is_resumed() -> None:
 
 
 @pytest.mark.cluster
-def test_a_stopped_server_is_gone_and_can_be_started_again(tmp_path: Path) -> None:
-    with Postgres(data=tmp_path / "kept") as postgres:
+def test_a_stopped_server_is_gone_and_can_be_started_again(data: Path) -> None:
+    with Postgres(data=data) as postgres:
         pids, address = postgres.pids, postgres.address
         postgres.stop()
         assert not any(map(alive, pids))
@@ -265,7 +273,7 @@ def test_a_stopped_server_is_gone_and_can_be_started_again(tmp_path: Path) -> No
         assert postgres.address == address
         assert answers(address)
     assert not answers(address)
-    assert (tmp_path / "kept").exists()
+    assert data.exists()
 
 
 @pytest.mark.cluster
