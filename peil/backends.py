@@ -1,5 +1,6 @@
 """The two grounds that the same pipeline stands on: this machine, or a cluster."""
 
+import logging
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from typing import Protocol
@@ -18,6 +19,8 @@ from stream.broker import Broker
 from stream.clock import HOUR_MS, Clock
 from stream.local import LocalBroker
 from stream.secrets import secret
+
+logger = logging.getLogger(__name__)
 
 MINUTE_MS = 60_000
 
@@ -118,7 +121,10 @@ class Cluster:
     def broker(self) -> Broker:
         from stream.kafka import KafkaBroker  # noqa: PLC0415  (needs the extra `cluster`)
 
-        return KafkaBroker(self._settings.stream, clock=self._clock)
+        broker = KafkaBroker(self._settings.stream, clock=self._clock)
+        for problem in broker.prepare():
+            logger.warning("%s", problem)
+        return broker
 
     def store(self) -> Store:
         from index.elastic.store import ElasticStore  # noqa: PLC0415  (the same)

@@ -73,10 +73,18 @@ class Pipeline:
     opened, the last first.
     """
 
-    def __init__(self, folder: WorkingFolder, settings: Settings, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        folder: WorkingFolder,
+        settings: Settings,
+        *,
+        clock: Clock,
+        metrics: PrometheusMetrics | None = None,
+    ) -> None:
         self.folder = folder
         self.settings = settings
         self.clock = clock
+        self.metrics = metrics or PrometheusMetrics()
         self._closers: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
@@ -103,10 +111,6 @@ class Pipeline:
     def retention_ms(self) -> int:
         """The longest time that any post is kept."""
         return self.settings.privacy.longest_retention_days * DAY_MS
-
-    @cached_property
-    def metrics(self) -> PrometheusMetrics:
-        return PrometheusMetrics()
 
     @cached_property
     def database(self) -> Engine:

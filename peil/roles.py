@@ -18,10 +18,12 @@ from peil.settings import Settings
 from peil.supervisor import SIGNALS, STOPPED
 from stream.clock import SystemClock
 from stream.errors import Retry, Stop
+from stream.metrics import PrometheusMetrics
 from stream.worker import POLL_SECONDS, Worker
 
 logger = logging.getLogger(__name__)
 
+AWAY_SECONDS = 5.0
 METRICS_MS = 10_000
 MINUTE_MS = 60_000
 RECHECK_MS = 600_000
@@ -192,29 +194,42 @@ class RoleProcess:
         for number in SIGNALS:
             signal.signal(number, lambda _number, _frame: stop.set())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        clock = SystemClock()
-        pulse = Pulse(clock=clock)
+        pulse = Pulse(clock=SystemClock())
 
         def stopping() -> bool:
             pulse.beat()
             return stop.is_set()
 
+        metrics = PrometheusMetrics()
         try:
-            with (
-                Pipeline(WorkingFolder.open(self._root), self._settings, clock=clock) as pipeline,
-                self._health(pipeline, pulse, role),
-            ):
-                ROLES[role](pipeline, pulse, stopping)
+            with self._health(pulse, metrics, role):
+                while not stopping():
+                    try:
+                        self._work(role, pulse, metrics, stopping)
+                    except Retry as error:  # what it needs is away: it waits, and begins anew
+                        logger.warning("again in %.0f s: %s", AWAY_SECONDS, error)
+                        stop.wait(AWAY_SECONDS)
         except Stop as error:
             logger.error("%s", error)  # noqa: TRY400  (the message says it all)
             return STOPPED
         return 0
 
+    def _work(
+        self,
+        role: str,
+        pulse: Pulse,
+        metrics: PrometheusMetrics,
+        stopping: Callable[[], bool],
+    ) -> None:
+        folder = WorkingFolder.open(self._root)
+        with Pipeline(folder, self._settings, clock=SystemClock(), metrics=metrics) as pipeline:
+            ROLES[role](pipeline, pulse, stopping)
+
     def _health(
-        self, pipeline: Pipeline, pulse: Pulse, role: str
+        self, pulse: Pulse, metrics: PrometheusMetrics, role: str
     ) -> AbstractContextManager[object]:
         listen = self._settings.service.listen
         if not listen:
             return nullcontext()
         address = nth_address(listen, self._roles.index(role))
-        return HealthServer(address, pulse=pulse, metrics=pipeline.metrics)
+        return HealthServer(address, pulse=pulse, metrics=metrics)
