@@ -96,8 +96,8 @@ class Engine(Protocol[Q]):
         """Exactly what a phrase with slop matches; None when the engine cannot tell."""
         ...
 
-    def near(self, near: Near) -> Q | None:
-        """Exactly what NEAR matches; None when the engine cannot tell."""
+    def near(self, near: Near) -> Compiled[Q] | None:
+        """What NEAR matches; None when the engine can only tell that both sides do."""
         ...
 
 
@@ -153,7 +153,7 @@ class Compiler(Generic[Q]):
                 return Compiled(upper, lower)
             case Near():
                 decided = engine.near(node) if _uncut(_forms(node)) else None
-                return self._both(node, depth) if decided is None else exactly(decided)
+                return decided or self._both(node, depth)
             case Together():
                 return self._both(node, depth)
             case Field():

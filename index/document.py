@@ -1,13 +1,14 @@
 """A post as it is found: which fields there are and what stands in each, in every engine."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from index.contract import Dimension
 from index.tally import author_of
 from index.values import bin_name, fitting, local_hour, values_of
 from rules.folding import fold
-from stream.post import Post, Token
+from stream.post import Post
 
 CASED, LEMMA, PART = "\ue001", "\ue002", "\ue003"
 """Marks in front of a token's other forms, which share its position in the one field `tokens`."""
@@ -34,7 +35,7 @@ QUERY_FIELDS = {"lang": "language", "place": "folded_place"}
 class Document(NamedTuple):
     """`tokens` holds the forms of each position, `who` the 64 bits that an author counts by."""
 
-    tokens: Sequence[Sequence[str]]
+    tokens: Sequence[tuple[str, ...]]
     words: Mapping[str, Sequence[str]]
     numbers: Mapping[str, int]
     who: int
@@ -60,18 +61,17 @@ def document(post: Post, *, timezone: str) -> Document:
         "keep_until": post.keep_until,
         "first_observed": post.first_observed,
     }
-    return Document([_forms(token) for token in post.tokens], words, numbers, who)
+    tokens = [_forms(each.forms, each.cased, each.lemma, each.parts) for each in post.tokens]
+    return Document(tokens, words, numbers, who)
 
 
-def _forms(token: Token) -> list[str]:
-    found = [fitting(form) for form in dict.fromkeys(token.forms)]
-    if token.cased:
-        found.append(fitting(CASED + token.cased))
-    if token.lemma:
-        found.append(fitting(LEMMA + token.lemma))
-    if token.parts:
-        found += [fitting(PART + part) for part in dict.fromkeys(token.parts)]
-    return found
+@lru_cache(maxsize=50_000)  # few different words make up most of all texts
+def _forms(
+    forms: tuple[str, ...], cased: str, lemma: str, parts: tuple[str, ...]
+) -> tuple[str, ...]:
+    marked = [*((CASED + cased,) if cased else ()), *((LEMMA + lemma,) if lemma else ())]
+    marked += [PART + part for part in parts]
+    return tuple(dict.fromkeys(fitting(form) for form in (*forms, *marked)))
 
 
 def id_numbers(post_id: str) -> tuple[int, int]:

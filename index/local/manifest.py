@@ -12,14 +12,11 @@ from pathlib import Path
 import msgspec
 
 from index.local.schema import VERSION
-from stream.clock import HOUR_MS
+from index.overdue import overdue
 from stream.errors import Stop
 from stream.partitions import Partition
 
 NAME = "manifest.json"
-LATE_MS = 2 * HOUR_MS
-"""Housekeeping comes by every hour."""
-
 FOLDERS = "*-until-*"
 
 
@@ -108,9 +105,4 @@ class Manifest:
             "it"
             for path in self.strangers()
         ]
-        overdue = [
-            f"{name.name} is over its term: `peil run` or `peil expire` drops it"
-            for name in sorted(held)
-            if name.until_ms < now - LATE_MS
-        ]
-        return [*missing, *unnamed, *overdue]
+        return [*missing, *unnamed, *overdue(held, now=now)]

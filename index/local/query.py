@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import tantivy
 from tantivy import Occur, Query
 
+from index.compiler import Compiled, exactly
 from rules.tree import Near, Phrase, Term
 
 SAFE_SLOP = 2
@@ -57,15 +58,15 @@ class TantivyEngine:
             return self._phrase(phrase.forms, phrase.slop)
         return None
 
-    def near(self, near: Near) -> Query | None:
+    def near(self, near: Near) -> Compiled[Query] | None:
         left, right = near.left, near.right
         if isinstance(left, Term) and isinstance(right, Term) and _apart(left.form, right.form):
             forward = self._phrase([left.form, right.form], near.distance)
             if not near.ordered:
                 backward = self._phrase([right.form, left.form], near.distance)
-                return self.at_least(1, [forward, backward])
+                return exactly(self.at_least(1, [forward, backward]))
             if near.distance < SAFE_SLOP:
-                return forward
+                return exactly(forward)
         return None
 
     def _phrase(self, forms: Sequence[str], slop: int) -> Query:

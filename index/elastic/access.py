@@ -1,0 +1,62 @@
+"""What a process may do, as roles of Elasticsearch."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from index.elastic.cluster import Cluster
+from index.elastic.mapping import Names
+from index.settings import ElasticSettings
+
+Role = Literal["writer", "reader"]
+"""`writer` for the index role and housekeeping, `reader` for whoever only asks."""
+
+
+def privileges(prefix: str) -> Mapping[Role, Mapping[str, Any]]:
+    """What each role needs, as a role descriptor of Elasticsearch; indices outside `prefix` are
+    out of reach of both.
+
+    `manage` is for making, dropping, merging and rebuilding indices; who only asks changes
+    nothing.
+    """
+    names = [Names(prefix).all]
+    return {
+        "writer": {
+            "cluster": ["monitor"],
+            "indices": [{"names": names, "privileges": ["read", "write", "manage"]}],
+        },
+        "reader": {
+            "cluster": ["monitor"],
+            "indices": [{"names": names, "privileges": ["read", "view_index_metadata"]}],
+        },
+    }
+
+
+class Access:
+    """Makes roles and keys, logged in as somebody who may (`manage_security`)."""
+
+    def __init__(self, settings: ElasticSettings) -> None:
+        self._cluster = Cluster(settings)
+        self._prefix = settings.prefix
+
+    def put_role(self, role: Role) -> str:
+        """Make or change a role for users; returns its name."""
+        name = f"{self._prefix}-{role}"
+        with self._cluster.asked():
+            self._cluster.client.security.put_role(name=name, **privileges(self._prefix)[role])
+        return name
+
+    def make_key(self, role: Role, *, days: int | None = None) -> str:
+        """A new API key of that role, encoded as `index.elastic.api_key_file` holds it; it ends
+        after `days`, or never.
+        """
+        with self._cluster.asked():
+            answer = self._cluster.client.security.create_api_key(
+                name=f"{self._prefix}-{role}",
+                role_descriptors={role: privileges(self._prefix)[role]},
+                expiration=f"{days}d" if days else None,
+            )
+        return str(answer["encoded"])
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._cluster.client.close()

@@ -1,0 +1,178 @@
+"""Writes that wait for a flush, and what became of each of them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from index.elastic.cluster import MISSING, Cluster, Gone
+from index.elastic.mapping import source
+from stream.errors import Reject, Retry, Stop
+from stream.partitions import Partition
+from stream.post import Post
+
+BYTES = 8_000_000
+"""What is sent at once, about; Elasticsearch takes 100 MB and works best below 15."""
+
+CONFLICT, BAD, TOO_LARGE = 409, 400, 413
+FAILED = 300
+STRICT = "strict_dynamic_mapping_exception"
+ONLY = ["errors", "items.*.status", "items.*.error"]
+
+_encoder = msgspec.json.Encoder()
+
+
+class _Write(NamedTuple):
+    partition: Partition
+    id: str
+    post: Post | None
+    """None: a removal."""
+
+
+class Buffer:
+    """The writes of one process since the last flush; the last one of an id and partition counts.
+    `place` names where a partition is written, an alias unless it is not `aliased`.
+
+    Indices keep the version of a post as the document's own, and take an equal one or a newer
+    one: what another writer has done meanwhile is never undone.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        place: Callable[[Partition], str],
+        *,
+        timezone: str,
+        aliased: bool = True,
+    ) -> None:
+        self._cluster = cluster
+        self._place = place
+        self._timezone = timezone
+        self._aliased = aliased
+        self._writes: dict[str, dict[Partition, Post | None]] = {}
+
+    def put(self, partition: Partition, posts: Sequence[Post]) -> None:
+        for post in posts:
+            self._writes.setdefault(post.id, {})[partition] = post
+
+    def remove(self, partition: Partition, ids: Sequence[str]) -> None:
+        for key in ids:
+            self._writes.setdefault(key, {})[partition] = None
+
+    def waiting(self, key: str) -> Mapping[Partition, Post | None]:
+        """What waits for this id; None is its removal."""
+        return self._writes.get(key, {})
+
+    def clear(self) -> None:
+        """Give up what waits."""
+        self._writes.clear()
+
+    def __len__(self) -> int:
+        return len(self._writes)
+
+    def send(self) -> None:
+        """Write all; visible to searches when it returns. When it raises, what could be done is
+        done and the rest is given up.
+        """
+        writes = [
+            _Write(partition, key, post)
+            for key, changes in self._writes.items()
+            for partition, post in changes.items()
+        ]
+        self._writes.clear()
+        outcome = _Outcome()
+        for some, body in self._bodies(writes):
+            with self._cluster.asked():
+                answer = self._cluster.client.options(max_retries=0).bulk(
+                    operations=body, require_alias=self._aliased, refresh=True, filter_path=ONLY
+                )
+            outcome.add(self._cluster, some, answer["items"])
+        self._check(outcome.conflicts)
+        outcome.settle()
+
+    def _bodies(self, writes: Sequence[_Write]) -> Iterator[tuple[list[_Write], list[Any]]]:
+        """What goes into one request: writes, and their lines in JSON."""
+        some: list[_Write] = []
+        body: list[Any] = []
+        size = 0
+        for write in writes:
+            lines = self._lines(write)
+            some.append(write)
+            body += lines
+            size += sum(map(len, lines))
+            if size >= BYTES:
+                yield some, body
+                some, body, size = [], [], 0
+        if some:
+            yield some, body
+
+    def _lines(self, write: _Write) -> list[bytes]:
+        at: dict[str, Any] = {"_index": self._place(write.partition), "_id": write.id}
+        if write.post is None:
+            return [_encoder.encode({"delete": at})]
+        at |= {"version": write.post.version, "version_type": "external_gte"}
+        return [_encoder.encode({"index": at}), source(write.post, timezone=self._timezone)]
+
+    def _check(self, conflicts: Sequence[_Write]) -> None:
+        """Of what was not written because of its version, that a newer one is there: what was
+        removed a moment ago still stands in the way.
+        """
+        by_alias: dict[str, list[str]] = {}
+        for write in conflicts:
+            by_alias.setdefault(self._place(write.partition), []).append(write.id)
+        for alias, ids in by_alias.items():
+            with self._cluster.asked():
+                answer = self._cluster.client.mget(index=alias, ids=ids, source=False)
+            if not all(each.get("found") for each in answer["docs"]):
+                raise Retry(
+                    f"{self._cluster.name}: a post was removed a moment ago and is written again",
+                    after=0.5,
+                )
+
+
+class _Outcome:
+    """What became of the writes of one flush."""
+
+    def __init__(self) -> None:
+        self.conflicts: list[_Write] = []
+        self._errors: list[Exception] = []
+
+    def add(
+        self, cluster: Cluster, writes: Sequence[_Write], items: Sequence[Mapping[str, Any]]
+    ) -> None:
+        for write, item in zip(writes, items, strict=True):
+            (answer,) = item.values()
+            status = answer["status"]
+            if status < FAILED or (status == MISSING and write.post is None):
+                continue
+            if status == CONFLICT:
+                self.conflicts += [write] if write.post is not None else []
+            else:
+                self._errors.append(_error(cluster, status, answer.get("error", {})))
+
+    def settle(self) -> None:
+        """Raise what is gravest; Reject comes last, so that it is raised for one post alone."""
+        for error in sorted(self._errors, key=_rank):
+            raise error
+
+
+def _rank(error: Exception) -> int:
+    return 0 if isinstance(error, Stop) else 1 if isinstance(error, Retry) else 2
+
+
+def _error(cluster: Cluster, status: int, detail: Mapping[str, Any]) -> Exception:
+    """The error of one write. What Elasticsearch says of a document may quote it: only the type
+    is told.
+    """
+    kind = detail.get("type", "no reason given")
+    if kind == STRICT:
+        return Stop(
+            f"{cluster.name}: an index does not know a field of peil ({kind}): its mapping was "
+            "changed by hand; `peil doctor` says which"
+        )
+    if status == BAD:
+        return Reject(f"Elasticsearch cannot take this post ({kind})")
+    refused = cluster.refusal(status, detail)
+    if isinstance(refused, Gone):
+        return Gone(f"{cluster.name}: a partition was dropped while it was written")
+    return refused

@@ -1,0 +1,120 @@
+"""Which partitions there are: the indices under one prefix, made, seen and dropped."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from index.elastic.cluster import Cluster
+from index.elastic.mapping import VERSION, Names, Physical, index_settings, mapping
+from index.settings import ElasticSettings
+from stream.errors import Stop
+from stream.partitions import Partition
+
+AT_ONCE = 20
+"""Names of indices in the address of one request."""
+
+
+class Seen(NamedTuple):
+    """An index as it was seen; `aliased` when writers and readers find it."""
+
+    name: str
+    physical: Physical
+    aliased: bool
+
+
+class Catalogue:
+    """The indices of one installation. What is remembered is as old as the last `load`."""
+
+    def __init__(self, cluster: Cluster, settings: ElasticSettings) -> None:
+        self.names = Names(settings.prefix)
+        self._cluster = cluster
+        self._settings = settings
+        self._loaded = False
+        self.indices: Sequence[Seen] = ()
+        self.held: dict[Partition, Seen] = {}
+
+    def load(self) -> None:
+        """See which there are; Stop when a newer peil wrote one."""
+        self._cluster.check()
+        with self._cluster.asked():
+            answer = self._cluster.client.indices.get(
+                index=self.names.all, features=["aliases"], allow_no_indices=True
+            )
+        found: list[Seen] = []
+        for name, held in answer.items():
+            physical = self.names.parse(name)
+            if physical is not None:
+                aliased = self.names.alias(physical.partition) in held["aliases"]
+                found.append(Seen(name, physical, aliased))
+        self.indices = found
+        self.held = {each.physical.partition: each for each in found if each.aliased}
+        self._loaded = True
+        if any(each.physical.version > VERSION for each in self.held.values()):
+            raise Stop(
+                f"the index in {self._cluster.name} was written by a newer peil; upgrade this "
+                "installation"
+            )
+
+    def see(self) -> None:
+        """`load` when that was never done."""
+        if not self._loaded:
+            self.load()
+
+    def check_version(self) -> None:
+        """Stop when there is an index of an older peil."""
+        self.see()
+        if any(each.physical.version != VERSION for each in self.held.values()):
+            raise Stop("the index is of an older peil: `peil expire` writes it anew, once")
+
+    def __contains__(self, index: str) -> bool:
+        """Whether writers and readers find this index."""
+        return any(each.name == index for each in self.held.values())
+
+    def unnamed(self) -> Sequence[Seen]:
+        """Indices of this version that lost their alias."""
+        return [
+            each
+            for each in self.indices
+            if each.physical.version == VERSION and each.physical.partition not in self.held
+        ]
+
+    def aliases(self, partitions: Iterable[Partition]) -> list[str]:
+        """Where to ask for these partitions."""
+        return [self.names.alias(partition) for partition in partitions]
+
+    def ensure(self, partition: Partition) -> None:
+        """See to it that `partition` can be written."""
+        if partition in self.held:
+            return
+        if self.make(partition, aliased=True):
+            physical = Physical(partition, VERSION)
+            self.held[partition] = Seen(self.names.index(partition), physical, aliased=True)
+            return
+        self.load()
+        if partition not in self.held:
+            raise Stop(
+                f"index {self.names.index(partition)} is there without its alias: "
+                "`peil doctor --setup` gives it back"
+            )
+
+    def make(self, partition: Partition, *, aliased: bool) -> bool:
+        """Make the index of `partition`; False when there is one."""
+        aliases = {self.names.alias(partition): {"is_write_index": True}} if aliased else {}
+        with self._cluster.asked():
+            answer = self._cluster.client.options(ignore_status=400).indices.create(
+                index=self.names.index(partition),
+                aliases=aliases,
+                mappings=mapping(),
+                settings=index_settings(self._settings, partition.kind),
+            )
+        if (error := answer.get("error")) is None:
+            return True
+        if error["type"] == "resource_already_exists_exception":
+            return False
+        raise Stop(f"{self._cluster.name} cannot make an index: {error['reason']}")
+
+    def drop(self, indices: Sequence[str]) -> None:
+        """Delete these indices; it is no error when another process did."""
+        for start in range(0, len(indices), AT_ONCE):
+            some = list(indices[start : start + AT_ONCE])
+            with self._cluster.asked():
+                self._cluster.client.indices.delete(index=some, ignore_unavailable=True)

@@ -1,0 +1,190 @@
+"""The connection to Elasticsearch, and its errors as those of peil."""
+
+import re
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from elastic_transport import ConnectionTimeout, TlsError, TransportError
+from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+
+from index.settings import ElasticSettings
+from stream.errors import Retry, Stop
+from stream.secrets import secret
+
+MAJOR = 8
+TESTED = (8, 19)
+"""The minor version that peil is tested with; older ones of the same major are told."""
+
+UNAUTHORISED, FORBIDDEN, MISSING, TOO_MANY, BAD = 401, 403, 404, 429, 400
+AWAY = frozenset({TOO_MANY, 500, 502, 503, 504})
+"""Statuses that pass."""
+
+CROWDED = frozenset({"too_many_buckets_exception"})
+WIDE = re.compile("too_many(_nested)?_clauses|expanded to too many terms")
+
+
+class Gone(Retry):
+    """An index is not there (any more): see anew which there are."""
+
+
+class Crowded(Exception):
+    """An answer has more buckets than Elasticsearch gives at once."""
+
+
+class TooWide(Exception):
+    """A prefix has more words than Elasticsearch looks at beside another word."""
+
+
+class Cluster:
+    """A client, made once a process; nothing is sent before it is asked something."""
+
+    def __init__(self, settings: ElasticSettings) -> None:
+        for server in settings.servers:
+            if "@" in server:
+                raise Stop(
+                    "index.elastic.servers: a user or password is no part of an address; set "
+                    "index.elastic.user and password_file"
+                )
+        self.name = f"Elasticsearch at {', '.join(settings.servers)}"
+        options: dict[str, Any] = {}
+        key = secret(settings.api_key, settings.api_key_file, setting="index.elastic.api_key")
+        if key:
+            options["api_key"] = key
+        elif settings.user:
+            password = secret(
+                settings.password, settings.password_file, setting="index.elastic.password"
+            )
+            options["basic_auth"] = (settings.user, password)
+        if settings.ca_file:
+            if not Path(settings.ca_file).is_file():
+                raise Stop(f"index.elastic.ca_file: {settings.ca_file} is no file; check it")
+            options["ca_certs"] = settings.ca_file
+        try:
+            self.client = Elasticsearch(
+                list(settings.servers),
+                request_timeout=settings.seconds,
+                # Another node may answer; what waits and tries again is the worker.
+                max_retries=len(settings.servers) - 1,
+                retry_on_timeout=False,
+                **options,
+            )
+        except ValueError as error:
+            raise Stop(f"index.elastic: {error}") from error
+        self._seconds = settings.seconds
+        self._known = False
+
+    def check(self) -> None:
+        """Once: that this is an Elasticsearch that peil knows how to ask; Stop when it is not."""
+        if self._known:
+            return
+        with self.asked():
+            version = self.client.info()["version"]["number"]
+        self.version = tuple(int(part) for part in version.split(".")[:2])
+        if self.version[0] != MAJOR:
+            raise Stop(
+                f"{self.name} is version {version}; peil needs {MAJOR}.x, tested with "
+                f"{'.'.join(map(str, TESTED))}"
+            )
+        self._known = True
+
+    @contextmanager
+    def asked(self) -> Generator[None]:
+        """Errors of what is asked within as those of peil. None repeats what was sent."""
+        try:
+            yield
+        except UnsupportedProductError:
+            raise Stop(f"{self.name}: what answers there is not Elasticsearch") from None
+        except ApiError as error:
+            raise self._refused(error) from None
+        except TlsError as error:
+            raise Stop(f"{self.name}: {_tls(str(error))}") from None
+        except ConnectionTimeout:
+            raise Retry(f"{self.name} did not answer within {self._seconds:g} s") from None
+        except TransportError as error:
+            raise Retry(f"{self.name} cannot be reached: {_short(str(error.message))}") from None
+
+    def _refused(self, error: ApiError) -> Exception:
+        body = error.body if isinstance(error.body, Mapping) else {}
+        said = body.get("error")
+        detail = said if isinstance(said, Mapping) else {}
+        return self.refusal(error.meta.status, detail)
+
+    def refusal(self, status: int, detail: Mapping[str, Any]) -> Exception:
+        """The error for an answer of this status with this `error` in it."""
+        kinds, reasons = _kinds(detail), _reasons(detail)
+        kind = kinds[-1] if kinds else "no reason given"
+        blocked = next((each for each in reasons if "blocked by" in each), None)
+        if blocked is not None:
+            return Retry(f"{self.name}: {block(blocked)}")
+        if status == UNAUTHORISED:
+            return Stop(
+                f"{self.name} does not accept the login (401): check index.elastic.user and "
+                "password_file, or api_key_file"
+            )
+        if status == FORBIDDEN:
+            action = re.search(r"action \[([^\]]+)\]", " ".join(reasons))
+            return Stop(
+                f"{self.name} does not allow {action[1] if action else 'this'} (403): give the "
+                "user or key the role that `peil doctor --setup` makes"
+            )
+        if CROWDED.intersection(kinds):
+            return Crowded()
+        if WIDE.search(" ".join((*kinds, *reasons))):
+            return TooWide()
+        if status == MISSING:
+            return Gone(f"{self.name}: an index or a search is gone ({kind})")
+        if status in AWAY:
+            return Retry(f"{self.name} is busy or not whole ({status}, {kind})")
+        return Stop(f"{self.name} refused what peil asked ({status}, {kind})")
+
+
+def block(reason: str) -> str:
+    """What to say of a block that Elasticsearch gives as the reason of a refusal."""
+    if "flood-stage" in reason or "read-only / allow delete" in reason:
+        return (
+            "its disk is full and it takes no posts (flood stage); make room there, it goes on "
+            "by itself"
+        )
+    if "index write (api)" in reason:
+        return (
+            "an index takes no posts while it is written anew by `peil expire`; when that was "
+            "ended, start it again"
+        )
+    return "an index, or all of it, takes no posts; see its blocks"
+
+
+def _kinds(detail: Mapping[str, Any]) -> list[str]:
+    """The types of an error and its causes, the deepest last."""
+    return [str(each["type"]) for each in _causes(detail) if each.get("type")]
+
+
+def _reasons(detail: Mapping[str, Any]) -> list[str]:
+    return [str(each["reason"]) for each in _causes(detail) if each.get("reason")]
+
+
+def _causes(detail: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = [detail]
+    for each in detail.get("failed_shards", ()):
+        found += _causes(each.get("reason", {}))
+    if isinstance(cause := detail.get("caused_by"), Mapping):
+        found += _causes(cause)
+    return found
+
+
+def _tls(message: str) -> str:
+    if "WRONG_VERSION_NUMBER" in message:
+        return "it does not speak TLS; write http:// in index.elastic.servers"
+    reason = re.search(r"certificate verify failed: ([^(\[]+)", message)
+    if reason:
+        return (
+            f"its certificate is not accepted ({reason[1].strip()}); check index.elastic.ca_file "
+            "and the certificate's dates and names"
+        )
+    return f"no TLS connection could be made ({_short(message)})"
+
+
+def _short(message: str) -> str:
+    """The cause at the end of a chain of a library's messages, without addresses of objects."""
+    return re.sub(r"<[^>]*>:? ?", "", message)[:200]

@@ -1,0 +1,78 @@
+"""What Elasticsearch finds in the partitions of one store."""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from index.compiler import Compiled, Compiler
+from index.contract import Dimension, Question, Scope
+from index.elastic import counting
+from index.elastic.cluster import Cluster, TooWide
+from index.elastic.query import ElasticEngine, Query, has_near_prefix
+from index.elastic.reading import AS_THEY_LIE, BY_ID, count_posts, post_of, read
+from index.tally import Tally
+from stream.post import Post
+
+NEWEST = ({"ms": "desc"}, *BY_ID)
+DRAWN = ({"_score": "desc"}, *BY_ID)
+
+
+class ElasticFinder:
+    """`index.questions.Finder` over the aliases that `ask` gives for a class of posts."""
+
+    def __init__(
+        self, cluster: Cluster, ask: Callable[[Scope], Sequence[Sequence[str]]], *, k: int
+    ) -> None:
+        self._cluster = cluster
+        self._ask = ask
+        self._k = k
+        self._compiler = Compiler(ElasticEngine())
+        self._cautious = Compiler(ElasticEngine(cautious=True))
+
+    def compile(self, question: Question) -> Compiled[Query]:
+        compiled = self._compiler.ask(question)
+        if question.query is None or not has_near_prefix(question.query):
+            return compiled
+        try:
+            self.size(compiled.upper, question.scope)
+        except TooWide:
+            return self._cautious.ask(question)
+        return compiled
+
+    def size(self, query: Query, scope: Scope) -> int:
+        return sum(
+            count_posts(self._cluster, aliases, query) for aliases in self._ask(scope) if aliases
+        )
+
+    def posts(self, query: Query, scope: Scope) -> Iterator[Post]:
+        for aliases in self._ask(scope):
+            for hit in read(self._cluster, aliases, query, sort=AS_THEY_LIE):
+                yield post_of(hit)
+
+    def newest(self, query: Query, scope: Scope, limit: int) -> Iterable[Post]:
+        return sorted(self._first(query, scope, NEWEST, limit), key=lambda post: post.kept)
+
+    def draw(self, query: Query, scope: Scope, limit: int, seed: int) -> Sequence[Post]:
+        by_chance: Query = {
+            "function_score": {
+                "query": query,
+                "random_score": {"seed": seed, "field": "id_low"},
+                "boost_mode": "replace",
+            }
+        }
+        drawn: dict[str, Post] = {}
+        for post in self._first(by_chance, scope, DRAWN, limit):
+            if post.id not in drawn or post.kept:
+                drawn[post.id] = post
+        return list(drawn.values())[:limit]
+
+    def tally(self, query: Query, dimensions: Sequence[Dimension]) -> Tally:
+        (aliases,) = self._ask("kept")
+        return counting.count(self._cluster, aliases, query, dimensions, k=self._k)
+
+    def _first(
+        self, query: Query, scope: Scope, sort: Sequence[Mapping[str, str]], limit: int
+    ) -> Sequence[Post]:
+        """At least the first `limit` different posts in this order; one can be in two places."""
+        groups = self._ask(scope)
+        hits = read(self._cluster, [each for group in groups for each in group], query, sort=sort)
+        return [post_of(hit) for hit in itertools.islice(hits, limit * len(groups))]

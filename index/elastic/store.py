@@ -1,0 +1,219 @@
+"""`index.contract.Store` on Elasticsearch."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from index.contract import (
+    Bin,
+    Cell,
+    Dimension,
+    Hit,
+    Progress,
+    Question,
+    RolledUp,
+    Scope,
+    Table,
+    Term,
+    untold,
+)  # fmt: skip
+from index.elastic import counting
+from index.elastic.bulk import Buffer
+from index.elastic.catalogue import Catalogue
+from index.elastic.checks import find_problems
+from index.elastic.cluster import Cluster, Gone
+from index.elastic.erasing import merge_out, remove_authors
+from index.elastic.finder import ElasticFinder
+from index.elastic.query import EVERYTHING
+from index.elastic.reading import everything_in, locate, post_counts
+from index.elastic.rebuild import Rebuild
+from index.elastic.setup import set_up
+from index.questions import Questions
+from index.rollups import roll_up
+from index.settings import ElasticSettings
+from index.tally import Tally
+from privacy.suppress import Thresholds
+from stream.clock import Clock
+from stream.lifecycle import Located
+from stream.partitions import Partition
+from stream.post import Post
+
+
+class ElasticStore:
+    """The store under the prefix of `settings`. Nothing is asked before the first call."""
+
+    def __init__(
+        self,
+        settings: ElasticSettings,
+        *,
+        clock: Clock,
+        timezone: str,
+        k: int,
+        max_candidates: int = 200_000,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._timezone = timezone
+        self._cluster = Cluster(settings)
+        self._catalogue = Catalogue(self._cluster, settings)
+        names = self._catalogue.names
+        self._buffer = Buffer(self._cluster, names.alias, timezone=timezone)
+        # Whether all that this process sent is seen by searches.
+        self._settled = True
+        self._questions = Questions(
+            ElasticFinder(self._cluster, self._asked, k=k),
+            timezone=timezone,
+            k=k,
+            max_candidates=max_candidates,
+        )
+
+    # Writing.
+
+    def upgrade(self, progress: Progress = untold) -> int:
+        self._catalogue.load()
+        self._refresh()
+        rebuild = Rebuild(
+            self._cluster, self._catalogue, timezone=self._timezone, progress=progress
+        )
+        return rebuild.run()
+
+    def where(self, ids: Sequence[str]) -> Mapping[str, Sequence[Located]]:
+        self._catalogue.check_version()
+        if not self._settled:
+            self._refresh()
+        found: dict[str, dict[Partition, Located]] = {}
+        for key, index, place in locate(self._cluster, self._catalogue.names, ids):
+            if index not in self._catalogue:  # another writer made it
+                self._catalogue.load()
+            if index in self._catalogue:  # else an upgrade is making it
+                found.setdefault(key, {})[place.partition] = place
+        for key in ids:
+            for partition, post in self._buffer.waiting(key).items():
+                if post is None:
+                    found.get(key, {}).pop(partition, None)
+                else:
+                    found.setdefault(key, {})[partition] = Located(
+                        partition, post.version, post.keep_until, post.first_observed
+                    )
+        return {key: tuple(places.values()) for key, places in found.items() if places}
+
+    def write(self, partition: Partition, posts: Sequence[Post]) -> None:
+        self._catalogue.check_version()
+        self._catalogue.ensure(partition)
+        self._buffer.put(partition, posts)
+
+    def remove(self, partition: Partition, ids: Sequence[str]) -> None:
+        self._catalogue.see()
+        if partition in self._catalogue.held:
+            self._buffer.remove(partition, ids)
+
+    def remove_authors(self, authors: Sequence[str], up_to_rev: int) -> int:
+        self.flush()
+        self._catalogue.load()
+        self._refresh()
+        aliases = self._catalogue.aliases(self._catalogue.held)
+        return remove_authors(self._cluster, aliases, authors, up_to_rev)
+
+    def flush(self) -> None:
+        if not self._buffer:
+            return
+        self._settled = False
+        try:
+            self._buffer.send()
+        except Gone:
+            self._catalogue.load()
+            raise
+        self._settled = True
+
+    def purge(self) -> int:
+        self.flush()
+        self._cluster.check()
+        return merge_out(self._cluster, self._catalogue.names.all)
+
+    def expire(self, now: int) -> Sequence[Partition]:
+        self._catalogue.load()
+        over = [each for each in self._catalogue.indices if each.physical.partition.until_ms <= now]
+        self._catalogue.drop([each.name for each in over])
+        self._catalogue.load()
+        return sorted({each.physical.partition for each in over if each.aliased})
+
+    def roll_up(self, partition: Partition, thresholds: Thresholds) -> RolledUp:
+        self.flush()
+        self._catalogue.check_version()
+        held = [each for each in self._catalogue.held if each == partition]
+        aliases = self._catalogue.aliases(held)
+
+        def count(dimensions: Sequence[Dimension], k: int) -> Tally:
+            return counting.count(self._cluster, aliases, EVERYTHING, dimensions, k=k)
+
+        return roll_up(count, thresholds)
+
+    def reload(self) -> None:
+        self._catalogue.load()
+
+    def partitions(self) -> Mapping[Partition, int]:
+        self._catalogue.see()
+        held = self._catalogue.held
+        counts = post_counts(self._cluster, self._catalogue.aliases(held))
+        return {name: counts.get(held[name].name, 0) for name in sorted(held)}
+
+    def posts(self, partition: Partition) -> Iterator[Post]:
+        self._catalogue.check_version()
+        held = [each for each in self._catalogue.held if each == partition]
+        return everything_in(self._cluster, self._catalogue.aliases(held))
+
+    def problems(self) -> Sequence[str]:
+        return find_problems(
+            self._cluster, self._catalogue.names, self._settings, now=self._clock.now()
+        )
+
+    def close(self) -> None:
+        self._buffer.clear()
+        self._cluster.client.close()
+
+    def setup(self) -> Sequence[str]:
+        """What an administrator does once, and after a change of the settings; says what."""
+        return set_up(self._cluster, self._catalogue, self._settings)
+
+    def _refresh(self) -> None:
+        if aliases := self._catalogue.aliases(self._catalogue.held):
+            with self._cluster.asked():
+                self._cluster.client.indices.refresh(index=aliases, ignore_unavailable=True)
+        self._settled = True
+
+    def _asked(self, scope: Scope) -> Sequence[Sequence[str]]:
+        """The aliases to ask, of each class, kept ones first: an id in both counts as kept. What
+        is over its term is not asked, also when nobody has dropped it yet.
+        """
+        self._catalogue.check_version()
+        now = self._clock.now()
+        asked = [name for name in sorted(self._catalogue.held) if name.until_ms > now]
+        kinds = ("kept", "recent") if scope == "both" else ("kept",)
+        return [
+            self._catalogue.aliases([name for name in asked if name.kind == kind]) for kind in kinds
+        ]
+
+    # Questions.
+
+    def count(self, question: Question) -> Cell:
+        return self._questions.count(question)
+
+    def count_over_time(
+        self, question: Question, *, bin: Bin = "day", by: Dimension | None = None
+    ) -> Table:
+        return self._questions.count_over_time(question, bin=bin, by=by)
+
+    def top(self, question: Question, *, by: Dimension, limit: int = 50) -> Table:
+        return self._questions.top(question, by=by, limit=limit)
+
+    def compare(self, first: Question, second: Question, *, by: Dimension) -> tuple[Table, Table]:
+        return self._questions.compare(first, second, by=by)
+
+    def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
+        return self._questions.sample(question, limit=limit, seed=seed)
+
+    def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:
+        return self._questions.search(question, limit=limit, before=before)
+
+    def typical_terms(
+        self, question: Question, *, against: Question, limit: int = 50
+    ) -> Sequence[Term]:
+        return self._questions.typical_terms(question, against=against, limit=limit)
