@@ -16,9 +16,10 @@ import pytest
 import sqlalchemy
 from elasticsearch import AuthenticationException
 from elasticsearch import Elasticsearch as ElasticClient
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import KafkaAdminClient
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
+from kafka.structs import TopicPartition
 from sqlalchemy.exc import OperationalError
 
 from bench.servers.cache import cached, program
@@ -82,7 +83,7 @@ def login(kafka: Kafka, user: str, password: str) -> dict[str, Any]:
 
 def create(topic: str, **login: Any) -> None:
     with contextlib.closing(KafkaAdminClient(**login)) as admin:
-        admin.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}})
+        admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
 
 
 def test_a_plain_kafka_answers(kafka_server: str) -> None:

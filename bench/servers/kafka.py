@@ -89,10 +89,11 @@ def _fetch(work: Path) -> Path:
 class Kafka(Server):
     """One broker that is its own controller (KRaft).
 
-    `secure` makes clients use SASL_SSL with SCRAM-SHA-512: `users` maps names to passwords,
-    `admin` is one of them and may do everything, `authority` is the file of the certificate
-    authority that clients must trust. With `authorize` the other users may do only what an ACL
-    allows; it goes with `secure`. `expired` gives the broker a certificate of the past.
+    `secure` makes clients use SASL_SSL with SCRAM-SHA-512: `users` maps names to the
+    passwords that they have at the first start, `admin` is one of them and may do everything,
+    `authority` is the file of the certificate authority that clients must trust. With
+    `authorize` the other users may do only what an ACL allows; it goes with `secure`. `expired`
+    gives the broker a certificate of the past.
 
     `properties` come last in `server.properties`. `advertised` is the `host:port` that clients
     are sent to, that of a proxy before the broker. `optimised` lets Java compile as far as it

@@ -92,7 +92,7 @@ class Server(ABC):
 
     def start(self) -> None:
         """Start, and return once it answers."""
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             raise Stop(f"{self.address} is running already; end it before another start")
         with self.log.open("ab") as log:
             command = self._command()
