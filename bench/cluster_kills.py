@@ -169,7 +169,7 @@ def disturb(city: City, rounds: int, rng: random.Random) -> Counter[str]:
         time.sleep(rng.uniform(1.0, 3.0))
         faults[name](proxy)
         time.sleep(rng.uniform(1.0, 8.0))
-        proxy.accept()
+        proxy.heal()
         done[f"{server}: {name}"] += 1
         print(f"{number + 1}/{rounds}: {name} before {server}", file=sys.stderr, flush=True)
     return done
