@@ -59,15 +59,22 @@ class LeaseLost(Retry):
 class OffsetGone(Stop):
     """Records were gone before the group had read them: a gap to record.
 
-    `start` and `end` (Unix ms) bound when the lost records were appended. The next poll goes on
-    at the earliest record there is.
+    `lost` is how many retention dropped; None when the log itself lost some, nobody knows how
+    many. `start` and `end` (Unix ms) bound when they were appended. The next poll goes on at the
+    earliest record there is.
     """
 
-    def __init__(self, topic: TopicName, partition: int, lost: int, start: int, end: int) -> None:
-        super().__init__(
-            f"topic {topic}, partition {partition}: {lost} records were dropped by retention "
-            "before they were read; run more workers, or collect that period again"
+    def __init__(
+        self, topic: TopicName, partition: int, lost: int | None, start: int, end: int
+    ) -> None:
+        what = (
+            "the log is shorter than what was read of it; it lost records or was made anew, and "
+            "is read again from its start; collect"
+            if lost is None
+            else f"{lost} records were dropped by retention before they were read; run more "
+            "workers, or collect"
         )
+        super().__init__(f"topic {topic}, partition {partition}: {what} that period again")
         self.start = start
         self.end = end
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from stream.secrets import NO_SECRET
+from stream.topics import PARTITIONS
 
 
 class KafkaSettings(BaseModel):
@@ -20,10 +21,21 @@ class KafkaSettings(BaseModel):
         pattern=r"^[a-z0-9._-]*$",
         description="What the names of topics and consumer groups begin with.",
     )
+    partitions: int = Field(
+        default=PARTITIONS,
+        ge=1,
+        description="In how many partitions each topic of posts lies: at most so many workers of "
+        "a role share the work. It cannot be changed while records wait.",
+    )
     replication: int = Field(
         default=1,
         ge=1,
         description="On how many brokers each record lies; 3 where there are three.",
+    )
+    timeout_seconds: float = Field(
+        default=30.0,
+        ge=1,
+        description="How long a call waits for the brokers before it is tried again.",
     )
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         default="PLAINTEXT", description="How to connect; SASL_SSL outside one machine."
@@ -52,7 +64,8 @@ class StreamSettings(BaseModel):
     lease_seconds: float = Field(
         default=30.0,
         gt=0,
-        description="A worker that does not poll for so long loses its partitions to the others.",
+        description="A worker that does not poll for so long loses its partitions to the others; "
+        "on Kafka one that lives does so after four times as long.",
     )
     record_bytes: int = Field(
         default=4_000_000, ge=1_000, description="A record above this size is refused."

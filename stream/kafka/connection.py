@@ -1,0 +1,161 @@
+"""How the brokers are reached, and what Kafka's errors mean to us."""
+
+import ssl
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka import errors as kafka_errors
+from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
+
+from stream.errors import PeilError, Retry, Stop
+from stream.kafka.probe import Login, explain
+from stream.secrets import secret
+from stream.settings import KafkaSettings
+
+BOOTSTRAP_MS: Final = 5_000
+RECONNECT_MS: Final = 1_000
+
+NEITHER: Final = {"allow_auto_create_topics": False, "metrics_enabled": False}
+
+Client = TypeVar("Client", KafkaAdminClient, KafkaConsumer, KafkaProducer)
+
+TOO_LARGE = (
+    kafka_errors.MessageSizeTooLargeError,
+    kafka_errors.RecordListTooLargeError,
+    kafka_errors.InvalidRecordError,
+)
+NEW_PRODUCER_HELPS = (
+    kafka_errors.OutOfOrderSequenceNumberError,
+    kafka_errors.DuplicateSequenceNumberError,
+    kafka_errors.UnknownProducerIdError,
+    kafka_errors.InvalidProducerEpochError,
+    kafka_errors.ProducerFencedError,
+    kafka_errors.IllegalStateError,  # another thread's failure closed it
+)
+
+
+class Connection:
+    """Makes clients that connect as the settings say. Shared between threads."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self.servers = settings.servers
+        self.patience = settings.timeout_seconds
+        self._user = settings.user
+        self._secured = "SASL" in settings.security
+        self._tls = _tls(settings) if "SSL" in settings.security else None
+        self._login = _login(settings) if self._secured else None
+        self._options: dict[str, Any] = {
+            "bootstrap_servers": list(settings.servers),
+            "client_id": "peil",
+            "security_protocol": settings.security,
+            "ssl_context": self._tls,
+            "bootstrap_timeout_ms": BOOTSTRAP_MS,
+            "reconnect_backoff_max_ms": RECONNECT_MS,
+        }
+        if self._login is not None:
+            self._options |= {
+                "sasl_mechanism": self._login.mechanism,
+                "sasl_plain_username": self._login.user,
+                "sasl_plain_password": self._login.password,
+            }
+
+    def admin(self, **options: Any) -> KafkaAdminClient:
+        """A client for questions about topics and groups."""
+        return self._connected(KafkaAdminClient, options)
+
+    def consumer(self, **options: Any) -> KafkaConsumer:
+        """A client that reads."""
+        return self._connected(KafkaConsumer, options | NEITHER)
+
+    def producer(self, **options: Any) -> KafkaProducer:
+        """A client that writes."""
+        return self._connected(KafkaProducer, options | NEITHER)
+
+    def _connected(self, kind: Callable[..., Client], options: dict[str, Any]) -> Client:
+        """Raises Retry when no broker answers, Stop when they refuse us."""
+        made: list[KafkaNetClient] = []
+
+        def transport(**given: Any) -> KafkaNetClient:
+            made.append(KafkaNetClient(**given))
+            return made[-1]
+
+        try:
+            return kind(**self._options, **options, kafka_client=transport)
+        except KafkaError as error:
+            for each in made:  # its thread would go on trying
+                each.close()
+            if isinstance(error, kafka_errors.KafkaTimeoutError):
+                raise explain(self.servers, tls=self._tls, login=self._login) from None
+            raise self.named(error, "Kafka") from error
+
+    @contextmanager
+    def naming(self, what: str) -> Generator[None]:
+        """Turn Kafka's errors in the block into ours; `what` says what was done to what."""
+        try:
+            yield
+        except KafkaError as error:
+            raise self.named(error, what) from error
+
+    def named(self, error: KafkaError, what: str) -> PeilError:
+        """The error of ours that says what to do. It repeats no text of Kafka's, which may quote
+        what was sent.
+        """
+        kind = type(error).__name__
+        user = f"the user {self._user!r}" if self._secured else "whoever connects without a login"
+        match error:
+            case kafka_errors.AuthorizationError():
+                return Stop(
+                    f"{what}: {user} is not allowed to ({kind}); grant it on the brokers, or "
+                    "check stream.kafka.user"
+                )
+            case kafka_errors.SaslAuthenticationFailedError():
+                return Stop(
+                    f"{what}: the login of {user} is refused; check stream.kafka.user and "
+                    "stream.kafka.password_file"
+                )
+            case kafka_errors.UnsupportedVersionError():
+                return Stop(
+                    f"{what}: these brokers do not speak this client's protocol ({kind}); use "
+                    "brokers of Kafka 3 or 4, or the release of peil that was made for them"
+                )
+            case kafka_errors.InvalidSessionTimeoutError():
+                return Stop(
+                    f"{what}: the brokers do not allow so short or long a lease; set "
+                    "stream.lease_seconds between their group.min.session.timeout.ms and "
+                    "group.max.session.timeout.ms"
+                )
+            case kafka_errors.KafkaStorageError():
+                return Retry(f"{what}: a broker cannot use its disk; check its free space")
+            case _ if isinstance(error, TOO_LARGE):
+                return Stop(
+                    f"{what}: the brokers find a record too large ({kind}); set the topic's "
+                    "max.message.bytes to what `peil doctor` says"
+                )
+            case _ if error.retriable or isinstance(error, NEW_PRODUCER_HELPS):
+                return Retry(f"{what}: Kafka does not answer as it should for now ({kind})")
+            case _:
+                return Stop(f"{what}: Kafka refuses it ({kind}); see the brokers' log")
+
+
+def _tls(settings: KafkaSettings) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=settings.ca_file or None)
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or "it holds no certificate"
+        raise Stop(
+            f"stream.kafka.ca_file: {settings.ca_file} cannot be used ({reason}); it must hold "
+            "the brokers' certificate authority as PEM"
+        ) from None
+
+
+def _login(settings: KafkaSettings) -> Login:
+    password = secret(settings.password, settings.password_file, setting="stream.kafka.password")
+    if not settings.user or not password:
+        raise Stop(
+            f"stream.kafka.security is {settings.security}: set stream.kafka.user and "
+            "stream.kafka.password_file"
+        )
+    return Login(settings.mechanism, settings.user, password)

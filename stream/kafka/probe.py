@@ -1,0 +1,118 @@
+"""Why no broker answers: found out by a connection of our own.
+
+Kafka's client tells only that it could not connect in time, whatever the reason.
+"""
+
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka import errors as kafka_errors
+from kafka.net.sasl import get_sasl_mechanism
+from kafka.protocol.sasl import (
+    SaslAuthenticateRequest,
+    SaslAuthenticateResponse,
+    SaslHandshakeRequest,
+    SaslHandshakeResponse,
+)
+
+from stream.errors import Retry, Stop
+
+SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who logs in and how."""
+
+    mechanism: str
+    user: str
+    password: str = field(repr=False)
+
+
+def explain(
+    servers: Sequence[str], *, tls: ssl.SSLContext | None, login: Login | None
+) -> Retry | Stop:
+    """The error to raise: Stop when a server refuses us, Retry when it may pass."""
+    reasons: list[str] = []
+    for server in servers:
+        try:
+            _knock(server, tls, login)
+        except Stop as error:
+            return error
+        except ssl.SSLCertVerificationError as error:
+            return Stop(
+                f"{server}: its certificate is refused ({error.verify_message}); check "
+                "stream.kafka.ca_file, or renew the certificate"
+            )
+        except ssl.SSLError as error:
+            if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+                return Stop(f"{server} does not speak TLS; check stream.kafka.security")
+            reasons.append(f"{server}: TLS was broken off")
+        except OSError as error:
+            reasons.append(f"{server}: {error.strerror or error}")
+        else:
+            reasons.append(
+                f"{server} accepts the connection and no more; it may be starting, or "
+                "stream.kafka.security is not what it expects"
+            )
+    return Retry(f"no broker answers: {'; '.join(reasons)}")
+
+
+def _knock(server: str, tls: ssl.SSLContext | None, login: Login | None) -> None:
+    host, _, port = server.rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS) as plain:
+        if tls is None:
+            _log_in(plain, server, login)
+            return
+        with tls.wrap_socket(plain, server_hostname=host.strip("[]")) as secured:
+            _log_in(secured, server, login)
+
+
+def _log_in(connection: socket.socket, server: str, login: Login | None) -> None:
+    """The exchange of KIP-152; raises Stop when the login is refused."""
+    if login is None:
+        return
+    offer = SaslHandshakeRequest(mechanism=login.mechanism, version=1)
+    answer = _ask(connection, offer, SaslHandshakeResponse)
+    if answer.error_code:
+        raise Stop(
+            f"{server} does not know the login {login.mechanism}, it offers "
+            f"{', '.join(answer.mechanisms)}; set stream.kafka.mechanism"
+        )
+    mechanism = get_sasl_mechanism(login.mechanism)(
+        host=server,
+        sasl_mechanism=login.mechanism,
+        sasl_plain_username=login.user,
+        sasl_plain_password=login.password,
+    )
+    while not mechanism.is_done():
+        request = SaslAuthenticateRequest(auth_bytes=mechanism.auth_bytes(), version=1)
+        answer = _ask(connection, request, SaslAuthenticateResponse)
+        if answer.error_code == kafka_errors.SaslAuthenticationFailedError.errno:
+            raise Stop(
+                f"{server} refuses the login of {login.user!r} by {login.mechanism}; check "
+                "stream.kafka.user and stream.kafka.password_file"
+            )
+        if answer.error_code:
+            return
+        mechanism.receive(answer.auth_bytes)
+
+
+def _ask(connection: socket.socket, request: Any, response: Any) -> Any:
+    request.with_header(correlation_id=1, client_id="peil")
+    connection.sendall(request.encode(header=True, framed=True))
+    size = int.from_bytes(_receive(connection, 4))
+    return response.decode(_receive(connection, size), version=request.API_VERSION, header=True)
+
+
+def _receive(connection: socket.socket, size: int) -> bytes:
+    found = b""
+    while len(found) < size:
+        some = connection.recv(size - len(found))
+        if not some:
+            raise ConnectionError("the connection was closed")
+        found += some
+    return found
