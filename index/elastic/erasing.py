@@ -73,10 +73,13 @@ def merge_out(
     if not before:
         return 0
     _wait_for_leases(cluster, pattern, before, pause)
+    indices = list(before)
+    patient = cluster.client.options(request_timeout=MERGE_SECONDS, max_retries=0).indices
     with cluster.asked():
-        cluster.client.options(request_timeout=MERGE_SECONDS, max_retries=0).indices.forcemerge(
-            index=list(before), only_expunge_deletes=True, ignore_unavailable=True
-        )
+        # What was deleted since the last commit is kept for it.
+        patient.flush(index=indices, ignore_unavailable=True)
+        patient.forcemerge(index=indices, only_expunge_deletes=True, ignore_unavailable=True)
+        patient.refresh(index=indices, ignore_unavailable=True)
     after = _look(cluster, pattern)
     stuck = [
         name

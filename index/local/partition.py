@@ -9,6 +9,7 @@ import tantivy
 from tantivy import DocAddress, Query
 
 from index.document import id_numbers
+from index.local.query import TantivyEngine
 from index.local.schema import schema, stored
 from stream.codec import decode_post
 from stream.errors import Retry, Stop
@@ -141,11 +142,19 @@ class LocalPartition:
         return sorted((hit[1] for hit in hits), key=lambda at: (at.segment_ord, at.doc))
 
     def newest(self, query: Query, limit: int) -> list[Post]:
-        """The `limit` posts that `query` matches with the latest creation."""
+        """The `limit` posts that `query` matches with the latest creation, then smallest id."""
         result = self.searcher.search(
             _unscored(query), limit=limit, count=False, order_by_field="ms"
         )
-        return [self.post(address) for _, address in result.hits]
+        found = [self.post(address) for _, address in result.hits]
+        if len(found) < limit:
+            return found
+        engine, last = TantivyEngine(self.schema), found[-1].created_at
+        tied = self.addresses(engine.every([query, engine.between("ms", last, last + 1)]))
+        ids = (self.column(name, tied) for name in ("id_high", "id_low"))
+        smallest = sorted(zip(*ids, range(len(tied)), strict=True))[:limit]
+        later = [post for post in found if post.created_at > last]
+        return later + [self.post(tied[number]) for _, _, number in smallest]
 
     def post(self, address: DocAddress) -> Post:
         """The stored post at `address`."""

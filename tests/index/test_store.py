@@ -1,107 +1,49 @@
 import json
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
-import msgspec
 import pytest
 import tantivy
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from index.contract import Cell, Question, TooBroad
+from index.contract import Question, TooBroad
 from index.local.partition import LocalPartition
 from index.local.store import LocalStore
-from index.testing import TIMEZONE, check_agreement, fill, where_is
-from rules.parser import parse
-from rules.testing import tokenised_posts, trees
+from index.testing import TIMEZONE, MakeStore, StoreContract, fill, text_post
 from rules.tokens import tokenise
-from rules.tree import Node
 from stream.clock import DAY_MS, ManualClock
 from stream.codec import encode_post
 from stream.errors import Retry, Stop
 from stream.partitions import partition_of
-from stream.post import Match, Post
 from stream.testing import START, bytes_below, make_post
 
-MATCH = (Match("rule", "v1", ((0, 1),)),)
 
-
-def text_post(number: int, text: str, **changes: object) -> Post:
-    return make_post(number, text=text, tokens=tokenise(text), matches=MATCH, **changes)
+class TestLocalStore(StoreContract):
+    """The store on tantivy keeps the contract."""
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[LocalStore]:
-    made = LocalStore(tmp_path / "index", clock=ManualClock(START), timezone=TIMEZONE, k=10)
-    yield made
-    made.close()
+def clock() -> ManualClock:
+    return ManualClock(START)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    st.lists(tokenised_posts(), max_size=25, unique_by=lambda post: post.id),
-    st.lists(st.none() | trees(), min_size=6, max_size=12),
-    st.sampled_from(["kept", "both"]),
-)
-def test_every_answer_is_the_obvious_one(
-    found: list[Post], queries: list[Node | None], scope: str
-) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        store = LocalStore(Path(folder), clock=ManualClock(START), timezone=TIMEZONE, k=4)
-        fill(store, found)
-        for tree in queries:
-            question = Question(query=tree, scope="both" if scope == "both" else "kept")
-            check_agreement(store, found, question, k=4)
-        store.close()
+@pytest.fixture
+def make_store(tmp_path: Path, clock: ManualClock) -> Iterator[MakeStore]:
+    with ExitStack() as stack:
+
+        def make(name: str = "index", *, k: int = 10, max_candidates: int = 200_000) -> LocalStore:
+            made = LocalStore(
+                tmp_path / name, clock=clock, timezone=TIMEZONE, k=k, max_candidates=max_candidates
+            )
+            return stack.enter_context(closing(made))
+
+        yield make
 
 
-def test_a_period_is_inclusive_below_and_exclusive_above(store: LocalStore) -> None:
-    found = [text_post(n, "woord", created_at=START + n) for n in range(5)]
-    fill(store, found)
-    question = Question(since=START + 1, until=START + 3)
-    assert sorted(hit.post.created_at - START for hit in store.search(question, limit=9)) == [1, 2]
-    assert store.count(Question(since=START + 1)).posts == 4
-    assert store.count(Question(until=START + 1)).posts == 1
-
-
-def test_writing_again_replaces(store: LocalStore) -> None:
-    fill(store, [text_post(1, "oud")])
-    fill(store, [text_post(1, "nieuw")])
-    assert store.count(Question()).posts == 1
-    assert store.count(Question(query=parse("oud").tree)).posts == 0
-
-
-def test_where_sees_what_is_not_flushed(store: LocalStore) -> None:
-    post = text_post(1, "woord")
-    store.write(partition_of(post), [post])
-    assert [place.version for place in where_is(store, post)] == [post.version]
-    store.remove(partition_of(post), [post.id])
-    assert where_is(store, post) == []
-
-
-def test_a_reader_sees_more_after_reload(store: LocalStore, tmp_path: Path) -> None:
-    reader = LocalStore(tmp_path / "index", clock=ManualClock(START), timezone=TIMEZONE, k=10)
-    fill(store, [text_post(1, "woord")])
-    assert reader.count(Question()).posts == 0
-    reader.reload()
-    assert reader.count(Question()).posts == 1
-    reader.close()
-
-
-def test_more_values_than_the_engine_counts_at_once(store: LocalStore) -> None:
-    found = [
-        text_post(
-            n, "woord", hashtags=tuple(f"tag{n}x{i}" for i in range(50)), created_at=START + n
-        )
-        for n in range(500)
-    ]
-    fill(store, found)
-    table = store.top(Question(), by="hashtag", limit=99_999)
-    assert len(table.cells) == 25_000
-    assert set(table.cells.values()) == {Cell(1, 1)}
-    assert table.total.posts == 500
+@pytest.fixture
+def store(make_store: Callable[[], LocalStore]) -> LocalStore:
+    return make_store()
 
 
 def test_one_post_with_more_values_than_can_be_counted_is_too_broad(store: LocalStore) -> None:
@@ -110,43 +52,12 @@ def test_one_post_with_more_values_than_can_be_counted_is_too_broad(store: Local
         store.top(Question(), by="hashtag")
 
 
-def test_no_text_of_a_special_category_is_drawn(store: LocalStore) -> None:
-    fill(store, [text_post(n, "woord", special_category=n % 2 == 0) for n in range(20)])
-    drawn = store.sample(Question(readable=True), limit=50, seed=1)
-    assert len(drawn) == 10
-    assert not any(hit.post.special_category for hit in drawn)
-    assert store.count(Question()).posts == 20
-
-
 def test_a_second_writer_is_refused(store: LocalStore, tmp_path: Path) -> None:
     fill(store, [text_post(1, "woord")])
     other = LocalStore(tmp_path / "index", clock=ManualClock(START), timezone=TIMEZONE, k=10)
     with pytest.raises(Retry, match="one writer"):
         fill(other, [text_post(2, "woord")])
     other.close()
-
-
-def test_unflushed_writes_are_given_up_when_closed(tmp_path: Path) -> None:
-    store = LocalStore(tmp_path, clock=ManualClock(START), timezone=TIMEZONE, k=10)
-    fill(store, [text_post(1, "woord")])
-    post = text_post(2, "woord")
-    store.write(partition_of(post), [post])
-    store.close()
-    again = LocalStore(tmp_path, clock=ManualClock(START), timezone=TIMEZONE, k=10)
-    assert again.count(Question()).posts == 1
-    again.close()
-
-
-def test_an_author_is_removed_up_to_a_rev(store: LocalStore) -> None:
-    author = "230-" + "a" * 32
-    old = text_post(1, "een", author=author)
-    new = msgspec.structs.replace(
-        text_post(2, "twee", author=author), version=old.version + (1000 << 21)
-    )
-    other = text_post(3, "drie")
-    fill(store, [old, new, other])
-    assert store.remove_authors([author], START) == 1
-    assert {hit.post.id for hit in store.search(Question(), limit=9)} == {new.id, other.id}
 
 
 def test_purged_texts_are_in_no_stored_document(store: LocalStore, tmp_path: Path) -> None:
@@ -164,20 +75,6 @@ def test_purged_texts_are_in_no_stored_document(store: LocalStore, tmp_path: Pat
     texts = {hit.post.text for hit in again.search(Question(scope="both"), limit=99)}
     assert texts == {post.text for post in found[1:]}
     again.close()
-
-
-def test_what_is_over_its_term_is_not_asked_also_before_it_is_dropped(tmp_path: Path) -> None:
-    clock = ManualClock(START)
-    store = LocalStore(tmp_path / "index", clock=clock, timezone=TIMEZONE, k=10)
-    post = text_post(1, "woord")
-    fill(store, [post])
-    assert store.problems() == []
-    clock.advance(90 * DAY_MS)
-    assert store.count(Question()).posts == 0
-    assert store.search(Question(), limit=9) == []
-    assert where_is(store, post)
-    assert "peil expire" in store.problems()[0]
-    store.close()
 
 
 def test_a_partition_that_is_gone_is_a_problem(store: LocalStore, tmp_path: Path) -> None:
@@ -305,14 +202,3 @@ def test_an_expired_partition_leaves_no_file(store: LocalStore, tmp_path: Path) 
     assert list(store.partitions()) == []
     assert [path.name for path in (tmp_path / "index").iterdir()] == ["manifest.json"]
     assert b"woord" not in bytes_below(tmp_path)
-
-
-def test_a_broad_inexact_question_says_how_to_narrow_it(tmp_path: Path) -> None:
-    store = LocalStore(
-        tmp_path, clock=ManualClock(START), timezone=TIMEZONE, k=10, max_candidates=3
-    )
-    fill(store, [text_post(n, "een x twee") for n in range(5)])
-    assert store.count(Question(query=parse("een").tree)).posts == 5
-    with pytest.raises(TooBroad, match="narrow the period"):
-        store.count(Question(query=parse('"een twee"~3').tree))
-    store.close()
