@@ -10,13 +10,14 @@ import urllib.request
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Self
 
 import psutil
-from bench.servers.postgres import Postgres
-from bench.servers.proxy import Proxy
 
 from bench.servers.elasticsearch import Elasticsearch
 from bench.servers.kafka import Kafka
+from bench.servers.postgres import Postgres
+from bench.servers.proxy import Proxy
 from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
 from peil.settings import load_settings
@@ -165,7 +166,7 @@ class Watch:
         self.longest = 0.0
         self.seen: list[tuple[float, int]] = []
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

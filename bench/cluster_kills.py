@@ -22,9 +22,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-from bench.servers.proxy import Proxy
 
 from bench.cluster import City, Watch, cluster, texts
+from bench.servers.proxy import Proxy
 from peil.pipeline import Pipeline
 from stream.broker import Entry
 from stream.clock import DAY_MS
@@ -230,10 +230,11 @@ def main(words: argparse.Namespace, root: Path) -> int:
                     time.sleep(2)
                 time.sleep(5)  # nothing comes back afterwards either
                 wrong = look(pipeline, deeds)
-        joins = sum(role.said("joined") for role in city.roles.values())
+        said = city.kafka.log.read_text("utf-8", "replace")
+        rebalances = said.count("Preparing to rebalance group")
         lost = sum(role.said("went to another member") for role in city.roles.values())
     print(f"done (seed {words.seed}): {dict(done)}")
-    print(f"members joined {joins} times; batches given up after a rebalance: {lost}")
+    print(f"{rebalances} rebalances; {lost} batches were given up for a lost partition")
     print(f"longest time in which the index did not change: {watch.longest:.1f} s")
     print(f"wrong: {dict(wrong)}")
     return 1 if any(wrong.values()) else 0

@@ -18,11 +18,11 @@ from itertools import islice
 from pathlib import Path
 
 import msgspec
-from index.elastic.store import ElasticStore
 
 from bench.cluster import texts
 from bench.servers.elasticsearch import Elasticsearch
 from index.contract import Question, Store
+from index.elastic.store import ElasticStore
 from index.local.store import LocalStore
 from index.settings import ElasticSettings
 from index.testing import TIMEZONE
