@@ -24,6 +24,7 @@ MODULES = frozenset(
     "ingest-common lang-painless parent-join reindex rest-root transport-netty4 x-pack-core "
     "x-pack-security".split()
 )
+SECURITY = ".security-7"
 LOGGING = """status = error
 appender.console.type = Console
 appender.console.name = console
@@ -134,15 +135,19 @@ class Elasticsearch(Server):
             trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
         try:
             answer = httpx2.get(
-                f"{self.url}/_cluster/health",
+                f"{self.url}/_cluster/health?level=indices&expand_wildcards=all",
                 auth=(self.user, self.password) if self._authority else None,
                 verify=trust,
             )
         except httpx2.TransportError:
             return False
         health = answer.json() if answer.is_success else {}
-        # A foreign server on the same port would answer too. Red: indices are still being opened.
-        return health.get("cluster_name") == self._name() and health["status"] != "red"
+        # A foreign server on the same port would answer too.
+        if health.get("cluster_name") != self._name():
+            return False
+        # While it makes this index, soon after its first start, it refuses every login.
+        secured = self._authority is None or SECURITY in health["indices"]
+        return secured and health["status"] != "red"
 
     def _name(self) -> str:
         return f"test-{self.data.name}"
