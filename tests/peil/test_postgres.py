@@ -181,6 +181,20 @@ def test_two_in_each_others_way_can_try_again(engine: Engine) -> None:
     assert "in each other's way" in str(error)
 
 
+@pytest.mark.parametrize(
+    "setting", ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]
+)
+def test_nothing_is_waited_for_without_end_unless_the_address_says_so(
+    engine: Engine, postgres_url: str, setting: str
+) -> None:
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql(f"SHOW {setting}").scalar() not in {"0", None}
+    other = open_database(f"{postgres_url}%20-c{setting}=0")
+    with other.connect() as connection:
+        assert connection.exec_driver_sql(f"SHOW {setting}").scalar() == "0"
+    other.dispose()
+
+
 def test_who_rests_in_a_transaction_does_not_keep_the_others_out(postgres_url: str) -> None:
     resting = open_database(f"{postgres_url}%20-cidle_in_transaction_session_timeout=100")
     other = open_database(postgres_url)
