@@ -139,6 +139,8 @@ def test_saving_twice_changes_nothing_and_partitions_add_up(series: Series) -> N
     assert series.phenomenon("r", bin="week") == {"2026-W49": 39}
     series.save(Partition("kept", date(2027, 3, 1)), COUNTS)
     assert series.phenomenon("r", bin="week") == {"2026-W49": 78}
+    counts = [series.volumes(bin="week"), series.phenomenon("r", bin="month")]
+    assert {type(posts) for each in counts for posts in each.values()} == {int}
 
 
 def test_a_week_counts_in_the_month_of_its_thursday(series: Series) -> None:
