@@ -102,10 +102,13 @@ class Engine(Protocol[Q]):
 
 
 class Compiler(Generic[Q]):
-    """Compiles for one engine."""
+    """Compiles for one engine. A `rough` one leaves order and distance of words to the evaluator,
+    for trees that would have too many clauses.
+    """
 
-    def __init__(self, engine: Engine[Q]) -> None:
+    def __init__(self, engine: Engine[Q], *, rough: bool = False) -> None:
         self._engine = engine
+        self._rough = rough
 
     def ask(self, question: Question) -> Compiled[Q]:
         """The queries for all of `question` but its scope."""
@@ -152,8 +155,8 @@ class Compiler(Generic[Q]):
                 upper = engine.everything() if child.lower is None else engine.without(child.lower)
                 return Compiled(upper, lower)
             case Near():
-                decided = engine.near(node) if _uncut(_forms(node)) else None
-                return decided or self._both(node, depth)
+                whole = not self._rough and _uncut(forms_of(node))
+                return (engine.near(node) if whole else None) or self._both(node, depth)
             case Together():
                 return self._both(node, depth)
             case Field():
@@ -165,6 +168,8 @@ class Compiler(Generic[Q]):
                 assert_never(node)
 
     def _words(self, forms: Sequence[str]) -> Compiled[Q]:
+        if self._rough and len(forms) > 1:
+            return Compiled(self._words([max(forms, key=len)]).upper, None)
         return self._fits(forms, self._engine.words([fitting(form) for form in forms]))
 
     def _fits(self, forms: Sequence[str], query: Q) -> Compiled[Q]:
@@ -177,7 +182,7 @@ class Compiler(Generic[Q]):
 
     def _phrase(self, node: Phrase) -> Compiled[Q]:
         strict = self._words(node.forms)
-        if node.slop == 0:
+        if node.slop == 0 or self._rough:
             return strict
         decided = self._engine.sloppy(node) if _uncut(node.forms) else None
         if decided is not None:
@@ -206,7 +211,8 @@ def _uncut(forms: Iterable[str]) -> bool:
     return all(len(form.encode()) < LONGEST for form in forms)
 
 
-def _forms(node: Node) -> Iterator[str]:
+def forms_of(node: Node) -> Iterator[str]:
+    """Every word that a tree asks for."""
     match node:
         case Term():
             yield node.form
@@ -220,4 +226,4 @@ def _forms(node: Node) -> Iterator[str]:
             yield node.word
         case _:
             for child in children(node):
-                yield from _forms(child)
+                yield from forms_of(child)

@@ -7,7 +7,7 @@ from index.compiler import Compiled, Compiler
 from index.contract import Dimension, Question, Scope
 from index.elastic import counting
 from index.elastic.cluster import Cluster, TooWide
-from index.elastic.query import ElasticEngine, Query, has_near_prefix
+from index.elastic.query import ElasticEngine, Query, may_be_too_wide
 from index.elastic.reading import AS_THEY_LIE, BY_ID, count_posts, post_of, read
 from index.tally import Tally
 from stream.post import Post
@@ -26,16 +26,16 @@ class ElasticFinder:
         self._ask = ask
         self._k = k
         self._compiler = Compiler(ElasticEngine())
-        self._cautious = Compiler(ElasticEngine(cautious=True))
+        self._rough = Compiler(ElasticEngine(), rough=True)
 
     def compile(self, question: Question) -> Compiled[Query]:
         compiled = self._compiler.ask(question)
-        if question.query is None or not has_near_prefix(question.query):
+        if question.query is None or not may_be_too_wide(question.query):
             return compiled
         try:
             self.size(compiled.upper, question.scope)
         except TooWide:
-            return self._cautious.ask(question)
+            return self._rough.ask(question)
         return compiled
 
     def size(self, query: Query, scope: Scope) -> int:

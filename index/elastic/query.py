@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from index.compiler import Compiled, exactly
+from index.compiler import Compiled, exactly, forms_of
 from index.document import CASED, LEMMA, PART
 from index.elastic.mapping import plain
 from rules.tree import (
@@ -23,18 +23,16 @@ from rules.tree import (
 Query = Mapping[str, Any]
 Interval = Mapping[str, Any]
 
+MANY = 500
+"""Elasticsearch takes 1,024 words in a query at least, more with more memory."""
+
 EVERYTHING: Query = {"match_all": {}}
 
 
 class ElasticEngine:
-    """`index.compiler.Engine`. A `cautious` one asks for no prefix beside another word: more
-    words can begin with one than Elasticsearch looks at there.
-    """
+    """`index.compiler.Engine`."""
 
     deepest = 24  # Elasticsearch refuses more than 30 `bool` in one another
-
-    def __init__(self, *, cautious: bool = False) -> None:
-        self._cautious = cautious
 
     def everything(self) -> Query:
         return EVERYTHING
@@ -75,8 +73,6 @@ class ElasticEngine:
         seen. So sides whose spans are all of one length are decided; others are only narrowed
         down, by letting as much in between as their longest span has words.
         """
-        if self._cautious and any(_has_prefix(side) for side in (near.left, near.right)):
-            return None
         found = _near(near)
         if found is None:
             return None
@@ -97,11 +93,17 @@ def _merged(queries: Sequence[Query]) -> list[Query]:
     return [*({"terms": {field: values}} for field, values in words.items()), *others]
 
 
-def has_near_prefix(node: Node) -> bool:
-    """Whether a prefix stands beside another word in `node`."""
+def may_be_too_wide(node: Node) -> bool:
+    """Whether Elasticsearch may refuse `node`: it has many words, or a prefix beside another
+    word, with which more words may begin than are looked at there.
+    """
+    return sum(1 for _ in forms_of(node)) > MANY or _has_near_prefix(node)
+
+
+def _has_near_prefix(node: Node) -> bool:
     if isinstance(node, Near):
         return _has_prefix(node)
-    return any(has_near_prefix(child) for child in children(node))
+    return any(_has_near_prefix(child) for child in children(node))
 
 
 def _has_prefix(node: Node) -> bool:
