@@ -10,7 +10,7 @@ from ingest import tables
 from ingest.contract import Cursor
 from ingest.health import Run
 from privacy.gate import Sighting
-from stream.database import upsert
+from stream.database import among, upsert
 
 KEYS_AT_ONCE = 500
 
@@ -33,7 +33,7 @@ class SeenKeys:
                         seen.id, seen.content_hash, seen.first_observed, seen.rev, seen.edited
                     ).where(
                         seen.source == self._source,
-                        seen.id.in_(wanted[start : start + KEYS_AT_ONCE]),
+                        among(connection, seen.id, wanted[start : start + KEYS_AT_ONCE]),
                     )
                 )
                 found.update((row.id, Sighting(*row)) for row in rows)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from sqlalchemy import Engine, delete, select
 
 from privacy.tables import erased_author, erased_post, objection
-from stream.database import upsert
+from stream.database import among, upsert
 from stream.post import Post
 from stream.version import MAX_REV, rev_of
 
@@ -71,7 +71,8 @@ class Ledger:
         found: set[str] = set()
         with self._engine.connect() as connection:
             for some in _chunks(sorted(accounts)):
-                statement = select(objection.c.account).where(objection.c.account.in_(some))
+                here = among(connection, objection.c.account, some)
+                statement = select(objection.c.account).where(here)
                 found.update(connection.scalars(statement))
         return frozenset(found)
 
@@ -83,7 +84,7 @@ class Ledger:
             for some in _chunks(sorted({post.author for post in posts})):
                 rows = connection.execute(
                     select(erased_author.c.author, erased_author.c.up_to_rev).where(
-                        erased_author.c.author.in_(some)
+                        among(connection, erased_author.c.author, some)
                     )
                 )
                 authors.update((author, rev) for author, rev in rows)
@@ -96,7 +97,7 @@ class Ledger:
             for some in _chunks(sorted(set(ids))):
                 rows = connection.execute(
                     select(erased_post.c.id, erased_post.c.up_to_version).where(
-                        erased_post.c.id.in_(some)
+                        among(connection, erased_post.c.id, some)
                     )
                 )
                 found.update((key, version) for key, version in rows)

@@ -5,7 +5,21 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, Integer, String, Table, case, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    Integer,
+    String,
+    Table,
+    any_,
+    bindparam,
+    case,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 WORDS = String().with_variant(String(collation="C"), "postgresql")
@@ -50,6 +64,16 @@ def upsert(
         statement = statement.on_conflict_do_nothing(index_elements=keys)
     # One order everywhere: processes that change the same rows wait, and never for each other.
     connection.execute(statement, sorted(rows, key=lambda row: [row[key] for key in keys]))
+
+
+def among(
+    connection: Connection, column: ColumnElement[str], values: Sequence[str]
+) -> ColumnElement[bool]:
+    """That `column` has one of `values`: hundreds at once, where one statement each is slow."""
+    if connection.dialect.name == "sqlite":
+        return column.in_(values)
+    # As one array: a parameter each costs the driver twice the time.
+    return column == any_(bindparam(None, list(values), ARRAY(String)))
 
 
 @contextmanager

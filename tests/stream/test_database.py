@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, Engine, MetaData, Table, insert, select
 
-from stream.database import WHOLE, WORDS, alone, upsert
+from stream.database import WHOLE, WORDS, alone, among, upsert
 
 metadata = MetaData()
 PLAIN = Table(
@@ -106,3 +106,17 @@ def test_the_same_is_done_by_one_at_a_time(tables: Engine) -> None:
         turns = [pool.submit(take, turn) for turn in range(16)]
         taken = [each.result() for each in turns if each.exception() is None]
     assert sorted(taken) == list(range(1, 13))
+
+
+def test_many_are_looked_for_at_once(tables: Engine) -> None:
+    rows = [
+        {"a": f"é {number}", "b": 0, "version": 0, "until": 0, "value": ""} for number in range(700)
+    ]
+    wanted = [row["a"] for row in rows[::2]]
+    with tables.begin() as connection:
+        upsert(connection, PLAIN, rows)
+        for values in (wanted, [], ["unknown", "{}", '"']):
+            found = connection.scalars(
+                select(PLAIN.c.a).where(among(connection, PLAIN.c.a, values))
+            )
+            assert set(found) == {row["a"] for row in rows if row["a"] in values}
