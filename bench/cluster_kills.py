@@ -20,11 +20,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from bench.cluster import City, Watch, cluster, texts
-from bench.servers.proxy import Proxy
 from peil.pipeline import Pipeline
 from stream.broker import Entry
 from stream.clock import DAY_MS
@@ -34,6 +34,9 @@ from stream.events import AuthorDelete, Delete, Event, Upsert
 from stream.post import Post
 from stream.topics import POSTS
 from stream.version import of_delete, pack, rev_of
+
+if TYPE_CHECKING:
+    from bench.servers.proxy import Proxy
 
 AUTHORS = 500
 EDITED = 0.08

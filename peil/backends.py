@@ -1,8 +1,8 @@
 """The two grounds that the same pipeline stands on: this machine, or a cluster."""
 
 import logging
-from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from sqlalchemy import Engine
@@ -30,15 +30,23 @@ SERVICE = "service"
 INDEX = "index"
 """The lock of whoever writes an index that has one writer."""
 
-KeepsHouse = Callable[[], bool]
-"""Whether this process is the one that keeps house now."""
+HOUSE = "house"
 
 
 class Backend(Protocol):
     """Where the log and the store are. Made once a process; what it opens its caller closes."""
 
-    housekeeping_ms: int
-    """How often to keep house, so that what was erased is gone from every file in an hour."""
+    @property
+    def roles(self) -> Sequence[str]:
+        """What `peil run` runs. Without `house` among them the index role keeps house: where the
+        store has one writer, that is the one who may.
+        """
+        ...
+
+    @property
+    def housekeeping_ms(self) -> int:
+        """How often to keep house, so that what was erased is gone from every file in an hour."""
+        ...
 
     def broker(self) -> Broker:
         """The log, its topics checked."""
@@ -49,8 +57,8 @@ class Backend(Protocol):
         ...
 
     @contextmanager
-    def serving(self, *, give_up: Callable[[], bool]) -> Generator[KeepsHouse | None]:
-        """Be an index role while the block runs. Waits until that is allowed, and yields None
+    def serving(self, *, give_up: Callable[[], bool]) -> Generator[bool]:
+        """Be an index role while the block runs. Waits until that is allowed, and yields False
         when `give_up()` turns true before.
         """
         ...
@@ -73,6 +81,7 @@ def open_operational(folder: WorkingFolder, settings: Settings) -> Engine:
 class Embedded:
     """A log of SQLite and a store of tantivy in the working folder."""
 
+    roles = ("collect", "enrich", "index")
     housekeeping_ms = HOUR_MS
 
     def __init__(
@@ -98,24 +107,24 @@ class Embedded:
         )
 
     @contextmanager
-    def serving(self, *, give_up: Callable[[], bool]) -> Generator[KeepsHouse | None]:
+    def serving(self, *, give_up: Callable[[], bool]) -> Generator[bool]:
         """The index has one writer: another role, or an import that indexes, is waited for."""
         with (
             self._locks.wait_for(SERVICE, clock=self._clock, give_up=give_up) as serving,
             self._locks.wait_for(INDEX, clock=self._clock, give_up=give_up) as mine,
         ):
-            yield (lambda: True) if serving and mine else None
+            yield bool(serving and mine)
 
 
 class Cluster:
     """A log of Kafka and a store of Elasticsearch."""
 
+    roles = ("collect", "enrich", "index", HOUSE)
     housekeeping_ms = 20 * MINUTE_MS
     """An erased record is gone when Kafka has compacted: two rounds after its erasure."""
 
-    def __init__(self, settings: Settings, *, locks: Locks, clock: Clock) -> None:
+    def __init__(self, settings: Settings, *, clock: Clock) -> None:
         self._settings = settings
-        self._locks = locks
         self._clock = clock
 
     def broker(self) -> Broker:
@@ -139,14 +148,6 @@ class Cluster:
         )
 
     @contextmanager
-    def serving(self, *, give_up: Callable[[], bool]) -> Generator[KeepsHouse | None]:
-        """Many may index; one of them keeps house, and another one when that one is gone."""
-        if give_up():
-            yield None
-            return
-        with ExitStack() as held:
-            yield lambda: self._keeps_house(held)
-
-    def _keeps_house(self, held: ExitStack) -> bool:
-        held.close()
-        return bool(held.enter_context(self._locks.hold(SERVICE)))
+    def serving(self, *, give_up: Callable[[], bool]) -> Generator[bool]:
+        """Many may index at once."""
+        yield not give_up()

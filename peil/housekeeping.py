@@ -52,11 +52,27 @@ def keep_house(pipeline: Pipeline) -> Report:
     keys = pipeline.keys.destroy_expired(now)
     pipeline.access.shred(now=now, days=pipeline.settings.privacy.access_log_days)
     count = pipeline.metrics.count
+    count("peil_housekeeping_total")
     count("peil_expired_total", len(gone), what="partitions")
     count("peil_expired_total", records, what="records")
     count("peil_erased_total", blanked, what="records")
     count("peil_erased_total", rewritten, what="rewritten")
     return Report(tuple(each.name for each in gone), records, blanked, rewritten, keys)
+
+
+def take_out_erased(pipeline: Pipeline) -> int:
+    """Take out of the index everything that the ledger holds, as after a restore from a backup;
+    returns how many posts that were. Only who writes the index calls it.
+    """
+    posts = dict(pipeline.ledger.posts())
+    taken = _remove(pipeline, sorted(posts), posts)
+    by_rev: dict[int, list[str]] = {}
+    for author, rev in pipeline.ledger.authors():
+        by_rev.setdefault(rev, []).append(author)
+    for rev, authors in by_rev.items():
+        for start in range(0, len(authors), IDS_AT_ONCE):
+            taken += pipeline.store.remove_authors(authors[start : start + IDS_AT_ONCE], rev)
+    return taken
 
 
 def _blank(pipeline: Pipeline) -> int:
@@ -68,7 +84,9 @@ def _blank(pipeline: Pipeline) -> int:
     if not posts and not authors:
         return 0
 
-    def erased(value: bytes | None) -> bool:
+    def erased(key: str, value: bytes | None) -> bool:
+        if not authors and key not in posts:  # most records need no look inside
+            return False
         event = _event(value)
         return isinstance(event, Upsert) and is_erased(event.post, posts, authors)
 
@@ -77,11 +95,11 @@ def _blank(pipeline: Pipeline) -> int:
         doomed = standing(_without_values(scan(pipeline.broker, topic), erased))
         _remove(pipeline, sorted({record.key for record in doomed}), posts)
         blanked += pipeline.broker.erase(topic, doomed)
-    return blanked + pipeline.quarantine.erase(lambda item: erased(item.value))
+    return blanked + pipeline.quarantine.erase(lambda item: erased(item.key, item.value))
 
 
 def _without_values(
-    records: Iterator[Record], chosen: Callable[[bytes | None], bool]
+    records: Iterator[Record], chosen: Callable[[str, bytes | None], bool]
 ) -> Iterator[Record]:
     """The `chosen` ones of `records` without their values, which would fill the memory, and the
     tombstones of those that were erased before.
@@ -89,22 +107,24 @@ def _without_values(
     for record in records:
         if record.value is None:
             yield record
-        elif chosen(record.value):
+        elif chosen(record.key, record.value):
             yield replace(record, value=b"")
 
 
-def _remove(pipeline: Pipeline, ids: Sequence[str], posts: Mapping[str, int]) -> None:
+def _remove(pipeline: Pipeline, ids: Sequence[str], posts: Mapping[str, int]) -> int:
     """Take out of the index what the ledger erased: the record of its delete may not have been
-    read yet, and the files are about to be rewritten.
+    read yet, and the files are about to be rewritten. Returns how many posts.
     """
-    if not ids:
-        return
+    taken = 0
     for start in range(0, len(ids), IDS_AT_ONCE):
         for key, places in pipeline.store.where(ids[start : start + IDS_AT_ONCE]).items():
             for place in places:
                 if place.version <= posts.get(key, -1):
                     pipeline.store.remove(place.partition, [key])
-    pipeline.store.flush()
+                    taken += 1
+    if taken:
+        pipeline.store.flush()
+    return taken
 
 
 def _event(value: bytes | None) -> Event | None:

@@ -12,6 +12,7 @@ from index.contract import Store
 from peil.backends import INDEX, SERVICE, Embedded
 from peil.copying import copy_database
 from peil.database import open_database
+from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
 from stream.broker import Broker, Entry
 from stream.errors import Stop
@@ -22,6 +23,9 @@ from stream.scan import scan
 from stream.topics import LABELLED, POSTS, QUARANTINE
 
 BATCH = 2_000
+MOVED = "moved-to-cluster.json"
+"""The file in `data/` that says what was moved and verified."""
+
 GROUPS = (("enrich", POSTS.name), ("index", LABELLED.name))
 
 Progress = Callable[[str, int, int | None], None]
@@ -36,13 +40,11 @@ class Moved(msgspec.Struct, frozen=True):
     equal: bool
 
 
-def move_to_cluster(pipeline: Pipeline, *, remove: bool, progress: Progress) -> Sequence[Moved]:
+def move_to_cluster(pipeline: Pipeline, *, progress: Progress) -> Sequence[Moved]:
     """Copy the database, the quarantine and the index of the folder to the cluster, and compare.
 
-    Doing it again goes on where it was cut off and changes nothing that is there already. With
-    `remove` the folder's own log, index and database are deleted once all is the same: nobody
-    else would delete their texts when their term is over. Stop when something still runs or
-    waits in the folder, or when the cluster holds other data.
+    Doing it again goes on where it was cut off and changes nothing that is there already. Stop
+    when something still runs or waits in the folder, or when the cluster holds other data.
     """
     folder, settings, clock = pipeline.folder, pipeline.settings, pipeline.clock
     if settings.engine != "cluster" or not settings.database.url:
@@ -79,12 +81,24 @@ def move_to_cluster(pipeline: Pipeline, *, remove: bool, progress: Progress) -> 
             for name in store.partitions()
             if name.until_ms > clock.now()
         ]
-    if remove and all(each.equal for each in moved):
-        for path in (folder.log, folder.index):
-            shutil.rmtree(path, ignore_errors=True)
-        for path in folder.data.glob(f"{folder.database.name}*"):
-            path.unlink()
+    if all(each.equal for each in moved):
+        (folder.data / MOVED).write_bytes(msgspec.json.encode(moved))
     return moved
+
+
+def remove_moved(folder: WorkingFolder) -> None:
+    """Delete the folder's own log, index and database, which nobody keeps house in any more. Stop
+    when no move was verified.
+    """
+    mark = folder.data / MOVED
+    if not mark.is_file():
+        raise Stop("nothing was moved and verified yet: `peil migrate embedded-to-cluster` first")
+    for path in (folder.log, folder.index):
+        if path.exists():
+            shutil.rmtree(path)
+    for path in folder.data.glob(f"{folder.database.name}*"):
+        path.unlink()
+    mark.unlink()
 
 
 def _check_drained(broker: Broker) -> None:
@@ -95,7 +109,7 @@ def _check_drained(broker: Broker) -> None:
         if waiting:
             raise Stop(
                 f"{waiting} records of the log here are not indexed yet: "
-                "`peil --set engine=embedded run --once` does that"
+                "`peil --set engine=embedded --set database.url= run --once` does that"
             )
 
 

@@ -124,7 +124,7 @@ class Pipeline:
     @cached_property
     def backend(self) -> Backend:
         if self.settings.engine == "cluster":
-            return Cluster(self.settings, locks=self.locks, clock=self.clock)
+            return Cluster(self.settings, clock=self.clock)
         return Embedded(self.folder, self.settings, locks=self.locks, clock=self.clock)
 
     @cached_property

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ingest.contract import Rechecking
 from ingest.sources import Source
+from peil.backends import HOUSE, SERVICE
 from peil.folder import WorkingFolder
 from peil.health import HealthServer, Pulse, nth_address
 from peil.housekeeping import keep_house
@@ -19,6 +20,7 @@ from peil.supervisor import SIGNALS, STOPPED
 from stream.clock import SystemClock
 from stream.errors import Retry, Stop
 from stream.metrics import PrometheusMetrics
+from stream.topics import POSTS
 from stream.worker import POLL_SECONDS, Worker
 
 logger = logging.getLogger(__name__)
@@ -40,22 +42,48 @@ Role = Callable[[Pipeline, Pulse, Callable[[], bool]], None]
 def enrich(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
     """From `posts` to `labelled`. May run several times; the partitions are shared out."""
     worker = pipeline.enrich_worker(in_time=True)
-    _work(pipeline, worker, pulse, stopping, house=lambda: None)
+    _work(pipeline, worker, pulse, stopping, house=_nothing)
 
 
 def index(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
-    """From `labelled` into the store, and the housekeeping. May run several times where the
-    store has several writers; else another one waits.
+    """From `labelled` into the store. May run several times where the store has several writers;
+    else another one waits, and the one that writes keeps house too.
     """
-    with pipeline.backend.serving(give_up=stopping) as keeps_house:
-        if keeps_house is None:
-            return
+    with pipeline.backend.serving(give_up=stopping) as mine:
+        if mine:
+            tidy = _nothing if HOUSE in pipeline.backend.roles else lambda: _keep_house(pipeline)
+            _work(pipeline, pipeline.index_worker(), pulse, stopping, house=tidy)
 
-        def house() -> None:
-            if keeps_house():
-                logger.info("kept house: %s", keep_house(pipeline))
 
-        _work(pipeline, pipeline.index_worker(), pulse, stopping, house=house)
+def house(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
+    """Keeps house where the index role does not. Another one waits, to take over when this one
+    is gone.
+    """
+    if HOUSE not in pipeline.backend.roles:
+        raise Stop("on one machine the index role keeps house: there is no role `house`")
+    clock, metrics = pipeline.clock, pipeline.metrics
+    while not stopping():
+        with pipeline.locks.wait_for(
+            SERVICE, clock=clock, give_up=_standing_by(pulse, stopping)
+        ) as mine:
+            next_house = next_metrics = clock.now()
+            while mine and not stopping():
+                if clock.now() >= next_house:
+                    _keep_house(pipeline)
+                    next_house = clock.now() + pipeline.backend.housekeeping_ms
+                if clock.now() >= next_metrics:
+                    metrics.write(pipeline.folder.metrics / "house.prom")
+                    next_metrics = clock.now() + METRICS_MS
+                pulse.turned()
+                clock.sleep(POLL_SECONDS)
+
+
+def _nothing() -> None:
+    """What is not this role's to do."""
+
+
+def _keep_house(pipeline: Pipeline) -> None:
+    logger.info("kept house: %s", keep_house(pipeline))
 
 
 def collect(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
@@ -102,8 +130,19 @@ def _schedule(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) ->
         if now >= next_metrics:
             pipeline.metrics.write(pipeline.folder.metrics / "collect.prom")
             next_metrics = now + METRICS_MS
-        pulse.turned()
+            if _can_append(pipeline):
+                pulse.turned()
         pipeline.clock.sleep(POLL_SECONDS)
+
+
+def _can_append(pipeline: Pipeline) -> bool:
+    """Whether the log answers: without it nothing can be collected."""
+    try:
+        pipeline.broker.ends(POSTS.name)
+    except Retry as error:
+        logger.warning("nothing can be collected: %s", error)
+        return False
+    return True
 
 
 def _note_cut_off(pipeline: Pipeline) -> None:
@@ -146,8 +185,9 @@ ROLES: Mapping[str, Role] = {
     "collect": collect,
     "enrich": enrich,
     "index": index,
+    HOUSE: house,
 }
-"""By name, in the order in which a post passes them."""
+"""By name, in the order in which a post passes them; `Backend.roles` says which there are."""
 
 
 def _work(

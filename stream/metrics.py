@@ -57,6 +57,7 @@ METRICS: Mapping[str, Metric] = {
     "peil_index_posts_total": Metric(
         "counter", "What became of a version of a post in the store.", ("outcome",)
     ),
+    "peil_housekeeping_total": Metric("counter", "Rounds of housekeeping that were finished."),
     "peil_expired_total": Metric("counter", "What retention dropped.", ("what",)),
     "peil_erased_total": Metric("counter", "What erasure removed.", ("what",)),
     "peil_answers_total": Metric("counter", "Questions answered.", ("question",)),

@@ -136,7 +136,7 @@ def run(
     with context.obj.pipeline() as pipeline:
         pipeline.publish_rules()
         root, settings = pipeline.folder.root, pipeline.settings
-    roles = [role] if role else list(ROLES)
+        roles = [role] if role else list(pipeline.backend.roles)
     target = RoleProcess(root, settings, roles=roles, log_level=logging.getLogger().level)
     if role:
         raise typer.Exit(target(role))

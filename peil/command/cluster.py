@@ -8,7 +8,7 @@ import typer
 from peil.command.accounting import stages
 from peil.command.session import SessionContext
 from peil.display import as_json, console, table
-from peil.migrating import move_to_cluster
+from peil.migrating import move_to_cluster, remove_moved
 
 migrate = typer.Typer(help="Move what peil holds to another place.", no_args_is_help=True)
 
@@ -25,7 +25,8 @@ def embedded_to_cluster(
         bool,
         typer.Option(
             "--remove",
-            help="Delete this folder's own log, index and database once all is verified.",
+            help="After a move that was verified: delete this folder's own log, index and "
+            "database. Their texts would outlive their term.",
         ),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -35,8 +36,13 @@ def embedded_to_cluster(
 
     Example: peil migrate embedded-to-cluster
     """
+    if remove:
+        with context.obj.pipeline() as pipeline:
+            remove_moved(pipeline.folder)
+        console().print("The folder's own log, index and database are gone.")
+        return
     with context.obj.pipeline() as pipeline, stages() as progress:
-        moved = move_to_cluster(pipeline, remove=remove, progress=progress)
+        moved = move_to_cluster(pipeline, progress=progress)
     rows = [
         {"what": each.what, "items": each.items, "verified": "yes" if each.equal else "NO"}
         for each in moved
@@ -48,9 +54,8 @@ def embedded_to_cluster(
     if not all(each.equal for each in moved):
         console(error=True).print("Not all is the same on both sides: run it again.")
         raise typer.Exit(1)
-    if not remove:
-        console(error=True).print(
-            "All is there. What this folder holds is still here and its texts no longer leave on "
-            "time: run it again with --remove when the cluster works.",
-            markup=False,
-        )
+    console(error=True).print(
+        "All is there. What this folder holds is still here, and nobody drops its texts on time "
+        "any more: run it again with --remove when the cluster works.",
+        markup=False,
+    )

@@ -11,7 +11,7 @@ from peil.backends import SERVICE
 from peil.command.session import SessionContext
 from peil.diagnosis import diagnose
 from peil.display import as_json, console, table
-from peil.housekeeping import keep_house
+from peil.housekeeping import keep_house, take_out_erased
 from peil.pipeline import Pipeline
 from stream.broker import Entry
 from stream.clock import HOUR_MS, to_datetime
@@ -45,9 +45,24 @@ def drain(pipeline: Pipeline) -> None:
     )
 
 
-def expire(context: SessionContext) -> None:
+def expire(
+    context: SessionContext,
+    restored: Annotated[
+        bool,
+        typer.Option(
+            "--restored", help="The index came from a backup: take out what was erased since."
+        ),
+    ] = False,
+) -> None:
     """Drop everything whose time is over, now; `peil run` does it every hour."""
     with context.obj.pipeline() as pipeline:
+        if restored:
+            with pipeline.indexing() as mine:
+                if not mine:
+                    raise Retry("end `peil run` first: a restored index is not to be served yet")
+                pipeline.store.upgrade()
+                taken = take_out_erased(pipeline)
+            console().print(f"Took out {taken} posts that were erased before.", markup=False)
         pipeline.publish_rules()
         drain(pipeline)
 

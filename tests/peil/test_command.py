@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -311,3 +312,20 @@ def test_what_no_rule_matched_is_counted_on_request_and_its_texts_are_not_shown(
     assert peil("search", "trein", "--count", "--recent").stdout.strip() == "30"
     assert peil("search", "fatbikes OR trein", "--count", "--recent").stdout.strip() == "60"
     assert "only counted" in peil("search", "trein", "--recent", code=2).stderr
+
+
+def test_a_restored_index_does_not_bring_back_what_was_erased(
+    peil: Peil, folder: Path, tmp_path: Path
+) -> None:
+    peil("import", write(tmp_path / "posts.ndjson", posts(40)))
+    index = folder / "data" / "index"
+    shutil.copytree(index, tmp_path / "backup")
+    peil("erase", "--platform", "file", "--author", text="user_1x\n")
+    peil("erase", "--platform", "file", "--post", text="3\n")
+    assert count(peil) == 18
+    shutil.rmtree(index)
+    shutil.copytree(tmp_path / "backup", index)
+    assert count(peil) == 20
+    assert "Took out 2 posts" in peil("expire", "--restored").stdout
+    assert count(peil) == 18
+    assert "Took out 0 posts" in peil("expire", "--restored").stdout
