@@ -130,14 +130,15 @@ def test_secrets_come_as_files(name: str) -> None:
 def test_a_role_has_its_own_secrets_alone(name: str) -> None:
     held = set(mounted(SERVICES[name]).values()) - {"ca"}
     assert held
-    assert all(each.startswith(f"{USERS.get(name, name)}-") for each in held)
+    user = USERS.get(name, name)
+    assert all(each.startswith(f"{user}-") for each in held)
     users = {
         value
         for variable, value in SERVICES[name]["environment"].items()
         if variable.endswith("__USER")
     }
-    assert users == {f"peil_{name}"}
-    assert f"//peil_{name}@" in SERVICES[name]["environment"]["PEIL_DATABASE__URL"]
+    assert users == {f"peil_{user}"}
+    assert f"//peil_{user}@" in SERVICES[name]["environment"]["PEIL_DATABASE__URL"]
 
 
 def test_every_secret_is_used_and_made(script: ModuleType, tmp_path: Path) -> None:
