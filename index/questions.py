@@ -21,7 +21,7 @@ from index.contract import (
 )  # fmt: skip
 from index.tally import Tally, author_of
 from index.typical import typical
-from index.values import values_of
+from index.values import MULTIPLE, values_of
 from rules.evaluator import evaluate
 from stream.post import Post
 
@@ -125,8 +125,10 @@ class Questions(Generic[Q]):
         """The counts by `dimensions`, and those of all posts in one cell."""
         compiled = self._finder.compile(question)
         if compiled.exact and question.scope == "kept":
-            total = self._finder.tally(compiled.upper, ())
-            return (self._finder.tally(compiled.upper, dimensions) if dimensions else total), total
+            counted = self._finder.tally(compiled.upper, dimensions)
+            if MULTIPLE.isdisjoint(dimensions):  # each post is in one cell
+                return counted, counted.merged(lambda _key: ())
+            return counted, self._finder.tally(compiled.upper, ())
         cells, total = Tally(self._k), Tally(self._k)
         for post in self._posts(question):  # reading and verifying a post is what costs: once
             author = author_of(post.author)

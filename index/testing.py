@@ -203,6 +203,9 @@ class MakeStore(Protocol):
     ) -> Store: ...
 
 
+SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
+
+
 class StoreContract:
     """What every store must do. A subclass gives the fixtures `clock` (a ManualClock at START)
     and `make_store` (see MakeStore); `examples` is for how many random sets of posts its answers
@@ -218,9 +221,7 @@ class StoreContract:
     def test_every_answer_is_the_obvious_one(self, make_store: MakeStore) -> None:
         names = (f"example{number}" for number in itertools.count())
 
-        @settings(
-            max_examples=self.examples, deadline=None, suppress_health_check=list(HealthCheck)
-        )
+        @settings(max_examples=self.examples, deadline=None, suppress_health_check=SLOW)
         @given(
             st.lists(tokenised_posts(), max_size=25, unique_by=lambda post: post.id),
             st.lists(st.none() | trees(), min_size=6, max_size=12),

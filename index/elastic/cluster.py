@@ -9,6 +9,7 @@ from typing import Any
 from elastic_transport import ConnectionTimeout, TlsError, TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
+from index.contract import TooBroad
 from index.settings import ElasticSettings
 from stream.errors import Retry, Stop
 from stream.secrets import secret
@@ -21,7 +22,6 @@ UNAUTHORISED, FORBIDDEN, MISSING, TOO_MANY, BAD = 401, 403, 404, 429, 400
 AWAY = frozenset({TOO_MANY, 500, 502, 503, 504})
 """Statuses that pass."""
 
-CROWDED = frozenset({"too_many_buckets_exception"})
 WIDE = re.compile("too_many(_nested)?_clauses|expanded to too many terms")
 
 
@@ -29,12 +29,8 @@ class Gone(Retry):
     """An index is not there (any more): see anew which there are."""
 
 
-class Crowded(Exception):
-    """An answer has more buckets than Elasticsearch gives at once."""
-
-
-class TooWide(Exception):
-    """A prefix has more words than Elasticsearch looks at beside another word."""
+class TooWide(TooBroad):
+    """A query has more words, prefixes written out, than Elasticsearch looks for at once."""
 
 
 class Cluster:
@@ -129,10 +125,11 @@ class Cluster:
                 f"{self.name} does not allow {action[1] if action else 'this'} (403): give the "
                 "user or key the role that `peil doctor --setup` makes"
             )
-        if CROWDED.intersection(kinds):
-            return Crowded()
         if WIDE.search(" ".join((*kinds, *reasons))):
-            return TooWide()
+            return TooWide(
+                "the question has too many words at once: use shorter lists, and longer prefixes "
+                "beside NEAR"
+            )
         if status == MISSING:
             return Gone(f"{self.name}: an index or a search is gone ({kind})")
         if status in AWAY:

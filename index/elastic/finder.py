@@ -1,6 +1,5 @@
 """What Elasticsearch finds in the partitions of one store."""
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from index.compiler import Compiled, Compiler
@@ -8,7 +7,7 @@ from index.contract import Dimension, Question, Scope
 from index.elastic import counting
 from index.elastic.cluster import Cluster, TooWide
 from index.elastic.query import ElasticEngine, Query, may_be_too_wide
-from index.elastic.reading import AS_THEY_LIE, BY_ID, count_posts, post_of, read
+from index.elastic.reading import AS_THEY_LIE, BY_ID, count_posts, first, post_of, read
 from index.tally import Tally
 from stream.post import Post
 
@@ -74,5 +73,6 @@ class ElasticFinder:
     ) -> Sequence[Post]:
         """At least the first `limit` different posts in this order; one can be in two places."""
         groups = self._ask(scope)
-        hits = read(self._cluster, [each for group in groups for each in group], query, sort=sort)
-        return [post_of(hit) for hit in itertools.islice(hits, limit * len(groups))]
+        aliases = [each for group in groups for each in group]
+        hits = first(self._cluster, aliases, query, sort=sort, limit=limit * len(groups))
+        return list(map(post_of, hits))

@@ -1,6 +1,7 @@
 """Searches that read posts, and what is known of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from index.elastic.cluster import Cluster
@@ -90,6 +91,25 @@ def count_posts(cluster: Cluster, aliases: Sequence[str], query: Query) -> int:
             index=aliases, query=query, size=0, track_total_hits=True, **WHOLE
         )
     return int(answer["hits"]["total"]["value"])
+
+
+def first(
+    cluster: Cluster,
+    aliases: Sequence[str],
+    query: Query,
+    *,
+    sort: Sequence[Mapping[str, str]],
+    limit: int,
+) -> Iterable[Mapping[str, Any]]:
+    """The first `limit` hits of `query` in this order."""
+    if limit > WINDOW or not aliases:
+        return islice(read(cluster, aliases, query, sort=sort), limit)
+    with cluster.asked():
+        answer = cluster.client.search(
+            index=aliases, query=query, sort=sort, size=limit, track_total_hits=False, **WHOLE
+        )
+    hits: list[Mapping[str, Any]] = answer["hits"]["hits"]
+    return hits
 
 
 def read(

@@ -80,9 +80,10 @@ class ElasticStore:
         if not self._settled:
             self._refresh()
         found: dict[str, dict[Partition, Located]] = {}
-        for key, index, place in locate(self._cluster, self._catalogue.names, ids):
-            if index not in self._catalogue:  # another writer made it
-                self._catalogue.load()
+        hits = list(locate(self._cluster, self._catalogue.names, ids))
+        if any(index not in self._catalogue for _, index, _ in hits):
+            self._catalogue.load()  # another writer made one
+        for key, index, place in hits:
             if index in self._catalogue:  # else an upgrade is making it
                 found.setdefault(key, {})[place.partition] = place
         for key in ids:
