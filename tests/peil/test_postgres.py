@@ -4,6 +4,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,24 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from bench.servers.certificates import Authority
 from bench.servers.postgres import Postgres
+from index.contract import RolledUp
+from index.series import Series
 from index.tables import gap
+from ingest.memory import Memory
 from ingest.tables import cursor
 from peil.database import look_at, open_database
+from peil.grants import grant_service
+from peil.leases import Leases
+from privacy.access import AccessLog
+from privacy.keys import KeyRing
+from privacy.ledger import Ledger
+from privacy.marks import KeyMarks
+from privacy.register import Register
 from privacy.tables import access
-from stream.database import alone
+from stream.clock import ManualClock
 from stream.errors import PeilError, Retry, Stop
+from stream.partitions import Partition
+from stream.testing import START
 
 pytestmark = pytest.mark.cluster
 
@@ -115,14 +128,38 @@ def test_a_privilege_that_is_missing_is_said(
         connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {schema} TO {role}")
     with pytest.raises(Stop, match="withholds a privilege"):
         open_database(url)
-    with engine.begin() as connection:  # who may read and append needs no more for the log
-        connection.exec_driver_sql(f"GRANT SELECT ON alembic_version TO {role}")
-        connection.exec_driver_sql(f"GRANT SELECT, INSERT ON access TO {role}")
-    theirs = open_database(url)
-    with alone(theirs, "access") as connection:
-        connection.execute(select(access))
-    with pytest.raises(Stop, match="withholds a privilege"), theirs.begin() as connection:
-        connection.execute(delete(access))
+
+
+def test_peils_processes_can_do_their_work_and_not_rewrite_the_access_log(
+    engine: Engine, guest: tuple[str, str], postgres_url: str, tmp_path: Path
+) -> None:
+    role, _ = guest
+    for _ in range(2):
+        grant_service(engine, role)
+    theirs = open_database(str(make_url(postgres_url).set(username=role)))
+    clock = ManualClock(START)
+    keys = KeyRing(tmp_path, clock=clock, longest_retention_days=90)
+    keys.post_id("p", "1")
+    KeyMarks(theirs).check(keys, now=START)
+    log = AccessLog(theirs, keys=keys, folder=tmp_path, clock=clock)
+    log.append(actor="a", purpose="p", action="count", payload="words")
+    assert log.verify() == []
+    ledger = Ledger(theirs)
+    ledger.add_posts({"x": 1}, until=START)
+    ledger.add_authors(["x"], until=START)
+    assert ledger.expire(START) == 2
+    memory = Memory(theirs)
+    memory.end_run(memory.start_run("s", START), START, read=1, appended=1, outcome="well")
+    memory.advance("s", {}, {}, until=START)
+    Register(theirs, clock=clock).open(
+        "s", owner="o", purpose="p", basis="b", dpia="d", obtained="x", until=date(2026, 12, 31)
+    )
+    with Leases(theirs).hold("collect") as mine:
+        assert mine
+    Series(theirs).save(Partition("kept", date(2027, 2, 22)), RolledUp(volumes={}, phenomena={}))
+    for statement in (delete(access), update(access).values(actor="b")):
+        with pytest.raises(Stop, match="withholds a privilege"), theirs.begin() as connection:
+            connection.execute(statement)
     theirs.dispose()
 
 
