@@ -26,6 +26,7 @@ from peil.settings import load_settings
 from stream.broker import Entry
 from stream.clock import DAY_MS, SystemClock
 from stream.codec import encode
+from stream.errors import Retry
 from stream.events import Upsert
 from stream.post import Post
 from stream.topics import POSTS
@@ -89,17 +90,22 @@ def main(rate: int, seconds: int, share: int, root: Path) -> None:
 
 
 def found(pipeline: Pipeline, ids: list[str]) -> set[str]:
-    pipeline.store.reload()
-    return {key for key, places in pipeline.store.where(ids).items() if places}
+    try:
+        pipeline.store.reload()
+        return {key for key, places in pipeline.store.where(ids).items() if places}
+    except Retry:  # an index that was just made is not whole for a moment
+        return set()
 
 
 def measure(
-    pipeline: Pipeline, rate: int, seconds: int, share: int
+    pipeline: Pipeline, rate: int, seconds: int, share: int, *, first: int = 1
 ) -> tuple[dict[bool, list[float]], int]:
-    """Seconds from acknowledged to found, of matched posts and of others; how many were not."""
+    """Seconds from acknowledged to found, of matched posts and of others; how many were not. The
+    posts are numbered from `first` on.
+    """
     waits: dict[bool, list[float]] = {True: [], False: []}
     pending: dict[str, tuple[float, bool]] = {}
-    number, begun = 1, time.monotonic()
+    number, begun = first, time.monotonic()
     for tick in range(int(seconds / TICK)):
         posts = [
             make(number + each, pipeline.clock.now(), share) for each in range(int(rate * TICK))
