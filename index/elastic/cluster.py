@@ -37,12 +37,6 @@ class Cluster:
     """A client, made once a process; nothing is sent before it is asked something."""
 
     def __init__(self, settings: ElasticSettings) -> None:
-        for server in settings.servers:
-            if "@" in server:
-                raise Stop(
-                    "index.elastic.servers: a user or password is no part of an address; set "
-                    "index.elastic.user and password_file"
-                )
         self.name = f"Elasticsearch at {', '.join(settings.servers)}"
         options: dict[str, Any] = {}
         key = secret(settings.api_key, settings.api_key_file, setting="index.elastic.api_key")

@@ -1,5 +1,6 @@
 """The queries that Elasticsearch has for a rule's tree."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -153,6 +154,8 @@ def _near(node: Near) -> Interval | None:
     left, right = sides
     if left is None or right is None:
         return None
+    if _width(node.left) != 1 and _same(left) == _same(right):
+        return None  # Lucene asks for one repeated, and lets the repetitions overlap
     gaps = node.distance
     if any(_width(side) is None for side in (node.left, node.right)):
         if None in widths:
@@ -200,7 +203,16 @@ def _ordered(parts: Sequence[Interval], gaps: int) -> Interval:
 
 
 def _either(parts: Sequence[Interval]) -> Interval:
+    if len(parts) == 1:
+        return parts[0]
     return {"any_of": {"intervals": list(parts)}}
+
+
+def _same(interval: Interval) -> object:
+    """Equal for intervals that Lucene takes for the same."""
+    if "any_of" in interval:
+        return frozenset(_same(each) for each in interval["any_of"]["intervals"])
+    return json.dumps(interval, sort_keys=True)
 
 
 def _at(interval: Interval) -> Query:
