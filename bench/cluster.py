@@ -18,6 +18,7 @@ from bench.servers.elasticsearch import Elasticsearch
 from bench.servers.kafka import Kafka
 from bench.servers.postgres import Postgres
 from bench.servers.proxy import Proxy
+from bench.servers.server import HOST, free_port
 from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
 from peil.settings import load_settings
@@ -75,25 +76,24 @@ class City:
         kafka: Kafka,
         elastic: Elasticsearch,
         postgres: Postgres,
-        kafka_proxy: Proxy | None,
-        elastic_proxy: Proxy | None,
+        proxies: Mapping[str, Proxy],
         settings: Mapping[str, str],
     ) -> None:
         self.kafka = kafka
         self.elastic = elastic
         self.postgres = postgres
-        self.kafka_proxy = kafka_proxy
-        self.elastic_proxy = elastic_proxy
+        self.proxies = proxies
         self.folder = WorkingFolder.init(root)
-        elastic_url = elastic.url
-        if elastic_proxy is not None:
-            elastic_url = elastic_url.replace(elastic.address, elastic_proxy.address)
+        elastic_url, database_url = (
+            server.url.replace(server.address, proxies[name].address) if proxies else server.url
+            for name, server in (("elastic", elastic), ("postgres", postgres))
+        )
         self.environ = os.environ | {
             "PEIL_ENGINE": "cluster",
             "PEIL_PURPOSE": "a benchmark",
             "PEIL_STREAM__KAFKA__SERVERS": json.dumps([kafka.advertised]),
             "PEIL_INDEX__ELASTIC__SERVERS": json.dumps([elastic_url]),
-            "PEIL_DATABASE__URL": postgres.url,
+            "PEIL_DATABASE__URL": database_url,
             **settings,
         }
         self.roles: dict[str, Role] = {}
@@ -109,6 +109,7 @@ class City:
         """The parts, in this process, without a proxy's faults on the way to the answers."""
         environ = self.environ | {
             "PEIL_INDEX__ELASTIC__SERVERS": json.dumps([self.elastic.url]),
+            "PEIL_DATABASE__URL": self.postgres.url,
         }
         settings = load_settings(self.folder.settings, environ=environ)
         with Pipeline(self.folder, settings, clock=SystemClock()) as pipeline:
@@ -128,25 +129,26 @@ def cluster(
     settings: Mapping[str, str] | None = None,
 ) -> Generator[City]:
     """Start the servers below `root` and make a working folder; everything ends with the block.
-    With `proxies` peil reaches Kafka and Elasticsearch through proxies that can do harm.
+    With `proxies` the roles reach each server through a proxy that can do harm.
     """
     with ExitStack() as stack:
         elastic = stack.enter_context(Elasticsearch(data=root / "es", optimised=optimised))
-        kafka_proxy = elastic_proxy = None
-        kafka = Kafka(data=root / "kafka", optimised=optimised)
-        if proxies:
-            elastic_proxy = stack.enter_context(Proxy(elastic.address))
-            kafka_proxy = stack.enter_context(Proxy(kafka.address))
-            kafka.advertised = kafka_proxy.address
-        stack.enter_context(kafka)
         postgres = stack.enter_context(Postgres(data=root / "pg"))
+        port = free_port()
+        ways = {"kafka": f"{HOST}:{port}", "elastic": elastic.address, "postgres": postgres.address}
+        between: dict[str, Proxy] = {}
+        if proxies:
+            between = {name: stack.enter_context(Proxy(way)) for name, way in ways.items()}
+        advertised = between["kafka"].address if proxies else None
+        kafka = stack.enter_context(
+            Kafka(data=root / "kafka", port=port, advertised=advertised, optimised=optimised)
+        )
         city = City(
             root / "city",
             kafka=kafka,
             elastic=elastic,
             postgres=postgres,
-            kafka_proxy=kafka_proxy,
-            elastic_proxy=elastic_proxy,
+            proxies=between,
             settings=settings or {},
         )
         stack.callback(city.stop)

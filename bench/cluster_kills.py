@@ -5,8 +5,8 @@
 
 A driver appends posts, edits, deletes and deletes of authors to Kafka while two enrichment
 workers, two index workers, Kafka and Elasticsearch are killed (`kill -9`) in an order that the
-seed decides, and started again. With `--faults` nothing is killed: proxies before Kafka and
-Elasticsearch delay, cut, half-close, reset, refuse and stall connections.
+seed decides, and started again. With `--faults` nothing is killed: proxies before Kafka,
+Elasticsearch and PostgreSQL delay, cut, half-close, reset, refuse and stall connections.
 
 Exit code 1 when a post is lost, stands twice, is of a stale version, or is back from the dead.
 """
@@ -154,7 +154,7 @@ def kill(city: City, kills: int, rng: random.Random) -> Counter[str]:
 
 
 def disturb(city: City, rounds: int, rng: random.Random) -> Counter[str]:
-    """Every fault of the network, each for a few seconds, before one server and the other."""
+    """Every fault of the network, each for a few seconds, before one server after the other."""
     done = Counter[str]()
     faults: Mapping[str, Callable[[Proxy], object]] = {
         "delay": lambda proxy: proxy.delay(0.3),
@@ -166,9 +166,8 @@ def disturb(city: City, rounds: int, rng: random.Random) -> Counter[str]:
     }
     for number in range(rounds):
         name = list(faults)[number % len(faults)]
-        server = ("kafka", "elastic")[number // len(faults) % 2]
-        proxy = city.kafka_proxy if server == "kafka" else city.elastic_proxy
-        assert proxy is not None
+        server = list(city.proxies)[number // len(faults) % len(city.proxies)]
+        proxy = city.proxies[server]
         time.sleep(rng.uniform(1.0, 3.0))
         faults[name](proxy)
         time.sleep(rng.uniform(1.0, 8.0))
