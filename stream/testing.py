@@ -86,7 +86,7 @@ def entries(count: int, *, key: str = "key") -> list[Entry]:
 
 
 TRIAL_SETTINGS = StreamSettings(lease_seconds=1.5)
-BRIEF = Topic(name="brief", partitions=1, retention_ms=6_000)
+BRIEF = Topic(name="brief", partitions=1, retention_ms=4_000)
 """Keeps its records so briefly that a test can wait for it."""
 
 TRIAL_TOPICS = (POSTS, QUARANTINE, RULES, BRIEF)
@@ -386,7 +386,7 @@ class BrokerContract:
         consumer = broker.subscribe("g", [BRIEF.name])
         consumer.commit(taken(consumer, 1, clock))
         consumer.close()
-        clock.sleep(4 - (clock.now() - began) / 1000)
+        clock.sleep(2.5 - (clock.now() - began) / 1000)
         assert broker.expire(clock.now()) == 0
         broker.append(BRIEF.name, entries(5, key="new"))
 

@@ -15,7 +15,7 @@ from stream.kafka.probe import Login, explain
 from stream.secrets import secret
 from stream.settings import KafkaSettings
 
-BOOTSTRAP_MS: Final = 5_000
+BOOTSTRAP_SECONDS: Final = 5.0
 RECONNECT_MS: Final = 1_000
 
 NEITHER: Final = {"allow_auto_create_topics": False, "metrics_enabled": False}
@@ -52,7 +52,7 @@ class Connection:
             "client_id": "peil",
             "security_protocol": settings.security,
             "ssl_context": self._tls,
-            "bootstrap_timeout_ms": BOOTSTRAP_MS,
+            "bootstrap_timeout_ms": int(min(BOOTSTRAP_SECONDS, self.patience) * 1000),
             "reconnect_backoff_max_ms": RECONNECT_MS,
         }
         if self._login is not None:

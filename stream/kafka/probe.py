@@ -21,6 +21,7 @@ from kafka.protocol.sasl import (
 from stream.errors import Retry, Stop
 
 SECONDS = 3.0
+MAYBE = "it may be starting, or stream.kafka.security is not what it expects"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,11 @@ def explain(
         except ssl.SSLError as error:
             if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
                 return Stop(f"{server} does not speak TLS; check stream.kafka.security")
-            reasons.append(f"{server}: TLS was broken off")
+            reasons.append(f"{server}: TLS was broken off; {MAYBE}")
         except OSError as error:
             reasons.append(f"{server}: {error.strerror or error}")
         else:
-            reasons.append(
-                f"{server} accepts the connection and no more; it may be starting, or "
-                "stream.kafka.security is not what it expects"
-            )
+            reasons.append(f"{server} accepts the connection and no more; {MAYBE}")
     return Retry(f"no broker answers: {'; '.join(reasons)}")
 
 

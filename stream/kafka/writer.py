@@ -11,6 +11,9 @@ from stream.kafka.envelope import Message
 
 LINGER_MS = 5
 BATCH_BYTES = 256 << 10
+GRACE_SECONDS = 1.0
+"""How much later than its own patience the producer is given up."""
+
 OVERHEAD_BYTES = 64 << 10
 """What Kafka adds to a record: a frame, a key and headers."""
 
@@ -42,7 +45,7 @@ class Writer:
                     )
                     for message in messages
                 ]
-                producer.flush(timeout=2 * self._connection.patience)
+                producer.flush(timeout=self._connection.patience + GRACE_SECONDS)
                 found = [each.get(timeout=0) for each in sent]
             except KafkaError:  # its state is not worth guessing
                 self._discard(producer)
@@ -52,8 +55,12 @@ class Writer:
     def close(self) -> None:
         with self._lock:
             producer, self._made = self._made, None
-        if producer is not None:
-            _close(producer, timeout=self._connection.patience)
+        if producer is None:
+            return
+        try:
+            producer.close(timeout=self._connection.patience)
+        except KafkaError:  # what nobody waits for any more was not acknowledged in time
+            _abandon(producer)
 
     def _producer(self) -> KafkaProducer:
         with self._lock:
@@ -76,11 +83,13 @@ class Writer:
         with self._lock:
             if self._made is producer:
                 self._made = None
-        _close(producer, timeout=0)
+        _abandon(producer)
 
 
-def _close(producer: KafkaProducer, *, timeout: float) -> None:
-    try:
-        producer.close(timeout=timeout)
-    except KafkaError:  # records that nobody waits for were not acknowledged in time
-        producer.close(timeout=0)
+def _abandon(producer: KafkaProducer) -> None:
+    """Close it without what it was still to send, for which its own `close` waits and fails. Its
+    thread ends by itself.
+    """
+    producer._sender.force_close()  # noqa: SLF001  (nothing else does it)
+    producer._unregister_cleanup()  # noqa: SLF001
+    producer._closed = True  # noqa: SLF001

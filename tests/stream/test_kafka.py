@@ -1,17 +1,53 @@
+import gc
+import logging
+import random
 import secrets
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 
 import pytest
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.structs import MemberState
 
+from bench.servers.certificates import Authority
+from bench.servers.kafka import Kafka
+from stream.broker import Entry, OffsetGone, Record
 from stream.clock import SystemClock
+from stream.codec import encode
+from stream.errors import Retry, Stop
+from stream.events import Upsert
 from stream.kafka import KafkaBroker
 from stream.kafka.layout import Pace
+from stream.metrics import NoMetrics
+from stream.quarantine import Quarantine, QuarantinedRecord
+from stream.scan import scan, standing
 from stream.settings import KafkaSettings, StreamSettings
-from stream.testing import TRIAL_SETTINGS, TRIAL_TOPICS, BrokerContract
+from stream.testing import (
+    BRIEF,
+    TRIAL_SETTINGS,
+    TRIAL_TOPICS,
+    BrokerContract,
+    bytes_below,
+    entries,
+    eventually,
+    make_post,
+    taken,
+)
+from stream.topics import POSTS, RULES
+from stream.worker import Result, Worker, decode_records
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.xdist_group("cluster"),
+    pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning"),
+]
 
 QUICK = Pace(segment_ms=1_000, compaction_ms=1_000, tombstone_ms=60_000)
+PASSWORD = f"secret-{secrets.token_hex(8)}"
 
 
 def settings(address: str, **changes: object) -> StreamSettings:
@@ -20,14 +56,27 @@ def settings(address: str, **changes: object) -> StreamSettings:
     return TRIAL_SETTINGS.model_copy(update={"kafka": KafkaSettings.model_validate(kafka)})
 
 
+def make(address: str, **changes: object) -> KafkaBroker:
+    return KafkaBroker(
+        settings(address, **changes), clock=SystemClock(), topics=TRIAL_TOPICS, pace=QUICK
+    )
+
+
+@pytest.fixture(autouse=True)
+def _forgotten_sockets() -> Iterator[None]:
+    """kafka-python leaves a socket that is not connected yet to the garbage collector."""
+    yield
+    gc.collect()
+
+
 @pytest.fixture
 def clock() -> SystemClock:
     return SystemClock()
 
 
 @pytest.fixture
-def broker(kafka_server: str, clock: SystemClock) -> Iterator[KafkaBroker]:
-    made = KafkaBroker(settings(kafka_server), clock=clock, topics=TRIAL_TOPICS, pace=QUICK)
+def broker(kafka_server: str) -> Iterator[KafkaBroker]:
+    made = make(kafka_server)
     assert made.prepare() == []
     yield made
     made.close()
@@ -35,3 +84,365 @@ def broker(kafka_server: str, clock: SystemClock) -> Iterator[KafkaBroker]:
 
 class TestKafkaBroker(BrokerContract):
     """The contract, on a real Kafka."""
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[Kafka]:
+    """A Kafka to be killed, suspended and looked into."""
+    with Kafka(properties={"log.segment.delete.delay.ms": "100"}) as kafka:
+        yield kafka
+
+
+@pytest.fixture
+def on_own(own_server: Kafka) -> Iterator[KafkaBroker]:
+    made = make(own_server.address, timeout_seconds=2)
+    made.prepare()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def secured_server() -> Iterator[Kafka]:
+    users = {"admin": PASSWORD, "guest": PASSWORD}
+    with Kafka(secure=True, authorize=True, users=users) as kafka:
+        yield kafka
+
+
+def secured(server: Kafka, **changes: object) -> KafkaBroker:
+    login = {
+        "security": "SASL_SSL",
+        "user": "admin",
+        "password": PASSWORD,
+        "ca_file": str(server.authority),
+        "timeout_seconds": 1,
+    }
+    return make(server.address, **(login | changes))
+
+
+# What the brokers do.
+
+
+def test_nothing_acknowledged_is_lost_when_the_broker_is_killed_under_load(
+    own_server: Kafka, on_own: KafkaBroker
+) -> None:
+    rounds = 60
+    handled: dict[str, list[int]] = {}
+    noting, fed = threading.Lock(), threading.Event()
+
+    def feed() -> None:
+        for number in range(rounds):
+            some = [Entry(f"k{key}", b"%d" % number) for key in range(20)]
+            _until_done(partial(on_own.append, POSTS.name, some))
+            time.sleep(0.1)
+        fed.set()
+
+    def work() -> None:
+        member = on_own.subscribe("g", [POSTS.name])
+        while True:
+            try:
+                if fed.is_set() and member.lag() == 0:
+                    break
+                records = member.poll(limit=50)
+                with noting:
+                    for record in records:
+                        handled.setdefault(record.key, []).append(int(record.value or b""))
+                member.commit(records)
+            except Retry:
+                continue
+        member.close()
+
+    threads = [threading.Thread(target=target) for target in (feed, work, work)]
+    for thread in threads:
+        thread.start()
+    time.sleep(1.5)
+    own_server.kill()
+    own_server.start()
+    time.sleep(1)
+    own_server.restart()
+    for thread in threads:
+        thread.join()
+    assert len(handled) == 20
+    for numbers in handled.values():
+        reached = -1
+        for number in numbers:
+            assert number <= reached + 1
+            reached = max(reached, number)
+        assert reached == rounds - 1
+
+
+def test_a_suspended_broker_is_tried_again(
+    own_server: Kafka, on_own: KafkaBroker, clock: SystemClock
+) -> None:
+    on_own.append(POSTS.name, entries(5))
+    member = on_own.subscribe("g", [POSTS.name])
+    member.commit(taken(member, 5, clock))
+    own_server.suspend()
+    try:
+        with pytest.raises(Retry):
+            on_own.append(POSTS.name, entries(5, key="new"))
+        with pytest.raises(Retry):
+            member.lag()
+        assert member.poll(limit=1) == []
+    finally:
+        own_server.resume()
+    _until_done(lambda: on_own.append(POSTS.name, entries(5, key="new")))
+    seen: set[str] = set()
+
+    def all_came() -> bool:
+        seen.update(record.key for record in member.poll(limit=50))
+        return len(seen) == 5
+
+    eventually(all_came, clock)
+    member.close()
+
+
+def _until_done(call: Callable[[], object]) -> None:
+    while not _tried(call):
+        pass
+
+
+def _tried(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except Retry:
+        return False
+    return True
+
+
+def test_an_erased_value_is_compacted_out_of_every_file(
+    own_server: Kafka, on_own: KafkaBroker, clock: SystemClock
+) -> None:
+    secret, kept = secrets.token_hex(20).encode(), secrets.token_hex(20).encode()
+    on_own.append(BRIEF.name, [Entry("a", kept)])
+    on_own.append(POSTS.name, [Entry("a", secret), Entry("a", kept), *entries(5)])
+    (doomed,) = [record for record in scan(on_own, POSTS.name) if record.value == secret]
+    assert secret in bytes_below(own_server.data / "log")
+    on_own.erase(POSTS.name, [doomed])
+
+    def gone() -> bool:
+        on_own.expire(clock.now())
+        return secret not in bytes_below(own_server.data / "log")
+
+    eventually(gone, clock, seconds=60)
+    assert kept in bytes_below(own_server.data / "log")
+    assert {record.value for record in standing(scan(on_own, POSTS.name)) if record.key == "a"} == {
+        kept
+    }
+
+
+def test_what_is_over_its_term_is_deleted_though_compaction_joins_old_and_new_files(
+    own_server: Kafka, on_own: KafkaBroker, clock: SystemClock
+) -> None:
+    old, began = secrets.token_hex(20).encode(), clock.now()
+    on_own.append(BRIEF.name, [Entry("old", old)])
+    assert BRIEF.retention_ms is not None
+    newer = 0
+
+    def gone() -> bool:
+        nonlocal newer
+        newer += 1
+        on_own.append(BRIEF.name, [Entry(f"new-{newer}", b"x")])
+        on_own.expire(clock.now())
+        return old not in bytes_below(own_server.data / "log")
+
+    while clock.now() < began + BRIEF.retention_ms // 2:
+        assert not gone()
+    eventually(gone, clock, seconds=60)
+
+
+def test_marks_cause_no_lag_and_are_never_polled(broker: KafkaBroker, clock: SystemClock) -> None:
+    member = broker.subscribe("g", [POSTS.name])
+    broker.expire(clock.now())
+    assert member.lag() == POSTS.partitions
+    assert member.poll(limit=10, timeout=1.0) == []
+    assert member.lag() == 0
+    broker.append(POSTS.name, entries(8))
+    taken(member, 8, clock)
+    broker.expire(clock.now())
+    assert member.poll(limit=10) == []
+    assert member.lag() == 8 + POSTS.partitions  # nothing is passed over that was not committed
+    member.close()
+
+
+def test_a_log_that_is_shorter_than_what_was_read_is_read_from_its_start_and_told(
+    broker: KafkaBroker, clock: SystemClock
+) -> None:
+    broker.append(RULES.name, entries(2))
+    member = broker.subscribe("g", [RULES.name])
+    taken(member, 1, clock)
+    member.seek(RULES.name, 0, 9)
+    with pytest.raises(OffsetGone, match="shorter than what was read"):
+        taken(member, 1, clock)
+    assert [record.offset for record in taken(member, 2, clock)] == [0, 1]
+    member.close()
+
+
+# What the client does.
+
+
+def test_a_member_that_the_group_goes_on_without_joins_anew(
+    broker: KafkaBroker, clock: SystemClock
+) -> None:
+    """What kafka-python leaves behind when the metadata changes in the middle of a join."""
+    broker.append(POSTS.name, entries(20))
+    member = broker.subscribe("g", [POSTS.name])
+    member.commit(taken(member, 20, clock))
+    coordinator = member._consumer._coordinator
+    coordinator.state = MemberState.REBALANCING
+    coordinator._disable_heartbeat()
+    broker.append(POSTS.name, entries(5, key="new"))
+    seen: set[str] = set()
+
+    def all_came() -> bool:
+        seen.update(record.key for record in member.poll(limit=50))
+        return {f"new-{number}" for number in range(5)} <= seen
+
+    eventually(all_came, clock)
+    member.close()
+
+
+def test_threads_share_a_broker(broker: KafkaBroker) -> None:
+    def work(name: str) -> None:
+        for start in range(0, 60, 20):
+            broker.append(POSTS.name, entries(60, key=name)[start : start + 20])
+            list(scan(broker, POSTS.name))
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({record.key for record in scan(broker, POSTS.name)}) == 240
+
+
+def test_a_record_that_another_program_wrote_is_read(
+    kafka_server: str, broker: KafkaBroker, clock: SystemClock
+) -> None:
+    producer = KafkaProducer(bootstrap_servers=kafka_server)
+    producer.send(f"{broker._prefix}{POSTS.name}", key=b"k", value=b"v", partition=0).get(10)
+    producer.close()
+    member = broker.subscribe("g", [POSTS.name])
+    assert [(each.key, each.value) for each in taken(member, 1, clock)] == [("k", b"v")]
+    member.close()
+
+
+def test_a_record_of_a_newer_release_goes_to_quarantine(
+    broker: KafkaBroker, clock: SystemClock
+) -> None:
+    done: list[Record] = []
+
+    def step(records: Sequence[Record]) -> Result:
+        decoded, rejected = decode_records(records)
+        done.extend(record for record, _ in decoded)
+        return Result(rejected=rejected)
+
+    worker = Worker(
+        broker,
+        group="w",
+        topics=[POSTS.name],
+        step=step,
+        quarantine=Quarantine(broker, clock=clock),
+        clock=clock,
+        metrics=NoMetrics(),
+        on_gap=lambda gap: pytest.fail(str(gap)),
+        settings=broker._settings,
+        rng=random.Random(1),
+    )
+    good = Entry("good", encode(Upsert(make_post(1))))
+    broker.append(POSTS.name, [good, Entry("newer", b'{"v":99,"event":{}}'), good])
+    assert worker.drain() == 3
+    worker.close()
+    assert len(done) == 2
+    ((_, item),) = Quarantine(broker, clock=clock).items()
+    assert isinstance(item, QuarantinedRecord)
+    assert (item.key, item.topic, item.worker) == ("newer", POSTS.name, "w")
+    assert "newer" in item.why
+
+
+# What is wrong is told.
+
+
+def test_what_is_missing_or_different_is_told_and_not_changed(kafka_server: str) -> None:
+    broker = make(kafka_server, partitions=4)
+    prefix = broker._prefix
+    with pytest.raises(Stop, match=f"no topic {prefix}posts"):
+        broker.append(POSTS.name, entries(1))
+    with pytest.raises(Stop, match=f"no topic {prefix}posts"):
+        broker.subscribe("g", [POSTS.name])
+    with KafkaAdminClient(bootstrap_servers=kafka_server) as admin:
+        posts = {"num_partitions": 2, "replication_factor": 1}
+        admin.create_topics({f"{prefix}{POSTS.name}": posts}, wait_for_metadata=True)
+        assert any("missing" in each for each in broker.problems())
+        problems = broker.prepare()
+        assert not any("missing" in each for each in problems)
+        assert any("has 2 partitions and 4 are asked for" in each for each in problems)
+        assert any("cleanup.policy is delete and should be compact,delete" in p for p in problems)
+        rules = ConfigResource(
+            ConfigResourceType.TOPIC, f"{prefix}{RULES.name}", configs={"retention.ms": "1000"}
+        )
+        admin.alter_configs([rules])
+        again = broker.prepare()
+        (told,) = [each for each in again if each not in problems]
+        assert told.startswith(f"topic {prefix}rules: retention.ms is 1000 and should be -1")
+        assert broker.problems() == again
+    with pytest.raises(Stop, match="2 partitions and 4"):
+        broker.append(POSTS.name, entries(1))
+    broker.close()
+
+
+def test_brokers_that_keep_old_files_too_long_or_are_too_old_are_told() -> None:
+    slow = {"log.retention.check.interval.ms": "86400000"}
+    with Kafka(properties=slow) as kafka:
+        broker = make(kafka.address)
+        (problem,) = broker.prepare()
+        broker.close()
+    assert "looks for old files every 86400000 ms" in problem
+
+
+def test_nobody_who_answers_is_tried_again() -> None:
+    broker = make("127.0.0.1:9", timeout_seconds=1)
+    with pytest.raises(Retry, match=r"127\.0\.0\.1:9: Connection refused"):
+        broker.append(POSTS.name, entries(1))
+    broker.close()
+
+
+def test_a_login_over_tls_works_and_what_is_refused_is_told(
+    secured_server: Kafka, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    broker = secured(secured_server)
+    assert broker.prepare() == []
+    broker.append(POSTS.name, [Entry("k", b"a text that nobody may log")])
+    assert len(list(scan(broker, POSTS.name))) == 1
+    broker.close()
+    other = Authority(tmp_path).file
+    empty = tmp_path / "empty.pem"
+    empty.write_text("")
+    for changes, told in (
+        ({"password": f"{PASSWORD}x"}, "refuses the login of 'admin'.*password_file"),
+        ({"mechanism": "PLAIN"}, "does not know the login PLAIN.*SCRAM-SHA-512"),
+        ({"ca_file": str(other)}, "certificate is refused.*ca_file"),
+        ({"user": "guest"}, "'guest' is not allowed to"),
+        ({"ca_file": str(empty)}, "ca_file"),
+        ({"ca_file": str(tmp_path / "none")}, "ca_file.*No such file"),
+        ({"user": ""}, "set stream.kafka.user"),
+    ):
+        with pytest.raises(Stop, match=told) as error:
+            _use(secured(secured_server, **changes))
+        assert PASSWORD not in str(error.value)
+    with pytest.raises(Retry, match=r"accepts the connection.*stream.kafka.security"):
+        _use(make(secured_server.address, timeout_seconds=1))
+    assert PASSWORD not in caplog.text
+    assert "nobody may log" not in caplog.text
+
+
+def _use(broker: KafkaBroker) -> None:
+    try:
+        broker.prepare()
+    finally:
+        broker.close()
+
+
+def test_tls_that_the_broker_does_not_speak_is_told(kafka_server: str) -> None:
+    with pytest.raises(Retry, match=r"TLS was broken off.*stream.kafka.security"):
+        _use(make(kafka_server, security="SSL", timeout_seconds=1))
