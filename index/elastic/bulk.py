@@ -1,12 +1,13 @@
 """Writes that wait for a flush, and what became of each of them."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from index.elastic.cluster import MISSING, Cluster, Gone
-from index.elastic.mapping import source
+from index.elastic.mapping import Names, source
 from stream.errors import Reject, Retry, Stop
 from stream.partitions import Partition
 from stream.post import Post
@@ -18,6 +19,9 @@ CONFLICT, BAD, TOO_LARGE = 409, 400, 413
 FAILED = 300
 STRICT = "strict_dynamic_mapping_exception"
 ONLY = ["errors", "items.*.status", "items.*.error"]
+
+TRIES = 8
+PAUSE_SECONDS = 0.25
 
 _encoder = msgspec.json.Encoder()
 
@@ -31,7 +35,6 @@ class _Write(NamedTuple):
 
 class Buffer:
     """The writes of one process since the last flush; the last one of an id and partition counts.
-    `place` names where a partition is written, an alias unless it is not `aliased`.
 
     Indices keep the version of a post as the document's own, and take an equal one or a newer
     one: what another writer has done meanwhile is never undone.
@@ -40,15 +43,15 @@ class Buffer:
     def __init__(
         self,
         cluster: Cluster,
-        place: Callable[[Partition], str],
+        names: Names,
         *,
         timezone: str,
-        aliased: bool = True,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._cluster = cluster
-        self._place = place
+        self._pause = pause
+        self._names = names
         self._timezone = timezone
-        self._aliased = aliased
         self._writes: dict[str, dict[Partition, Post | None]] = {}
 
     def put(self, partition: Partition, posts: Sequence[Post]) -> None:
@@ -81,14 +84,24 @@ class Buffer:
         ]
         self._writes.clear()
         outcome = _Outcome()
+        for _ in range(TRIES):
+            outcome.conflicts.clear()
+            self._send(writes, outcome)
+            writes = self._hindered(outcome.conflicts)
+            if not writes:
+                break
+            self._pause(PAUSE_SECONDS)
+        else:
+            outcome.errors.append(Retry(f"{self._cluster.name} still remembers what was removed"))
+        outcome.settle()
+
+    def _send(self, writes: Sequence[_Write], outcome: "_Outcome") -> None:
         for some, body in self._bodies(writes):
             with self._cluster.asked():
                 answer = self._cluster.client.options(max_retries=0).bulk(
-                    operations=body, require_alias=self._aliased, refresh=True, filter_path=ONLY
+                    operations=body, require_alias=True, refresh=True, filter_path=ONLY
                 )
             outcome.add(self._cluster, some, answer["items"])
-        self._check(outcome.conflicts)
-        outcome.settle()
 
     def _bodies(self, writes: Sequence[_Write]) -> Iterator[tuple[list[_Write], list[Any]]]:
         """What goes into one request: writes, and their lines in JSON."""
@@ -107,27 +120,29 @@ class Buffer:
             yield some, body
 
     def _lines(self, write: _Write) -> list[bytes]:
-        at: dict[str, Any] = {"_index": self._place(write.partition), "_id": write.id}
+        at: dict[str, Any] = {"_index": self._names.entrance(write.partition), "_id": write.id}
         if write.post is None:
             return [_encoder.encode({"delete": at})]
         at |= {"version": write.post.version, "version_type": "external_gte"}
         return [_encoder.encode({"index": at}), source(write.post, timezone=self._timezone)]
 
-    def _check(self, conflicts: Sequence[_Write]) -> None:
-        """Of what was not written because of its version, that a newer one is there: what was
-        removed a moment ago still stands in the way.
+    def _hindered(self, conflicts: Sequence[_Write]) -> list[_Write]:
+        """What was not written because of its version though no newer one is there: the memory
+        of its removal, some tenths of a second old, stands in the way.
         """
-        by_alias: dict[str, list[str]] = {}
-        for write in conflicts:
-            by_alias.setdefault(self._place(write.partition), []).append(write.id)
-        for alias, ids in by_alias.items():
-            with self._cluster.asked():
-                answer = self._cluster.client.mget(index=alias, ids=ids, source=False)
-            if not all(each.get("found") for each in answer["docs"]):
-                raise Retry(
-                    f"{self._cluster.name}: a post was removed a moment ago and is written again",
-                    after=0.5,
-                )
+        if not conflicts:
+            return []
+        wanted = [
+            {"_index": self._names.entrance(write.partition), "_id": write.id}
+            for write in conflicts
+        ]
+        with self._cluster.asked():
+            answer = self._cluster.client.mget(docs=wanted, source=False)
+        return [
+            write
+            for write, held in zip(conflicts, answer["docs"], strict=True)
+            if not held.get("found")
+        ]
 
 
 class _Outcome:
@@ -135,7 +150,7 @@ class _Outcome:
 
     def __init__(self) -> None:
         self.conflicts: list[_Write] = []
-        self._errors: list[Exception] = []
+        self.errors: list[Exception] = []
 
     def add(
         self, cluster: Cluster, writes: Sequence[_Write], items: Sequence[Mapping[str, Any]]
@@ -148,11 +163,11 @@ class _Outcome:
             if status == CONFLICT:
                 self.conflicts += [write] if write.post is not None else []
             else:
-                self._errors.append(_error(cluster, status, answer.get("error", {})))
+                self.errors.append(_error(cluster, status, answer.get("error", {})))
 
     def settle(self) -> None:
         """Raise what is gravest; Reject comes last, so that it is raised for one post alone."""
-        for error in sorted(self._errors, key=_rank):
+        for error in sorted(self.errors, key=_rank):
             raise error
 
 

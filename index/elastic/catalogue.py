@@ -1,6 +1,6 @@
 """Which partitions there are: the indices under one prefix, made, seen and dropped."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from index.elastic.cluster import Cluster
@@ -14,11 +14,11 @@ AT_ONCE = 20
 
 
 class Seen(NamedTuple):
-    """An index as it was seen; `aliased` when writers and readers find it."""
+    """An index as it was seen, and the aliases that it has."""
 
     name: str
     physical: Physical
-    aliased: bool
+    aliases: frozenset[str]
 
 
 class Catalogue:
@@ -43,10 +43,9 @@ class Catalogue:
         for name, held in answer.items():
             physical = self.names.parse(name)
             if physical is not None:
-                aliased = self.names.alias(physical.partition) in held["aliases"]
-                found.append(Seen(name, physical, aliased))
+                found.append(Seen(name, physical, frozenset(held["aliases"])))
         self.indices = found
-        self.held = {each.physical.partition: each for each in found if each.aliased}
+        self.held = {each.physical.partition: each for each in found if self.is_read(each)}
         self._loaded = True
         if any(each.physical.version > VERSION for each in self.held.values()):
             raise Stop(
@@ -66,16 +65,21 @@ class Catalogue:
             raise Stop("the index is of an older peil: `peil expire` writes it anew, once")
 
     def __contains__(self, index: str) -> bool:
-        """Whether writers and readers find this index."""
+        """Whether readers find this index."""
         return any(each.name == index for each in self.held.values())
 
-    def unnamed(self) -> Sequence[Seen]:
-        """Indices of this version that lost their alias."""
-        return [
-            each
-            for each in self.indices
-            if each.physical.version == VERSION and each.physical.partition not in self.held
-        ]
+    def is_read(self, seen: Seen) -> bool:
+        """Whether readers find an index as it was seen."""
+        return self.names.alias(seen.physical.partition) in seen.aliases
+
+    def lost(self) -> Iterator[tuple[Seen, str]]:
+        """Indices of this version with an alias that they should have."""
+        for each in self.indices:
+            partition, version = each.physical
+            if version == VERSION and self.names.entrance(partition) not in each.aliases:
+                yield each, self.names.entrance(partition)
+            if version == VERSION and partition not in self.held:
+                yield each, self.names.alias(partition)
 
     def aliases(self, partitions: Iterable[Partition]) -> list[str]:
         """Where to ask for these partitions."""
@@ -85,9 +89,10 @@ class Catalogue:
         """See to it that `partition` can be written."""
         if partition in self.held:
             return
-        if self.make(partition, aliased=True):
+        if self.make(partition, read=True):
+            aliases = frozenset({self.names.alias(partition), self.names.entrance(partition)})
             physical = Physical(partition, VERSION)
-            self.held[partition] = Seen(self.names.index(partition), physical, aliased=True)
+            self.held[partition] = Seen(self.names.index(partition), physical, aliases)
             return
         self.load()
         if partition not in self.held:
@@ -96,9 +101,13 @@ class Catalogue:
                 "`peil doctor --setup` gives it back"
             )
 
-    def make(self, partition: Partition, *, aliased: bool) -> bool:
-        """Make the index of `partition`; False when there is one."""
-        aliases = {self.names.alias(partition): {"is_write_index": True}} if aliased else {}
+    def make(self, partition: Partition, *, read: bool) -> bool:
+        """Make the index of `partition`, for reading too or only to write; False when there is
+        one.
+        """
+        aliases: dict[str, dict[str, object]] = {self.names.entrance(partition): {}}
+        if read:  # of the indices behind an alias one can be for writing: so there is only one
+            aliases[self.names.alias(partition)] = {"is_write_index": True}
         with self._cluster.asked():
             answer = self._cluster.client.options(ignore_status=400).indices.create(
                 index=self.names.index(partition),
@@ -110,6 +119,7 @@ class Catalogue:
             return True
         if error["type"] == "resource_already_exists_exception":
             return False
+        self.load()  # says it better when a newer peil was here
         raise Stop(f"{self._cluster.name} cannot make an index: {error['reason']}")
 
     def drop(self, indices: Sequence[str]) -> None:

@@ -15,6 +15,8 @@ BLOCKS = {
     "write": "takes no posts: an upgrade was ended; `peil expire` goes on with it",
 }
 
+GIVE_BACK = "`peil doctor --setup` gives it back"
+
 
 def find_problems(
     cluster: Cluster, names: Names, settings: ElasticSettings, *, now: int
@@ -86,11 +88,14 @@ def _of_aliases(
         if names.alias(physical.partition) in indices[name]["aliases"]
     }
     for name, physical in known.items():
+        entrance = names.entrance(physical.partition)
+        if physical.version == VERSION and entrance not in indices[name]["aliases"]:
+            yield f"{name} has lost its alias {entrance} and takes no posts: {GIVE_BACK}"
         held = aliased.get(physical.partition)
         if held is None:
             yield (
                 f"{name} has lost its alias {names.alias(physical.partition)} and is not asked: "
-                "`peil doctor --setup` gives it back"
+                f"{GIVE_BACK}"
             )
         elif held < VERSION and held == physical.version:
             yield f"{name} is of an older peil: `peil expire` writes it anew"

@@ -104,8 +104,14 @@ class Names:
         return f"{self._prefix}-*-v{version}"
 
     def alias(self, partition: Partition) -> str:
-        """Where a partition is written and read."""
+        """Where a partition is read, whatever its version."""
         return f"{self._prefix}-{partition.name}"
+
+    def entrance(self, partition: Partition, version: int = VERSION) -> str:
+        """The alias by which a partition is written. A peil of another version has another one,
+        so that it is refused once the index was written anew.
+        """
+        return f"{self.index(partition, version)}-in"
 
     def index(self, partition: Partition, version: int = VERSION) -> str:
         return f"{self.alias(partition)}-v{version}"

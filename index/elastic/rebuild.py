@@ -45,7 +45,7 @@ class Rebuild:
     ) -> None:
         self._cluster = cluster
         self._catalogue = catalogue
-        self._target = Buffer(cluster, catalogue.names.index, timezone=timezone, aliased=False)
+        self._target = Buffer(cluster, catalogue.names, timezone=timezone)
         self._progress = progress
         self._done = 0
         self._of = 0
@@ -70,7 +70,7 @@ class Rebuild:
         """Put a new index in the place of `old`."""
         partition = old.physical.partition
         target = self._catalogue.names.index(partition)
-        self._catalogue.make(partition, aliased=False)
+        self._catalogue.make(partition, read=False)
         self._refresh(old.name, target)
         if not count_posts(self._cluster, [target], EVERYTHING):
             self.copy(old)

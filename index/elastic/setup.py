@@ -28,10 +28,12 @@ def set_up(cluster: Cluster, catalogue: Catalogue, settings: ElasticSettings) ->
         )
     done = [f"template {names.template()} for {names.pattern()}"]
     catalogue.load()
-    for each in catalogue.unnamed():
-        alias = names.alias(each.physical.partition)
+    for each, alias in list(catalogue.lost()):
+        read = alias == names.alias(each.physical.partition)
         with cluster.asked():
-            client.indices.put_alias(index=each.name, name=alias, is_write_index=True)
+            client.indices.put_alias(
+                index=each.name, name=alias, is_write_index=True if read else None
+            )
         done.append(f"alias {alias} of {each.name}")
     catalogue.load()
     for each in catalogue.held.values():

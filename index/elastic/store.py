@@ -54,8 +54,7 @@ class ElasticStore:
         self._timezone = timezone
         self._cluster = Cluster(settings)
         self._catalogue = Catalogue(self._cluster, settings)
-        names = self._catalogue.names
-        self._buffer = Buffer(self._cluster, names.alias, timezone=timezone)
+        self._buffer = Buffer(self._cluster, self._catalogue.names, timezone=timezone)
         # Whether all that this process sent is seen by searches.
         self._settled = True
         self._questions = Questions(
@@ -132,9 +131,10 @@ class ElasticStore:
     def expire(self, now: int) -> Sequence[Partition]:
         self._catalogue.load()
         over = [each for each in self._catalogue.indices if each.physical.partition.until_ms <= now]
+        gone = {each.physical.partition for each in over if self._catalogue.is_read(each)}
         self._catalogue.drop([each.name for each in over])
         self._catalogue.load()
-        return sorted({each.physical.partition for each in over if each.aliased})
+        return sorted(gone)
 
     def roll_up(self, partition: Partition, thresholds: Thresholds) -> RolledUp:
         self.flush()

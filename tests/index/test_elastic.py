@@ -1,5 +1,4 @@
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,7 +31,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
 class TestElasticStore(StoreContract):
     """The store on Elasticsearch keeps the contract."""
 
-    examples = 20
+    examples = 12
 
 
 @pytest.fixture
@@ -81,22 +80,15 @@ def test_an_older_version_never_replaces_a_newer_one(
     assert {hit.post.text for hit in store.search(Question(), limit=9)} == {"nieuw", "woord"}
 
 
-def test_a_post_that_was_removed_a_moment_ago_is_written_at_the_second_try(
-    store: ElasticStore,
-) -> None:
+def test_a_post_that_was_removed_a_moment_ago_can_be_written(store: ElasticStore) -> None:
+    """Though Elasticsearch remembers the removal as newer."""
     post = text_post(1, "woord")
     fill(store, [post])
-    store.remove(partition_of(post), [post.id])
-    store.flush()
-    refused = 0
-    while not where_is(store, post):
-        try:
-            fill(store, [post])
-        except Retry:
-            refused += 1
-            time.sleep(0.1)
-    assert refused < 20
-    assert store.count(Question()).posts == 1
+    for _ in range(5):
+        store.remove(partition_of(post), [post.id])
+        store.flush()
+        fill(store, [post])
+        assert store.count(Question()).posts == 1
 
 
 def test_what_another_writer_made_is_seen(store: ElasticStore, make_store: MakeStore) -> None:
@@ -177,7 +169,7 @@ def test_an_index_that_does_not_know_a_field_stops_the_writer(
     client.indices.create(
         index=f"{alias}-v1",
         mappings={"dynamic": "strict", "properties": {"post": {"type": "keyword"}}},
-        aliases={alias: {}},
+        aliases={alias: {}, f"{alias}-v1-in": {}},
     )
     with pytest.raises(Stop, match="changed by hand"):
         fill(store, [post])
@@ -190,9 +182,10 @@ def test_a_lost_alias_is_told_and_given_back(
     post = text_post(1, "woord")
     fill(store, [post])
     alias = f"{prefix}-{partition_of(post).name}"
-    client.indices.delete_alias(index=f"{alias}-v1", name=alias)
-    (problem,) = store.problems()
-    assert "lost its alias" in problem
+    client.indices.delete_alias(index=f"{alias}-v1", name=f"{alias}*")
+    written, read = store.problems()
+    assert "takes no posts" in written
+    assert "is not asked" in read
     with pytest.raises(Stop, match="peil doctor --setup"):
         fill(make_store(), [post])
     store.setup()
