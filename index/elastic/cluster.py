@@ -89,11 +89,11 @@ class Cluster:
         except ApiError as error:
             raise self._refused(error) from None
         except TlsError as error:
-            raise Stop(f"{self.name}: {_tls(str(error))}") from None
+            raise Stop(f"{self.name}: {_tls(_chain(error))}") from None
         except ConnectionTimeout:
             raise Retry(f"{self.name} did not answer within {self._seconds:g} s") from None
         except TransportError as error:
-            raise Retry(f"{self.name} cannot be reached: {_short(str(error.message))}") from None
+            raise Retry(f"{self.name} cannot be reached: {_short(_chain(error))}") from None
 
     def _refused(self, error: ApiError) -> Exception:
         body = error.body if isinstance(error.body, Mapping) else {}
@@ -108,6 +108,11 @@ class Cluster:
         blocked = next((each for each in reasons if "blocked by" in each), None)
         if blocked is not None:
             return Retry(f"{self.name}: {block(blocked)}")
+        if status == UNAUTHORISED and self._known:
+            return Retry(
+                f"{self.name} does not accept the login any more (401): while it starts it knows "
+                "nobody; when it stays so, the user or key was changed"
+            )
         if status == UNAUTHORISED:
             return Stop(
                 f"{self.name} does not accept the login (401): check index.elastic.user and "
@@ -174,6 +179,10 @@ def _tls(message: str) -> str:
             "and the certificate's dates and names"
         )
     return f"no TLS connection could be made ({_short(message)})"
+
+
+def _chain(error: TransportError) -> str:
+    return ": ".join(map(str, (error.message, *error.errors)))
 
 
 def _short(message: str) -> str:
