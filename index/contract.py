@@ -133,7 +133,9 @@ class Store(Protocol):
         ...
 
     def remove(self, partition: Partition, ids: Sequence[str]) -> None:
-        """Take these ids out of `partition`; unknown ones are no error."""
+        """Take these ids out of `partition`; unknown ones are no error. What another writer put
+        there since `where` was asked for an id may stay.
+        """
         ...
 
     def remove_authors(self, authors: Sequence[str], up_to_rev: int) -> int:

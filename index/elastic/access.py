@@ -3,36 +3,38 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from index.elastic.cluster import Cluster
+from index.elastic.cluster import MISSING, Cluster
 from index.elastic.mapping import Names
 from index.settings import ElasticSettings
 
 Role = Literal["writer", "reader"]
 """`writer` for the index role and housekeeping, `reader` for whoever only asks."""
 
+VERSION_OF_SERVER = "cluster:monitor/main"
+
 
 def privileges(prefix: str) -> Mapping[Role, Mapping[str, Any]]:
     """What each role needs, as a role descriptor of Elasticsearch; indices outside `prefix` are
     out of reach of both.
 
-    `manage` is for making, dropping, merging and rebuilding indices; who only asks changes
-    nothing.
+    `manage` is for making, dropping, merging and rebuilding indices, and for the alias that each
+    is made with; who only asks changes nothing. Of the cluster both may know the version alone.
     """
     names = [Names(prefix).all]
     return {
         "writer": {
-            "cluster": ["monitor"],
+            "cluster": [VERSION_OF_SERVER],
             "indices": [{"names": names, "privileges": ["read", "write", "manage"]}],
         },
         "reader": {
-            "cluster": ["monitor"],
+            "cluster": [VERSION_OF_SERVER],
             "indices": [{"names": names, "privileges": ["read", "view_index_metadata"]}],
         },
     }
 
 
 class Access:
-    """Makes roles and keys, logged in as somebody who may (`manage_security`)."""
+    """Makes roles, users and keys, logged in as somebody who may (`manage_security`)."""
 
     def __init__(self, settings: ElasticSettings) -> None:
         self._cluster = Cluster(settings)
@@ -40,10 +42,23 @@ class Access:
 
     def put_role(self, role: Role) -> str:
         """Make or change a role for users; returns its name."""
-        name = f"{self._prefix}-{role}"
+        name = self._name(role)
         with self._cluster.asked():
             self._cluster.client.security.put_role(name=name, **privileges(self._prefix)[role])
         return name
+
+    def has_user(self, user: str) -> bool:
+        """Whether Elasticsearch itself knows `user`."""
+        security = self._cluster.client.options(ignore_status=MISSING).security
+        with self._cluster.asked():
+            return user in security.get_user(username=user)
+
+    def put_user(self, user: str, password: str, *, role: Role) -> None:
+        """Let `user` log in with `password`, and with no other, as what `put_role` made."""
+        with self._cluster.asked():
+            self._cluster.client.security.put_user(
+                username=user, password=password, roles=[self._name(role)]
+            )
 
     def make_key(self, role: Role, *, days: int | None = None) -> str:
         """A new API key of that role, encoded as `index.elastic.api_key_file` holds it; it ends
@@ -51,7 +66,7 @@ class Access:
         """
         with self._cluster.asked():
             answer = self._cluster.client.security.create_api_key(
-                name=f"{self._prefix}-{role}",
+                name=self._name(role),
                 role_descriptors={role: privileges(self._prefix)[role]},
                 expiration=f"{days}d" if days else None,
             )
@@ -60,3 +75,6 @@ class Access:
     def close(self) -> None:
         """Give the connections back."""
         self._cluster.client.close()
+
+    def _name(self, role: Role) -> str:
+        return f"{self._prefix}-{role}"

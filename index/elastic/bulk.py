@@ -26,11 +26,19 @@ PAUSE_SECONDS = 0.25
 _encoder = msgspec.json.Encoder()
 
 
+class Removal(NamedTuple):
+    """A post goes, of this version or an older one; None: whatever its version is."""
+
+    version: int | None
+
+
+Change = Post | Removal
+
+
 class _Write(NamedTuple):
     partition: Partition
     id: str
-    post: Post | None
-    """None: a removal."""
+    change: Change
 
 
 class Buffer:
@@ -52,18 +60,17 @@ class Buffer:
         self._pause = pause
         self._names = names
         self._timezone = timezone
-        self._writes: dict[str, dict[Partition, Post | None]] = {}
+        self._writes: dict[str, dict[Partition, Change]] = {}
 
     def put(self, partition: Partition, posts: Sequence[Post]) -> None:
         for post in posts:
             self._writes.setdefault(post.id, {})[partition] = post
 
-    def remove(self, partition: Partition, ids: Sequence[str]) -> None:
-        for key in ids:
-            self._writes.setdefault(key, {})[partition] = None
+    def remove(self, partition: Partition, key: str, version: int | None = None) -> None:
+        self._writes.setdefault(key, {})[partition] = Removal(version)
 
-    def waiting(self, key: str) -> Mapping[Partition, Post | None]:
-        """What waits for this id; None is its removal."""
+    def waiting(self, key: str) -> Mapping[Partition, Change]:
+        """What waits for this id."""
         return self._writes.get(key, {})
 
     def clear(self) -> None:
@@ -78,9 +85,9 @@ class Buffer:
         done and the rest is given up.
         """
         writes = [
-            _Write(partition, key, post)
+            _Write(partition, key, change)
             for key, changes in self._writes.items()
-            for partition, post in changes.items()
+            for partition, change in changes.items()
         ]
         self._writes.clear()
         outcome = _Outcome()
@@ -121,10 +128,12 @@ class Buffer:
 
     def _lines(self, write: _Write) -> list[bytes]:
         at: dict[str, Any] = {"_index": self._names.entrance(write.partition), "_id": write.id}
-        if write.post is None:
+        change = write.change
+        if change.version is not None:
+            at |= {"version": change.version, "version_type": "external_gte"}
+        if isinstance(change, Removal):
             return [_encoder.encode({"delete": at})]
-        at |= {"version": write.post.version, "version_type": "external_gte"}
-        return [_encoder.encode({"index": at}), source(write.post, timezone=self._timezone)]
+        return [_encoder.encode({"index": at}), source(change, timezone=self._timezone)]
 
     def _hindered(self, conflicts: Sequence[_Write]) -> list[_Write]:
         """What was not written because of its version though no newer one is there: the memory
@@ -158,10 +167,11 @@ class _Outcome:
         for write, item in zip(writes, items, strict=True):
             (answer,) = item.values()
             status = answer["status"]
-            if status < FAILED or (status == MISSING and write.post is None):
+            removal = isinstance(write.change, Removal)
+            if status < FAILED or (removal and status in (MISSING, CONFLICT)):
                 continue
             if status == CONFLICT:
-                self.conflicts += [write] if write.post is not None else []
+                self.conflicts.append(write)
             else:
                 self.errors.append(_error(cluster, status, answer.get("error", {})))
 

@@ -97,7 +97,7 @@ class Rebuild:
         for key, superfluous in _differences(here, there):
             differed += 1
             if superfluous:
-                self._target.remove(partition, [key])
+                self._target.remove(partition, key)
             else:
                 missing.append(key)
             if len(missing) >= BATCH:

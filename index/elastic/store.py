@@ -16,7 +16,7 @@ from index.contract import (
     untold,
 )  # fmt: skip
 from index.elastic import counting
-from index.elastic.bulk import Buffer
+from index.elastic.bulk import Buffer, Removal
 from index.elastic.catalogue import Catalogue
 from index.elastic.checks import find_problems
 from index.elastic.cluster import Cluster, Gone
@@ -55,6 +55,8 @@ class ElasticStore:
         self._cluster = Cluster(settings)
         self._catalogue = Catalogue(self._cluster, settings)
         self._buffer = Buffer(self._cluster, self._catalogue.names, timezone=timezone)
+        # What `where` said last: what comes after that is not removed.
+        self._found: Mapping[str, Mapping[Partition, Located]] = {}
         # Whether all that this process sent is seen by searches.
         self._settled = True
         self._questions = Questions(
@@ -86,13 +88,14 @@ class ElasticStore:
             if index in self._catalogue:  # else an upgrade is making it
                 found.setdefault(key, {})[place.partition] = place
         for key in ids:
-            for partition, post in self._buffer.waiting(key).items():
-                if post is None:
+            for partition, change in self._buffer.waiting(key).items():
+                if isinstance(change, Removal):
                     found.get(key, {}).pop(partition, None)
                 else:
                     found.setdefault(key, {})[partition] = Located(
-                        partition, post.version, post.keep_until, post.first_observed
+                        partition, change.version, change.keep_until, change.first_observed
                     )
+        self._found = found
         return {key: tuple(places.values()) for key, places in found.items() if places}
 
     def write(self, partition: Partition, posts: Sequence[Post]) -> None:
@@ -102,8 +105,11 @@ class ElasticStore:
 
     def remove(self, partition: Partition, ids: Sequence[str]) -> None:
         self._catalogue.see()
-        if partition in self._catalogue.held:
-            self._buffer.remove(partition, ids)
+        if partition not in self._catalogue.held:
+            return
+        for key in ids:
+            place = self._found.get(key, {}).get(partition)
+            self._buffer.remove(partition, key, None if place is None else place.version)
 
     def remove_authors(self, authors: Sequence[str], up_to_rev: int) -> int:
         self.flush()

@@ -91,6 +91,23 @@ def test_a_post_that_was_removed_a_moment_ago_can_be_written(store: ElasticStore
         assert store.count(Question()).posts == 1
 
 
+def test_a_newer_post_of_another_writer_is_not_removed(
+    store: ElasticStore, make_store: MakeStore
+) -> None:
+    """For example what housekeeping erases, while its author posts anew."""
+    old = text_post(1, "oud")
+    fill(store, [old])
+    (place,) = where_is(store, old)
+    fill(make_store(), [text_post(1, "nieuw", version=old.version + 1)])
+    store.remove(place.partition, [old.id])
+    store.flush()
+    assert [hit.post.text for hit in store.search(Question(), limit=9)] == ["nieuw"]
+    assert where_is(store, old)
+    store.remove(place.partition, [old.id])
+    store.flush()
+    assert where_is(store, old) == []
+
+
 def test_what_another_writer_made_is_seen(store: ElasticStore, make_store: MakeStore) -> None:
     other = make_store()
     other.upgrade()
