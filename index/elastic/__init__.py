@@ -6,3 +6,9 @@ own versions of documents, so an older post can never replace a newer one; delet
 files until a merge, so they are merged out and that is looked after; intervals decide NEAR where
 both sides have one width, and the evaluator decides the rest.
 """
+
+import logging
+
+# What it would warn of comes up as an error of peil, which says what to do; each request is a
+# line of INFO.
+logging.getLogger("elastic_transport").setLevel(logging.CRITICAL)

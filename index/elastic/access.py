@@ -53,8 +53,10 @@ class Access:
         with self._cluster.asked():
             return user in security.get_user(username=user)
 
-    def put_user(self, user: str, password: str, *, role: Role) -> None:
-        """Let `user` log in with `password`, and with no other, as what `put_role` made."""
+    def put_user(self, user: str, *, role: Role, password: str | None = None) -> None:
+        """Let `user` do what `put_role` gave to `role`, and nothing else, and log in with
+        `password`; without it the one that was set before stays.
+        """
         with self._cluster.asked():
             self._cluster.client.security.put_user(
                 username=user, password=password, roles=[self._name(role)]
