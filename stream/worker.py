@@ -103,12 +103,17 @@ class Worker:
             self.turn(timeout=POLL_SECONDS, stopping=stopping)
 
     def drain(self, *, progress: Callable[[int], None] = lambda _done: None) -> int:
-        """Work until nothing waits; returns how many records that were."""
+        """Work until nothing waits, then give the partitions back; returns how many records that
+        were.
+        """
         total = 0
-        while self._waits():
-            done = self.turn(timeout=POLL_SECONDS)
-            total += done
-            progress(done)
+        try:
+            while self._waits():
+                done = self.turn(timeout=POLL_SECONDS)
+                total += done
+                progress(done)
+        finally:
+            self.close()
         return total
 
     def _waits(self) -> bool:

@@ -2,17 +2,18 @@
 
 import json
 import re
-import sqlite3
+import secrets
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import Engine, select
 
 from index.contract import Question
+from peil.database import METADATA
 from peil.folder import WorkingFolder
 from peil.housekeeping import keep_house
 from peil.importing import import_files
@@ -49,8 +50,11 @@ def clock() -> ManualClock:
     return ManualClock(START)
 
 
-@pytest.fixture
-def pipeline(tmp_path: Path, clock: ManualClock) -> Iterator[Pipeline]:
+@pytest.fixture(params=["embedded", pytest.param("cluster", marks=pytest.mark.cluster)])
+def pipeline(
+    tmp_path: Path, clock: ManualClock, request: pytest.FixtureRequest
+) -> Iterator[Pipeline]:
+    """On one machine, and on a cluster: what is promised holds on both."""
     folder = WorkingFolder.init(tmp_path / "city")
     whole = folder.config / "sources" / "whole.toml"
     whole.write_text('id = "whole"\ntitle = "t"\ncollector = "files"\nkeep = "all"\n')
@@ -58,6 +62,7 @@ def pipeline(tmp_path: Path, clock: ManualClock) -> Iterator[Pipeline]:
         {
             "purpose": "a test",
             "enrich": {"models": str(Path(__file__).parents[2] / ".cache/models")},
+            **(on_cluster(request) if request.param == "cluster" else {}),
         }
     )
     with Pipeline(folder, settings, clock=clock) as pipeline:
@@ -67,6 +72,24 @@ def pipeline(tmp_path: Path, clock: ManualClock) -> Iterator[Pipeline]:
                 until=to_datetime(START).date() + timedelta(days=300),
             )  # fmt: skip
         yield pipeline
+
+
+def on_cluster(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The settings of a cluster of its own."""
+    kafka, elastic, database = (
+        request.getfixturevalue(name) for name in ("kafka_server", "elastic_server", "postgres_url")
+    )
+    name = f"p{secrets.token_hex(4)}"
+    return {
+        "engine": "cluster",
+        "database": {"url": database},
+        "stream": {"kafka": {"servers": [kafka], "prefix": f"{name}."}},
+        "index": {"elastic": {"servers": [elastic], "prefix": name}},
+    }
+
+
+embedded = pytest.mark.parametrize("pipeline", ["embedded"], indirect=True)
+"""For what the clock of a test cannot hurry on a cluster: tests/stream/test_kafka.py shows it."""
 
 
 def bring(pipeline: Pipeline, tmp_path: Path, items: list[dict[str, Any]], source: str) -> None:
@@ -102,13 +125,14 @@ def logged(pipeline: Pipeline) -> list[str]:
     return found
 
 
-def database(path: Path) -> list[str]:
-    names = "SELECT name FROM sqlite_master WHERE type = 'table'"
-    found: list[str] = []
-    with closing(sqlite3.connect(path)) as connection:
-        for (name,) in connection.execute(names).fetchall():
-            found += map(repr, connection.execute(f'SELECT * FROM "{name}"'))  # noqa: S608
-    return found
+def database(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return [
+            repr(row)
+            for metadata in METADATA
+            for table in metadata.sorted_tables
+            for row in connection.execute(select(table))
+        ]
 
 
 @pytest.mark.parametrize("source", ["upload", "whole"])
@@ -126,21 +150,22 @@ def test_no_planted_secret_is_in_any_stored_value(
     places = {
         "store": texts,
         "log": logged(pipeline),
-        "database": database(pipeline.folder.database),
+        "database": database(pipeline.database),
         "metrics": [(pipeline.folder.metrics / "test.prom").read_text("utf-8")],
         "program log": [caplog.text],
     }
     places["database"] = [NUMBER.sub("", value) for value in places["database"]]
-    secrets = [each["secret"] for each in PLANTED if len(each["secret"]) >= SHORTEST]
-    secrets += [*(f"writer_{number}x" for number in range(len(PLANTED))), "secret_in_a_bad_item"]
+    planted = [each["secret"] for each in PLANTED if len(each["secret"]) >= SHORTEST]
+    planted += [*(f"writer_{number}x" for number in range(len(PLANTED))), "secret_in_a_bad_item"]
     for name, held in places.items():
         whole = "\n".join(held).casefold()
         assert whole or name == "program log"
-        assert [secret for secret in secrets if secret.casefold() in whole] == [], name
+        assert [secret for secret in planted if secret.casefold() in whole] == [], name
     everything = bytes_below(pipeline.folder.data)
-    assert [secret for secret in secrets if secret.encode() in everything] == []
+    assert [secret for secret in planted if secret.encode() in everything] == []
 
 
+@embedded
 @pytest.mark.parametrize("topic", [POSTS.name, LABELLED.name])
 def test_a_delete_that_was_not_read_yet_reaches_the_index_and_every_file(
     pipeline: Pipeline, tmp_path: Path, clock: ManualClock, topic: str
@@ -160,6 +185,7 @@ def test_a_delete_that_was_not_read_yet_reaches_the_index_and_every_file(
     assert b"zeldzaam" not in bytes_below(pipeline.folder.data)
 
 
+@embedded
 def test_no_text_outlives_its_time_in_any_file(
     pipeline: Pipeline, tmp_path: Path, clock: ManualClock
 ) -> None:
