@@ -1,8 +1,9 @@
 """The connection to Elasticsearch, and its errors as those of peil."""
 
 import re
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ TESTED = (8, 19)
 """The minor version that peil is tested with; older ones of the same major are told."""
 
 UNAUTHORISED, FORBIDDEN, MISSING, TOO_MANY, BAD = 401, 403, 404, 429, 400
+LOGIN_TRIES = 6
+LOGIN_SECONDS = 1.0
+"""An Elasticsearch that starts answers for some seconds that it knows nobody."""
+
 AWAY = frozenset({TOO_MANY, 500, 502, 503, 504})
 """Statuses that pass."""
 
@@ -33,10 +38,17 @@ class TooWide(TooBroad):
     """A query has more words, prefixes written out, than Elasticsearch looks for at once."""
 
 
+class _Unknown(Stop):
+    """The login is not accepted."""
+
+
 class Cluster:
     """A client, made once a process; nothing is sent before it is asked something."""
 
-    def __init__(self, settings: ElasticSettings) -> None:
+    def __init__(
+        self, settings: ElasticSettings, *, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._pause = pause
         self.name = f"Elasticsearch at {', '.join(settings.servers)}"
         options: dict[str, Any] = {}
         key = secret(settings.api_key, settings.api_key_file, setting="index.elastic.api_key")
@@ -69,8 +81,7 @@ class Cluster:
         """Once: that this is an Elasticsearch that peil knows how to ask; Stop when it is not."""
         if self._known:
             return
-        with self.asked():
-            version = self.client.info()["version"]["number"]
+        version = self._number()
         self.version = tuple(int(part) for part in version.split(".")[:2])
         if self.version[0] != MAJOR:
             raise Stop(
@@ -78,6 +89,14 @@ class Cluster:
                 f"{'.'.join(map(str, TESTED))}"
             )
         self._known = True
+
+    def _number(self) -> str:
+        for _ in range(LOGIN_TRIES - 1):
+            with suppress(_Unknown), self.asked():
+                return str(self.client.info()["version"]["number"])
+            self._pause(LOGIN_SECONDS)
+        with self.asked():
+            return str(self.client.info()["version"]["number"])
 
     @contextmanager
     def asked(self) -> Generator[None]:
@@ -114,7 +133,7 @@ class Cluster:
                 "nobody; when it stays so, the user or key was changed"
             )
         if status == UNAUTHORISED:
-            return Stop(
+            return _Unknown(
                 f"{self.name} does not accept the login (401): check index.elastic.user and "
                 "password_file, or api_key_file"
             )

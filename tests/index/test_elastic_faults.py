@@ -16,6 +16,7 @@ from bench.servers.certificates import Authority
 from bench.servers.elasticsearch import Elasticsearch
 from index.contract import Question
 from index.elastic.access import Access
+from index.elastic.cluster import Cluster
 from index.elastic.store import ElasticStore
 from index.settings import ElasticSettings
 from index.testing import TIMEZONE, fill, text_post, where_is
@@ -61,15 +62,18 @@ def store_at() -> Iterator[Open]:
         yield make
 
 
-def test_a_wrong_login_is_told_without_the_password(admin: ElasticSettings, store_at: Open) -> None:
+def test_a_wrong_login_is_told_without_the_password(admin: ElasticSettings) -> None:
     for wrong in (
         {"password": SecretStr("geheim-woord")},
         {"password": SecretStr(""), "user": ""},
         {"api_key": SecretStr("Z2VoZWltOndvb3Jk")},
     ):
-        store = store_at(admin.model_copy(update=wrong))
+        pauses: list[float] = []
+        cluster = Cluster(admin.model_copy(update=wrong), pause=pauses.append)
         with pytest.raises(Stop, match=r"does not accept the login \(401\)") as caught:
-            store.count(Question())
+            cluster.check()
+        cluster.client.close()
+        assert pauses  # it may be starting
         assert "geheim" not in str(caught.value)
         assert "Z2Vo" not in str(caught.value)
 
