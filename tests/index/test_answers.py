@@ -12,11 +12,12 @@ from sqlalchemy import create_engine
 
 import index.tables
 from index.answers import Answers
+from index.brute import BruteStore
 from index.contract import Cell, Dimension, Question, TooBroad
 from index.local.store import LocalStore
 from index.results import Counts
 from index.series import Series
-from index.testing import TIMEZONE, BruteStore, fill
+from index.testing import TIMEZONE, fill
 from privacy.suppress import Thresholds
 from rules.testing import tokenised_posts
 from rules.tokens import tokenise
@@ -98,7 +99,7 @@ def test_what_is_shown_is_true_and_what_is_small_is_not_shown(
         store = LocalStore(Path(name) / "index", clock=ManualClock(START), timezone=TIMEZONE, k=K)
         fill(store, found)
         answers = ask(store, Log(), Path(name))
-        brute = BruteStore(found, k=K)
+        brute = BruteStore(found, timezone=TIMEZONE, k=K)
         question = answers.question(query)
         assert answers.count(query).posts == enough(brute.count(question))
         dimensions: tuple[Dimension, ...] = ("language", "rule", "kind")
