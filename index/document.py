@@ -1,7 +1,6 @@
 """A post as it is found: which fields there are and what stands in each, in every engine."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from index.contract import Dimension
@@ -33,9 +32,8 @@ QUERY_FIELDS = {"lang": "language", "place": "folded_place"}
 
 
 class Document(NamedTuple):
-    """`tokens` holds the forms of each position, `who` the 64 bits that an author counts by."""
+    """All but the tokens; `who` is the 64 bits that an author counts by."""
 
-    tokens: Sequence[tuple[str, ...]]
     words: Mapping[str, Sequence[str]]
     numbers: Mapping[str, int]
     who: int
@@ -61,14 +59,15 @@ def document(post: Post, *, timezone: str) -> Document:
         "keep_until": post.keep_until,
         "first_observed": post.first_observed,
     }
-    tokens = [_forms(each.forms, each.cased, each.lemma, each.parts) for each in post.tokens]
-    return Document(tokens, words, numbers, who)
+    return Document(words, numbers, who)
 
 
-@lru_cache(maxsize=50_000)  # few different words make up most of all texts
-def _forms(
+def forms_at(
     forms: tuple[str, ...], cased: str, lemma: str, parts: tuple[str, ...]
 ) -> tuple[str, ...]:
+    """What stands at the position of a token of these forms. Few different words make up most
+    of all texts, so it is worth while to remember what becomes of them.
+    """
     marked = [*((CASED + cased,) if cased else ()), *((LEMMA + lemma,) if lemma else ())]
     marked += [PART + part for part in parts]
     return tuple(dict.fromkeys(fitting(form) for form in (*forms, *marked)))

@@ -1,13 +1,17 @@
 """A post as a document of tantivy."""
 
+from functools import lru_cache
+
 import tantivy
 
-from index.document import NUMBERS, WORDS, document, id_numbers
+from index.document import NUMBERS, WORDS, document, forms_at, id_numbers
 from stream.codec import encode_post
 from stream.post import Post
 
 VERSION = 3
 """Part of the store's manifest: an index of another version is built anew, not read."""
+
+_forms = lru_cache(maxsize=50_000)(forms_at)
 
 
 def schema() -> tantivy.Schema:
@@ -32,8 +36,8 @@ def stored(post: Post, *, timezone: str) -> tantivy.Document:
     result = tantivy.Document()
     tokens = [
         tantivy.Token(text=form, position=position, char_offset_from=0, char_offset_to=0)
-        for position, forms in enumerate(found.tokens)
-        for form in forms
+        for position, token in enumerate(post.tokens)
+        for form in _forms(token.forms, token.cased, token.lemma, token.parts)
     ]
     result.add_pre_tokenized_text("tokens", tantivy.PreTokenizedString("", tokens))
     result.add_text("id", post.id)
