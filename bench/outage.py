@@ -5,7 +5,7 @@ catch up.
     python bench/outage.py elastic-full [--minutes 1]
     python bench/outage.py kafka-full [--minutes 1]
 
-Posts are appended at a steady rate all the while. `elastic-full` sets the block that
+Posts are appended at a steady rate all the while; none gets a label that takes a model. `elastic-full` sets the block that
 Elasticsearch sets by itself when its disk passes the flood stage. `kafka-full` gives Kafka a
 small disk (a tmpfs, which takes root to mount) and fills it until the broker ends; then room is
 made and it is started again. Exit code 1 when a post is lost or stands twice.
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from bench.cluster import City, cluster, texts
 from bench.cluster_kills import send
-from bench.cluster_pipeline import make_posts
+from bench.cluster_pipeline import NO_LABELS, make_posts
 from stream.clock import DAY_MS
 from stream.events import Upsert
 from stream.post import Post
@@ -120,7 +120,7 @@ def missing(city: City, posts: list[Post]) -> tuple[int, int]:
 
 
 def main(words: argparse.Namespace, root: Path) -> int:
-    with cluster(root, settings={"PEIL_STREAM__BATCH": "1000"}) as city:
+    with cluster(root, settings=NO_LABELS | {"PEIL_STREAM__BATCH": "1000"}) as city:
         with city.opened() as pipeline:
             pipeline.publish_rules()
         for name in ("enrich-1", "enrich-2", "index-1"):
