@@ -15,7 +15,7 @@ from stream.post import Post
 BYTES = 8_000_000
 """What is sent at once, about; Elasticsearch takes 100 MB and works best below 15."""
 
-CONFLICT, BAD, TOO_LARGE = 409, 400, 413
+CONFLICT, BAD = 409, 400
 FAILED = 300
 STRICT = "strict_dynamic_mapping_exception"
 ONLY = ["errors", "items.*.status", "items.*.error"]

@@ -19,12 +19,12 @@ MAJOR = 8
 TESTED = (8, 19)
 """The minor version that peil is tested with; older ones of the same major are told."""
 
-UNAUTHORISED, FORBIDDEN, MISSING, TOO_MANY, BAD = 401, 403, 404, 429, 400
+UNAUTHORISED, FORBIDDEN, MISSING = 401, 403, 404
 LOGIN_TRIES = 6
 LOGIN_SECONDS = 1.0
 """An Elasticsearch that starts answers for some seconds that it knows nobody."""
 
-AWAY = frozenset({TOO_MANY, 500, 502, 503, 504})
+AWAY = frozenset({429, 500, 502, 503, 504})
 """Statuses that pass."""
 
 WIDE = re.compile("too_many(_nested)?_clauses|expanded to too many terms")
