@@ -5,10 +5,11 @@ catch up.
     python bench/outage.py elastic-full [--minutes 1]
     python bench/outage.py kafka-full [--minutes 1]
 
-Posts are appended at a steady rate all the while; none gets a label that takes a model. `elastic-full` sets the block that
-Elasticsearch sets by itself when its disk passes the flood stage. `kafka-full` gives Kafka a
-small disk (a tmpfs, which takes root to mount) and fills it until the broker ends; then room is
-made and it is started again. Exit code 1 when a post is lost or stands twice.
+Posts are appended at a steady rate all the while; none gets a label that takes a model.
+`elastic-full` sets the block that Elasticsearch sets by itself when its disk passes the flood
+stage. `kafka-full` gives Kafka a small disk (a tmpfs, which takes root to mount) and fills it
+until the broker ends; then room is made and it is started again. Exit code 1 when a post is lost
+or stands twice.
 """
 
 import argparse
