@@ -41,7 +41,7 @@ class KafkaBroker:
         self._prefix = kafka.prefix
         self._clock = clock
         self._connection = Connection(kafka)
-        self._reader = Reader(self._connection, prefix=kafka.prefix, clock=clock)
+        self._reader = Reader(self._connection, prefix=kafka.prefix)
         largest = settings.record_bytes * max(topic.size_factor for topic in topics)
         self._writer = Writer(self._connection, record_bytes=largest)
         self._layout = Layout(
@@ -85,7 +85,7 @@ class KafkaBroker:
             prefix=self._prefix,
             connection=self._connection,
             reader=self._reader,
-            lease_ms=int(self._settings.lease_seconds * 1000),
+            lease=self._settings.lease_seconds,
             clock=self._clock,
         )
 

@@ -85,11 +85,12 @@ class Connection:
         try:
             return kind(**self._options, **options, kafka_client=transport)
         except KafkaError as error:
-            for each in made:  # its thread would go on trying
-                each.close()
-            if isinstance(error, kafka_errors.KafkaTimeoutError):
-                raise explain(self.servers, tls=self._tls, login=self._login) from None
-            raise self.named(error, "Kafka") from error
+            failed = error.with_traceback(None)  # which holds on to the sockets
+        for each in made:  # its thread would go on trying
+            each.close()
+        if isinstance(failed, kafka_errors.KafkaTimeoutError):
+            raise explain(self.servers, tls=self._tls, login=self._login)
+        raise self.named(failed, "Kafka") from failed
 
     @contextmanager
     def naming(self, what: str) -> Generator[None]:
@@ -126,6 +127,11 @@ class Connection:
                     f"{what}: the brokers do not allow so short or long a lease; set "
                     "stream.lease_seconds between their group.min.session.timeout.ms and "
                     "group.max.session.timeout.ms"
+                )
+            case kafka_errors.InvalidReplicationFactorError():
+                return Stop(
+                    f"{what}: there are fewer brokers than stream.kafka.replication asks for; "
+                    "lower it or start more"
                 )
             case kafka_errors.KafkaStorageError():
                 return Retry(f"{what}: a broker cannot use its disk; check its free space")

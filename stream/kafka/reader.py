@@ -3,13 +3,13 @@
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import NamedTuple, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka import errors as kafka_errors
 
 from stream.broker import Record, Topic
-from stream.clock import Clock
 from stream.errors import Retry, Stop
 from stream.kafka.connection import Connection
 from stream.kafka.envelope import is_beat, unwrap
@@ -31,12 +31,13 @@ class Members(NamedTuple):
 
 class _Place(NamedTuple):
     """Where a reader stands: what it returned ends before `returned`, what it read before
-    `read`; between them lies nothing to return.
+    `read`; between them lies nothing to return. `end` was the partition's when it was asked.
     """
 
     partition: TopicPartition
     returned: int
     read: int
+    end: int
 
 
 class Reader:
@@ -45,9 +46,8 @@ class Reader:
     One call at a time; shared between threads.
     """
 
-    def __init__(self, connection: Connection, *, prefix: str, clock: Clock) -> None:
+    def __init__(self, connection: Connection, *, prefix: str) -> None:
         self._connection = connection
-        self._clock = clock
         self._prefix = prefix
         self._lock = threading.Lock()
         self._consumer: KafkaConsumer | None = None
@@ -83,32 +83,39 @@ class Reader:
         """At most `limit` records from offset `start`, tombstones of erased ones included."""
         source = TopicPartition(self._prefix + topic.name, partition)
         with self._reading(topic.name) as consumer:
-            self._seek(consumer, source, start)
+            read, end = self._seek(consumer, source, start)
             while True:
+                if read >= end and read >= (end := consumer.end_offsets([source])[source]):
+                    return []
                 try:
                     polled = consumer.poll(timeout_ms=POLL_MS, max_records=limit)
                 except kafka_errors.OffsetOutOfRangeError:  # retention passed by meanwhile
                     self._place = None
-                    self._seek(consumer, source, start)
+                    read, end = self._seek(consumer, source, start)
                     continue
                 received = polled.get(source, ())
                 found = [unwrap(each, topic) for each in received if not is_beat(each)]
                 read = consumer.position(source)
-                at_end = not received and read >= consumer.end_offsets([source])[source]
-                if found or at_end:
-                    self._place = _Place(source, found[-1].offset + 1 if found else read, read)
+                if found:
+                    self._place = _Place(source, found[-1].offset + 1, read, end)
                     return found
 
-    def _seek(self, consumer: KafkaConsumer, source: TopicPartition, start: int) -> None:
-        """Stand at `start`; where it stands there already, what was fetched ahead is kept."""
+    def _seek(self, consumer: KafkaConsumer, source: TopicPartition, start: int) -> tuple[int, int]:
+        """Stand at `start`; where it stands there already, what was fetched ahead is kept.
+
+        Returns where it stands and an end of the partition, which may have moved on.
+        """
         place = self._place
         if place and place.partition == source and place.returned <= start <= place.read:
-            return
+            return place.read, place.end
         first = consumer.beginning_offsets([source])[source]
         end = consumer.end_offsets([source])[source]
         if consumer.assignment() != {source}:
             consumer.assign([source])
-        consumer.seek(source, min(max(start, first), end))
+        self._place = None
+        read = min(max(start, first), end)
+        consumer.seek(source, read)
+        return read, end
 
     def drop(self, topic: str, partition: int, *, before: int) -> None:
         """Move the earliest offset of `partition` to `before`; files that end there go."""
@@ -119,15 +126,15 @@ class Reader:
     def committed(self, group: str) -> Mapping[TopicPartition, int]:
         """What `group` committed, of whatever topic."""
         name = self._prefix + group
-        until = self._clock.now() + int(self._connection.patience * 1000)
+        deadline = monotonic() + self._connection.patience
         while True:
             try:
                 with self._asking(f"asking for the offsets of group {group}") as admin:
                     found = admin.list_group_offsets({name: None}).get(name, {})
             except Retry:  # whoever keeps the offsets has just changed
-                if self._clock.now() > until:
+                if monotonic() > deadline:
                     raise
-                self._clock.sleep(AGAIN_SECONDS)
+                sleep(AGAIN_SECONDS)
             else:
                 return {each: place.offset for each, place in found.items() if place.offset >= 0}
 
