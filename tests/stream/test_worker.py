@@ -158,6 +158,29 @@ def test_a_retry_keeps_the_batch_and_waits_longer_each_time(
     assert len(emitted(broker)) == 5
 
 
+def test_a_worker_that_waits_for_minutes_keeps_its_partitions(
+    workers: list[Worker], broker: LocalBroker, clock: ManualClock
+) -> None:
+    broker.append(POSTS.name, entries(5))
+    other = broker.subscribe("w", [POSTS.name])
+    began, tries, taken = clock.now(), 0, 0
+
+    def step(records: Sequence[Record]) -> Result:
+        nonlocal tries, taken
+        tries += 1
+        taken += len(other.poll(limit=10))
+        if clock.now() < began + 300_000:
+            raise Retry("the store is away")
+        return passing(records)
+
+    worker = make(workers, broker, clock, step)
+    assert worker.turn(timeout=0) == 5
+    assert taken == 0
+    assert worker.lag() == 0
+    assert tries < 30
+    other.close()
+
+
 def test_a_stop_request_during_a_retry_gives_the_batch_up_uncommitted(
     workers: list[Worker], broker: LocalBroker, clock: ManualClock
 ) -> None:
