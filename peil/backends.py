@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import Engine
 
@@ -19,6 +19,10 @@ from stream.broker import Broker
 from stream.clock import HOUR_MS, Clock
 from stream.local import LocalBroker
 from stream.secrets import secret
+
+if TYPE_CHECKING:
+    from index.elastic.store import ElasticStore
+    from stream.kafka import KafkaBroker
 
 logger = logging.getLogger(__name__)
 
@@ -127,15 +131,23 @@ class Cluster:
         self._settings = settings
         self._clock = clock
 
-    def broker(self) -> Broker:
+    def kafka(self) -> "KafkaBroker":
+        """The log, and nothing asked of it yet."""
         from stream.kafka import KafkaBroker  # noqa: PLC0415  (needs the extra `cluster`)
 
-        broker = KafkaBroker(self._settings.stream, clock=self._clock)
-        for problem in broker.prepare():
-            logger.warning("%s", problem)
+        return KafkaBroker(self._settings.stream, clock=self._clock)
+
+    def broker(self) -> "KafkaBroker":
+        broker = self.kafka()
+        try:
+            for problem in broker.prepare():
+                logger.warning("%s", problem)
+        except BaseException:
+            broker.close()
+            raise
         return broker
 
-    def store(self) -> Store:
+    def store(self) -> "ElasticStore":
         from index.elastic.store import ElasticStore  # noqa: PLC0415  (the same)
 
         settings = self._settings

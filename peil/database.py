@@ -33,6 +33,9 @@ METADATA = (
     peil.leases.metadata,
 )
 MIGRATIONS = Path(__file__).parent / "migrations"
+VERSIONS = "alembic_version"
+"""The table in which Alembic keeps which migration was the last."""
+
 BUSY_MS = 10_000
 
 
@@ -127,8 +130,20 @@ def _migrate(engine: Engine) -> None:
                 "upgrade this installation"
             )
         if current != newest:
+            _check_may_change(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+
+def _check_may_change(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        return
+    may = "SELECT has_schema_privilege(current_schema(), 'CREATE')"
+    if connection.exec_driver_sql(may).scalar() is False:
+        raise Stop(
+            f"{place(connection.engine.url)} has not the tables of this peil, and its user may "
+            "not make them: run `peil doctor --setup` of this release as their owner"
+        )
 
 
 def _revision(connection: Connection) -> str | None:

@@ -1,12 +1,16 @@
 """What `peil doctor` looks at: each part is tried, and what fails says how to mend it."""
 
 import shutil
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import timedelta
+from typing import Literal
 
 import msgspec
 
 from ingest.health import warning
+from peil.backends import Cluster
+from peil.certificates import end_of, places
 from peil.database import look_at
 from peil.pipeline import Pipeline
 from privacy.suppress import text
@@ -16,86 +20,117 @@ from stream.clock import HOUR_MS, to_datetime
 from stream.errors import PeilError
 from stream.topics import LABELLED, POSTS, QUARANTINE, TEXT_RETENTION_MS
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 LOW_SPACE = 1_000_000_000
 """Bytes: below this the log may soon refuse to append."""
+
+SOON = timedelta(days=30)
+"""A certificate that ends earlier is to be renewed."""
+
+State = Literal["well", "warning", "wrong"]
+Said = Sequence[tuple[State, str]]
+Look = Callable[[Pipeline], Said]
 
 
 class Finding(msgspec.Struct, frozen=True):
     """One thing that was looked at."""
 
     what: str
-    state: Literal["well", "warning", "wrong"]
+    state: State
     detail: str
 
 
 def diagnose(pipeline: Pipeline) -> list[Finding]:
     """Try every part of the working folder; an error of one does not keep others from it."""
-    looks: tuple[tuple[str, Callable[[Pipeline], tuple[bool, str]]], ...] = (
-        ("purpose", _purpose),
-        ("disk", _disk),
-        ("database", _database),
-        ("keys", _keys),
-        ("register", _register),
-        ("sources", _sources),
-        ("rules", _rules),
-        ("log", _log),
-        ("quarantine", _quarantine),
-        ("index", _index),
-        ("access log", _access),
-    )
     findings: list[Finding] = []
-    for what, look in looks:
+    failed: set[str] = set()
+    for what, look in LOOKS.items():
+        if what in SERVERS and not _on_cluster(pipeline):
+            continue
+        if (needed := NEEDS.get(what)) in failed:
+            findings.append(Finding(what, "wrong", f"cannot be looked at without the {needed}"))
+            continue
         try:
-            well, detail = look(pipeline)
+            findings += [Finding(what, state, detail) for state, detail in look(pipeline)]
         except PeilError as error:
+            failed.add(what)
             findings.append(Finding(what, "wrong", str(error)))
-        else:
-            findings.append(Finding(what, "well" if well else "warning", detail))
     return findings
 
 
-def _purpose(pipeline: Pipeline) -> tuple[bool, str]:
+def _on_cluster(pipeline: Pipeline) -> bool:
+    return pipeline.settings.engine == "cluster"
+
+
+def _said(detail: str, *, well: bool) -> Said:
+    return [("well" if well else "warning", detail)]
+
+
+def _purpose(pipeline: Pipeline) -> Said:
     purpose = pipeline.settings.purpose
-    return bool(purpose), purpose or "none is set in config/peil.toml: questions are refused"
+    missing = "none is set in config/peil.toml: questions are refused"
+    return _said(purpose or missing, well=bool(purpose))
 
 
-def _disk(pipeline: Pipeline) -> tuple[bool, str]:
+def _disk(pipeline: Pipeline) -> Said:
     free = shutil.disk_usage(pipeline.folder.root).free
-    return free > LOW_SPACE, f"{free / 1e9:.1f} GB free"
+    return _said(f"{free / 1e9:.1f} GB free", well=free > LOW_SPACE)
 
 
-def _database(pipeline: Pipeline) -> tuple[bool, str]:
-    return look_at(pipeline.database)
+def _database(pipeline: Pipeline) -> Said:
+    well, detail = look_at(pipeline.database)
+    return _said(detail, well=well)
 
 
-def _keys(pipeline: Pipeline) -> tuple[bool, str]:
-    return True, f"epochs {', '.join(map(str, pipeline.keys.epochs())) or 'none yet'}"
+def _kafka(pipeline: Pipeline) -> Said:
+    with closing(Cluster(pipeline.settings, clock=pipeline.clock).kafka()) as broker:
+        problems = broker.problems()
+    servers = ", ".join(pipeline.settings.stream.kafka.servers)
+    return _problems(problems, well=f"Kafka at {servers}, the topics are as they should be")
 
 
-def _register(pipeline: Pipeline) -> tuple[bool, str]:
+def _certificates(pipeline: Pipeline) -> Said:
+    now = to_datetime(pipeline.clock.now())
+    found: list[tuple[State, str]] = []
+    for place in places(pipeline.settings):
+        end = end_of(place)
+        if end is None:
+            continue  # its own look says why
+        state: State = "well" if end > now + SOON else "warning"
+        renew = "" if state == "well" else ": renew it, and start the server again"
+        shown = f"that of {place.server} at {place.host}:{place.port} ends on {end:%Y-%m-%d}"
+        found.append((state, shown + renew))
+    return found
+
+
+def _keys(pipeline: Pipeline) -> Said:
+    epochs = ", ".join(map(str, pipeline.keys.epochs()))
+    return _said(f"epochs {epochs or 'none yet'}", well=True)
+
+
+def _register(pipeline: Pipeline) -> Said:
     now = pipeline.clock.now()
     entries = [entry for entry in pipeline.register.entries() if entry.until > now]
     names = ", ".join(entry.source for entry in entries)
-    return bool(entries), f"open: {names}" if names else "no source is open: `peil sources open`"
+    none = "no source is open: `peil sources open`"
+    return _said(f"open: {names}" if names else none, well=bool(entries))
 
 
-def _sources(pipeline: Pipeline) -> tuple[bool, str]:
+def _sources(pipeline: Pipeline) -> Said:
     now = pipeline.clock.now()
     found = {name: warning(pipeline.memory.runs(name), now=now) for name in pipeline.sources}
     wrong = [f"{name}: {why}" for name, why in found.items() if why is not None]
-    return not wrong, "; ".join(wrong) or f"{len(found)} sources, none silent or failing"
+    none = f"{len(found)} sources, none silent or failing"
+    return _said("; ".join(wrong) or none, well=not wrong)
 
 
-def _rules(pipeline: Pipeline) -> tuple[bool, str]:
+def _rules(pipeline: Pipeline) -> Said:
     findings = check(pipeline.book, today=to_datetime(pipeline.clock.now()).date())
     total = len(pipeline.book.rules)
-    return not findings, f"{total} rules, {len(findings)} findings (`peil rules check`)"
+    shown = f"{total} rules, {len(findings)} findings (`peil rules check`)"
+    return _said(shown, well=not findings)
 
 
-def _log(pipeline: Pipeline) -> tuple[bool, str]:
+def _log(pipeline: Pipeline) -> Said:
     waiting = {
         topic: sum(end - start for start, end in pipeline.broker.ends(topic).values())
         for topic in pipeline.broker.topics()
@@ -109,7 +144,7 @@ def _log(pipeline: Pipeline) -> tuple[bool, str]:
     found = ", ".join(f"{topic}: {records} records" for topic, records in waiting.items())
     if overdue:
         found += f"; {', '.join(overdue)} hold texts over their term: `peil run` or `peil expire`"
-    return not overdue, found
+    return _said(found, well=not overdue)
 
 
 def _oldest(broker: Broker, topic: TopicName) -> Iterator[Record]:
@@ -118,20 +153,56 @@ def _oldest(broker: Broker, topic: TopicName) -> Iterator[Record]:
         yield from broker.read(topic, partition, start=start, limit=1)
 
 
-def _quarantine(pipeline: Pipeline) -> tuple[bool, str]:
+def _quarantine(pipeline: Pipeline) -> Said:
     waiting = sum(1 for _ in pipeline.quarantine.items())
-    return waiting == 0, f"{waiting} items (`peil quarantine list`)"
+    return _said(f"{waiting} items (`peil quarantine list`)", well=waiting == 0)
 
 
-def _index(pipeline: Pipeline) -> tuple[bool, str]:
+def _index(pipeline: Pipeline) -> Said:
+    problems = pipeline.store.problems()
     partitions = pipeline.store.partitions()
     posts = sum(partitions.values())
     k = pipeline.settings.privacy.k
     size = f"{text(posts if posts >= k else None, k=k)} posts in {len(partitions)} partitions"
-    problems = pipeline.store.problems()
-    return not problems, "; ".join([*problems, size])
+    if _on_cluster(pipeline):
+        servers = ", ".join(pipeline.settings.index.elastic.servers)
+        return _problems(problems, well=f"Elasticsearch at {servers}, {size}")
+    return _said("; ".join([*problems, size]), well=not problems)
 
 
-def _access(pipeline: Pipeline) -> tuple[bool, str]:
+def _problems(problems: Sequence[str], *, well: str) -> Said:
+    return [("wrong", each) for each in problems] or [("well", well)]
+
+
+def _access(pipeline: Pipeline) -> Said:
     problems = pipeline.access.verify()
-    return not problems, "; ".join(problems) or "the chain is whole"
+    return _said("; ".join(problems) or "the chain is whole", well=not problems)
+
+
+LOOKS: Mapping[str, Look] = {
+    "purpose": _purpose,
+    "disk": _disk,
+    "database": _database,
+    "kafka": _kafka,
+    "certificates": _certificates,
+    "keys": _keys,
+    "register": _register,
+    "sources": _sources,
+    "rules": _rules,
+    "log": _log,
+    "quarantine": _quarantine,
+    "index": _index,
+    "access log": _access,
+}
+SERVERS = ("kafka", "certificates")
+"""What only a cluster has."""
+
+NEEDS: Mapping[str, str] = {
+    "keys": "database",
+    "register": "database",
+    "sources": "database",
+    "log": "kafka",
+    "quarantine": "kafka",
+    "access log": "database",
+}
+"""What cannot be looked at without something else."""

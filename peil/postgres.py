@@ -75,7 +75,8 @@ LASTING = {
     "28": f"does not let this user in; {IN_URL} and database.password_file",
     "3D000": f"does not exist; make it, or {IN_URL}",
     "3F000": "has no schema to make tables in; make it, or check search_path",
-    "42501": "withholds a privilege from this user; grant it, or let the owner migrate",
+    "42501": "withholds a privilege from this user; `peil doctor --setup`, run as the owner of "
+    "its tables, gives each role its own",
     "42703": "has other columns than this version of peil; upgrade all processes together",
     "42P01": "has other tables than this version of peil; upgrade all processes together",
 }

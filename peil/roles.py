@@ -51,6 +51,8 @@ def index(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> Non
     """
     with pipeline.backend.serving(give_up=stopping) as mine:
         if mine:
+            for problem in pipeline.store.problems():
+                logger.warning("%s", problem)
             tidy = _nothing if HOUSE in pipeline.backend.roles else lambda: _keep_house(pipeline)
             _work(pipeline, pipeline.index_worker(), pulse, stopping, house=tidy)
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections import defaultdict
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -11,6 +12,7 @@ from peil.backends import SERVICE
 from peil.command.session import SessionContext
 from peil.diagnosis import diagnose
 from peil.display import as_json, console, table
+from peil.granting import set_up
 from peil.housekeeping import keep_house, take_out_erased
 from peil.pipeline import Pipeline
 from stream.broker import Entry
@@ -25,6 +27,9 @@ from stream.version import MAX_REV, of_delete
 FEW = 5
 FOREVER = 2**62
 """Unix ms: a post that was erased on request does not come back when its term is over."""
+
+PASSWORDS = Path("/run/secrets")
+"""Where containers get them."""
 
 quarantine = typer.Typer(help="What could not be handled, and why.", no_args_is_help=True)
 
@@ -186,10 +191,24 @@ def replay(
     console().print(f"{replayed} records are back in the log; skeletons stay: import their files.")
 
 
-def doctor(context: SessionContext) -> None:
-    """What is wrong with this working folder, and how to mend it."""
+def doctor(
+    context: SessionContext,
+    setup: Annotated[
+        bool,
+        typer.Option(
+            "--setup",
+            help="As the servers' administrators: make tables, topics, the template of indices, "
+            "and a user for each role.",
+        ),
+    ] = False,
+    passwords: Annotated[
+        Path,
+        typer.Option(help="With --setup: where the roles' passwords are, as ROLE-SERVER."),
+    ] = PASSWORDS,
+) -> None:
+    """What is wrong with this working folder and its servers, and how to mend it."""
     with context.obj.pipeline() as pipeline:
-        findings = diagnose(pipeline)
+        findings = list(set_up(pipeline, passwords)) if setup else diagnose(pipeline)
     console().print(table([msgspec.structs.asdict(each) for each in findings]))
     if any(each.state == "wrong" for each in findings):
         raise typer.Exit(1)

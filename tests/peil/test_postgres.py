@@ -19,8 +19,9 @@ from index.tables import gap
 from ingest.memory import Memory
 from ingest.tables import cursor
 from peil.database import look_at, open_database
-from peil.grants import grant_service
+from peil.grants import put_rights
 from peil.leases import Leases
+from peil.rights import RIGHTS
 from privacy.access import AccessLog
 from privacy.keys import KeyRing
 from privacy.ledger import Ledger
@@ -135,7 +136,7 @@ def test_peils_processes_can_do_their_work_and_not_rewrite_the_access_log(
 ) -> None:
     role, _ = guest
     for _ in range(2):
-        grant_service(engine, role)
+        put_rights(engine, role, RIGHTS["operator"].tables)
     theirs = open_database(str(make_url(postgres_url).set(username=role)))
     clock = ManualClock(START)
     keys = KeyRing(tmp_path, clock=clock, longest_retention_days=90)

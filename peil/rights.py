@@ -1,0 +1,116 @@
+"""What each role of a cluster may do on its servers: what it does, and no more."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sqlalchemy import Table
+
+from index.tables import gap, phenomenon, volume
+from ingest.tables import cursor, reference, run, seen, source_author
+from peil.database import METADATA
+from peil.leases import lease
+from privacy.tables import access, erased_author, erased_post, key_mark, objection, register
+from rules.tables import generation
+from stream.broker import TopicName
+from stream.topics import LABELLED, POSTS, QUARANTINE, RULES
+
+Server = Literal["kafka", "elasticsearch", "postgres"]
+
+GROUPS = ("enrich", "index")
+"""The consumer groups that there are."""
+
+READ = "SELECT"
+ADD = "SELECT, INSERT"
+KEEP = "SELECT, INSERT, UPDATE"
+TURN_OVER = "SELECT, INSERT, DELETE"
+SWEEP = "SELECT, DELETE"
+ALL = "SELECT, INSERT, UPDATE, DELETE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """Of one role: on the topics of the log, which all roles see, with `drops` for removing old
+    records; in which `groups` it shares work; whether it sees the `brokers`' settings; how it
+    comes to the store; what it does in which `tables`, and whether it moves whole ones.
+    """
+
+    reads: frozenset[TopicName]
+    writes: frozenset[TopicName]
+    drops: frozenset[TopicName] = frozenset()
+    groups: frozenset[str] = frozenset()
+    brokers: bool = False
+    store: Literal["reader", "writer"] | None = None
+    tables: Mapping[Table, str] = field(default_factory=dict)
+    moves: bool = False
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """Where the role logs in."""
+        return ("kafka", *(("elasticsearch",) if self.store else ()), "postgres")
+
+
+# Each role publishes the rules when it starts.
+ACTIVE_RULES = frozenset({RULES.name})
+WITH_TEXTS = frozenset({POSTS.name, LABELLED.name, QUARANTINE.name})
+
+RIGHTS: Mapping[str, Rights] = {
+    "collect": Rights(
+        reads=ACTIVE_RULES,
+        writes=ACTIVE_RULES | {POSTS.name, QUARANTINE.name},
+        store="reader",  # whether a post that its platform deleted is held
+        tables={
+            generation: ADD,
+            lease: KEEP,
+            register: READ,
+            cursor: KEEP,
+            seen: KEEP,
+            run: KEEP,
+            source_author: ALL,
+            reference: ALL,
+            key_mark: TURN_OVER,
+            objection: READ,
+            erased_author: READ,
+            erased_post: KEEP,
+        },
+    ),
+    "enrich": Rights(
+        reads=ACTIVE_RULES | {POSTS.name},
+        writes=ACTIVE_RULES | {LABELLED.name, QUARANTINE.name},
+        groups=frozenset({"enrich"}),
+        tables={generation: ADD},
+    ),
+    # With the role `house`, which is the one that drops and erases.
+    "index": Rights(
+        reads=ACTIVE_RULES | WITH_TEXTS,
+        writes=ACTIVE_RULES | WITH_TEXTS,
+        drops=WITH_TEXTS,
+        groups=frozenset({"index"}),
+        store="writer",
+        tables={
+            generation: ADD,
+            lease: KEEP,
+            gap: KEEP,
+            volume: TURN_OVER,
+            phenomenon: TURN_OVER,
+            key_mark: TURN_OVER,
+            seen: SWEEP,
+            reference: SWEEP,
+            erased_author: ALL,
+            erased_post: ALL,
+        },
+    ),
+    # Whoever types commands does the work of every role where no role runs.
+    "operator": Rights(
+        reads=ACTIVE_RULES | WITH_TEXTS,
+        writes=ACTIVE_RULES | WITH_TEXTS,
+        drops=WITH_TEXTS,
+        groups=frozenset(GROUPS),
+        brokers=True,
+        store="writer",
+        tables={table: ALL for metadata in METADATA for table in metadata.sorted_tables}
+        # What is written there nobody takes back.
+        | {access: ADD, register: KEEP, objection: ADD},
+        moves=True,
+    ),
+}
