@@ -109,8 +109,8 @@ class Connection:
         match error:
             case kafka_errors.AuthorizationError():
                 return Stop(
-                    f"{what}: {user} is not allowed to ({kind}); grant it on the brokers, or "
-                    "check stream.kafka.user"
+                    f"{what}: {user} is not allowed to ({kind}); `peil doctor --setup` gives each "
+                    "role what it needs; or check stream.kafka.user"
                 )
             case kafka_errors.SaslAuthenticationFailedError():
                 return Stop(

@@ -120,7 +120,12 @@ class Layout:
             )
         ]
         existing = self._existing(admin)
-        found += [f"topic {name} is missing" for name in self._topics if name not in existing]
+        found += [
+            f"topic {name} is missing, or hidden from this user: `peil doctor --setup` makes it "
+            "and lets each role see it"
+            for name in self._topics
+            if name not in existing
+        ]
         there = [name for name in self._topics if name in existing]
         for name in there:
             found += self._shape_problems(name, existing[name])

@@ -63,8 +63,8 @@ class Reader:
                 (found,) = admin.describe_topics([name])
             if found["error_code"] or not found["partitions"]:
                 raise Stop(
-                    f"Kafka has no topic {name}, or hides it from this user; `peil doctor` makes "
-                    "it and says which rights are missing"
+                    f"Kafka has no topic {name}, or hides it from this user; `peil doctor "
+                    "--setup` makes it and lets each role see it"
                 )
             self._partitions[topic] = len(found["partitions"])
         return self._partitions[topic]

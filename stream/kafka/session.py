@@ -107,7 +107,7 @@ class Session:
                     # Without its metadata a member may take part in a round that is void, and
                     # wait for ever for the next.
                     if not self.consumer.partitions_for_topic(name):
-                        raise Stop(f"Kafka has no topic {name}; `peil doctor` makes it")
+                        raise Stop(f"Kafka has no topic {name}; `peil doctor --setup` makes it")
                 self.consumer.subscribe(names, listener=self)
         except PeilError:
             self.leave()
