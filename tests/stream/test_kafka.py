@@ -421,6 +421,15 @@ def test_what_is_missing_or_different_is_told_and_not_changed(
     broker.close()
 
 
+def test_brokers_that_are_too_old_are_told(
+    broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.kafka.layout.OLDEST", (99, 0))
+    (problem,) = broker.problems()
+    assert problem.startswith("broker 1 is Kafka 4.")
+    assert problem.endswith("peil needs 99.0 or newer: upgrade it")
+
+
 def test_nobody_who_answers_is_tried_again() -> None:
     broker = make("127.0.0.1:9", timeout_seconds=1)
     with pytest.raises(Retry, match=r"127\.0\.0\.1:9: Connection refused"):
