@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from stream.secrets import NO_SECRET, Address
+from stream.secrets import NO_SECRET, Nodes
 
 
 class ElasticSettings(BaseModel):
@@ -10,7 +10,7 @@ class ElasticSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    servers: tuple[Address, ...] = Field(
+    servers: Nodes = Field(
         default=("http://127.0.0.1:9200",), description="The nodes, as `https://host:port`."
     )
     prefix: str = Field(

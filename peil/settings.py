@@ -4,6 +4,7 @@ Each package owns its section's model; this module only puts them together.
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -11,13 +12,14 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 
 from enrich.settings import EnrichSettings
 from index.settings import IndexSettings
 from ingest.settings import IngestSettings
 from privacy.settings import PrivacySettings
 from stream.errors import Stop
-from stream.secrets import NO_SECRET, REVEALING, Address
+from stream.secrets import NO_SECRET, UNSHOWN, refusal
 from stream.settings import StreamSettings
 
 PREFIX = "PEIL_"
@@ -31,12 +33,27 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _without_password(address: str) -> str:
+    if not address:
+        return address
+    from sqlalchemy.engine import make_url  # noqa: PLC0415  (most commands need it not)
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415  (the same)
+
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):
+        raise refusal("it is no URL; write it as postgresql+psycopg://user@host/name") from None
+    if url.password is not None or any("passw" in name.lower() for name in url.query):
+        raise refusal("a password must not stand in the address; there are settings for it")
+    return address
+
+
 class DatabaseSettings(BaseModel):
     """Section `[database]`: the operational database."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: Address = Field(
+    url: Annotated[str, AfterValidator(_without_password), UNSHOWN] = Field(
         default="",
         description="PostgreSQL as `postgresql+psycopg://user@host/name?sslmode=verify-full`, "
         "without the password; empty: a file of SQLite in the working folder.",
@@ -113,19 +130,19 @@ def load_settings(
         if name.startswith(PREFIX):
             keys = tuple(name.removeprefix(PREFIX).lower().split("__"))
             _put(values, keys, text)
-            origins[keys] = f"the environment variable {name}"
+            _note(origins, keys, f"the environment variable {name}")
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals:
-            raise Stop(f"--set {override}: write it as --set section.key=value")
+            raise Stop(f"--set {_name(override)}: write it as --set section.key=value")
         keys = tuple(name.strip().split("."))
-        if _is_secret(keys):
+        if secret := next(_secrets_at(keys, text), None):
             raise Stop(
-                f"--set {name}: everybody on this machine can read a command line; put the secret "
-                f"in a file and name that with {name}_file, or in the environment"
+                f"--set {secret}: everybody on this machine can read a command line; put the "
+                f"secret in a file and name that with {secret}_file, or in the environment"
             )
         _put(values, keys, text)
-        origins[keys] = f"--set {override}"
+        _note(origins, keys, f"--set {_name(name)}")
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -159,16 +176,44 @@ def _value(text: str) -> Any:
         return text
 
 
+def _name(override: str) -> str:
+    """The name at the beginning: what comes after may be a secret."""
+    found = re.match(r"[\w.]*", override.strip())
+    return found[0] if found else ""
+
+
+def _note(origins: dict[tuple[str, ...], str], keys: tuple[str, ...], origin: str) -> None:
+    """That what `keys` lead to, with all that is below, is from `origin`."""
+    for below in [each for each in origins if each[: len(keys)] == keys]:
+        del origins[below]
+    origins[keys] = origin
+
+
 def _explain(problem: Any, origins: Mapping[tuple[str, ...], str], path: Path) -> str:
     keys = tuple(str(part) for part in problem["loc"])
-    origin = origins.get(keys, str(path))
+    above = (keys[:length] for length in range(len(keys), 0, -1))
+    origin = next((origins[each] for each in above if each in origins), str(path))
     if problem["type"] == "extra_forbidden":
         close = difflib.get_close_matches(keys[-1], _known(keys[:-1]), n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         return f"{'.'.join(keys)} ({origin}): there is no such setting{hint}"
-    hidden = _is_secret(keys) or problem["type"] == REVEALING
-    got = "" if hidden else f", got {problem['input']!r}"
-    return f"{'.'.join(keys)} ({origin}): {problem['msg']}{got}"
+    field, given = _field(keys), repr(problem["input"])
+    # A section is not repeated: it may hold a secret.
+    hidden = field is None or field.annotation is SecretStr or UNSHOWN in field.metadata
+    if hidden or "@" in given or "passw" in given.lower():
+        return f"{'.'.join(keys)} ({origin}): {problem['msg']}"
+    return f"{'.'.join(keys)} ({origin}): {problem['msg']}, got {given}"
+
+
+def _field(keys: tuple[str, ...]) -> FieldInfo | None:
+    """The setting that `keys` lead to, or into; None for a section and for what is unknown."""
+    model: Any = Settings
+    for key in keys:
+        field: FieldInfo | None = model.model_fields.get(key)
+        if field is None or not hasattr(field.annotation, "model_fields"):
+            return field
+        model = field.annotation
+    return None
 
 
 def _known(section: tuple[str, ...]) -> list[str]:
@@ -183,13 +228,16 @@ def _known(section: tuple[str, ...]) -> list[str]:
 
 def _is_secret(keys: tuple[str, ...]) -> bool:
     """Whether these keys lead to a secret."""
-    model: Any = Settings
-    for key in keys:
-        field = getattr(model, "model_fields", {}).get(key)
-        if field is None:
-            return False
-        model = field.annotation
-    return model is SecretStr
+    field = _field(keys)
+    return field is not None and field.annotation is SecretStr
+
+
+def _secrets_at(keys: tuple[str, ...], text: str) -> Iterator[str]:
+    """The secrets that `text` sets at `keys`, by name."""
+    if _is_secret(keys):
+        yield ".".join(keys)
+    elif isinstance(value := _value(text), dict):
+        yield from _secrets(value, keys)
 
 
 def _secrets(values: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[str]:

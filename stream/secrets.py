@@ -1,30 +1,71 @@
 """Secrets: they come from a file or from the environment, never from the settings file."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from stream.errors import Stop
 
 NO_SECRET = SecretStr("")
 
-REVEALING = "revealing"
-"""The type of a validation error whose input must not be shown."""
+UNSHOWN: Final = "unshown"
+"""Marks a setting whose value an error must not repeat: somebody may have put a secret in it."""
+
+HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)"
+BROKER = re.compile(rf"{HOST}:([0-9]{{1,5}})")
+NODE = re.compile(rf"https?://{HOST}:([0-9]{{1,5}})(?:/[A-Za-z0-9._/-]*)?")
 
 
-def _without_secret(url: str) -> str:
-    if re.search(r"//[^/]*:[^/]*@", url) or "password=" in url:
-        raise PydanticCustomError(
-            REVEALING, "a password must not stand in the address; use the settings for it"
-        )
-    return url
+LAST_PORT = 65_535
 
 
-Address = Annotated[str, AfterValidator(_without_secret)]
-"""An address of a server, which is shown in messages and so must hold no password."""
+def refusal(message: str) -> PydanticCustomError:
+    """What a check of a setting raises. `message` must not repeat what was given."""
+    return PydanticCustomError("address", "{message}", {"message": message})
+
+
+def _like(pattern: re.Pattern[str], form: str) -> Callable[[str], str]:
+    def check(address: str) -> str:
+        if "@" in address:
+            raise refusal(
+                "a user or password must not stand in the address; there are settings for them"
+            )
+        found = pattern.fullmatch(address)
+        if found is None or not 1 <= int(found[1]) <= LAST_PORT:
+            raise refusal(f"write each address as {form}, with a port from 1 to {LAST_PORT}")
+        return address
+
+    return check
+
+
+def _listed(form: str) -> Callable[[object], object]:
+    def check(given: object) -> object:
+        if isinstance(given, str):
+            raise refusal(f'it is a list; write it in brackets, as ["{form}"]')
+        return given
+
+    return check
+
+
+Brokers = Annotated[
+    tuple[Annotated[str, AfterValidator(_like(BROKER, "host:port"))], ...],
+    BeforeValidator(_listed("host:port")),
+    Field(min_length=1),
+    UNSHOWN,
+]
+"""Addresses of Kafka. They are shown in messages and so must hold no password."""
+
+Nodes = Annotated[
+    tuple[Annotated[str, AfterValidator(_like(NODE, "https://host:port"))], ...],
+    BeforeValidator(_listed("https://host:port")),
+    Field(min_length=1),
+    UNSHOWN,
+]
+"""Addresses of Elasticsearch, likewise."""
 
 
 def secret(value: SecretStr, file: str, *, setting: str) -> str:

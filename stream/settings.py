@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from stream.secrets import NO_SECRET
+from stream.secrets import NO_SECRET, Brokers
 from stream.topics import PARTITIONS
 
 
@@ -13,7 +13,7 @@ class KafkaSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    servers: tuple[str, ...] = Field(
+    servers: Brokers = Field(
         default=("127.0.0.1:9092",), description="Brokers to begin with, as `host:port`."
     )
     prefix: str = Field(
