@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import Engine
@@ -67,6 +67,10 @@ class Backend(Protocol):
         """
         ...
 
+    def is_served(self) -> bool:
+        """Whether an index role is up, so that nobody else needs to index."""
+        ...
+
 
 def open_locks(folder: WorkingFolder, engine: Engine) -> Locks:
     """The locks between all processes that share the operational database."""
@@ -119,6 +123,9 @@ class Embedded:
         ):
             yield bool(serving and mine)
 
+    def is_served(self) -> bool:
+        return self._locks.is_held(SERVICE)
+
 
 class Cluster:
     """A log of Kafka and a store of Elasticsearch."""
@@ -127,8 +134,9 @@ class Cluster:
     housekeeping_ms = 20 * MINUTE_MS
     """An erased record is gone when Kafka has compacted: two rounds after its erasure."""
 
-    def __init__(self, settings: Settings, *, clock: Clock) -> None:
+    def __init__(self, settings: Settings, *, locks: Locks, clock: Clock) -> None:
         self._settings = settings
+        self._locks = locks
         self._clock = clock
 
     def kafka(self) -> "KafkaBroker":
@@ -161,5 +169,19 @@ class Cluster:
 
     @contextmanager
     def serving(self, *, give_up: Callable[[], bool]) -> Generator[bool]:
-        """Many may index at once."""
-        yield not give_up()
+        """Many may index at once. Each that has work to do holds a lock of its own, which tells
+        others that it is there.
+        """
+        with ExitStack() as held:
+            for place in self._places():
+                if held.enter_context(self._locks.hold(place)):
+                    break
+            yield not give_up()
+
+    def is_served(self) -> bool:
+        return any(self._locks.is_held(place) for place in self._places())
+
+    def _places(self) -> Sequence[str]:
+        """More index roles than partitions have nothing to do."""
+        partitions = self._settings.stream.kafka.partitions
+        return [f"{SERVICE}-{number}" for number in range(1, partitions + 1)]

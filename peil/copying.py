@@ -50,6 +50,12 @@ def copy_database(source: Engine, target: Engine, progress: Progress) -> Sequenc
         return [_verified(connection, target, table) for table in TABLES]
 
 
+def checksums(engine: Engine) -> Sequence[Copied]:
+    """What `engine` holds, in the same terms."""
+    with engine.connect() as connection:
+        return [_summed(connection, table) for table in TABLES]
+
+
 def _held(source: Connection, target: Engine, table: Table) -> tuple[int, RowMapping | None]:
     """How many rows of the source the target holds already, and the last of them."""
     done, last = 0, None
@@ -122,7 +128,7 @@ def _summed(connection: Connection, table: Table) -> Copied:
     for row in _rows(connection, table):
         digest.update(msgspec.json.encode(tuple(row.values())))
         count += 1
-    return Copied(table.name, count, digest.hexdigest())
+    return Copied(str(table.name), count, digest.hexdigest())
 
 
 def _rows(connection: Connection, table: Table) -> Iterator[RowMapping]:

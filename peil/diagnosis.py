@@ -47,7 +47,7 @@ def diagnose(pipeline: Pipeline) -> list[Finding]:
         if what in SERVERS and not _on_cluster(pipeline):
             continue
         if (needed := NEEDS.get(what)) in failed:
-            findings.append(Finding(what, "wrong", f"cannot be looked at without the {needed}"))
+            findings.append(Finding(what, "wrong", f"not looked at, because of `{needed}` above"))
             continue
         try:
             findings += [Finding(what, state, detail) for state, detail in look(pipeline)]
@@ -82,7 +82,9 @@ def _database(pipeline: Pipeline) -> Said:
 
 
 def _kafka(pipeline: Pipeline) -> Said:
-    with closing(Cluster(pipeline.settings, clock=pipeline.clock).kafka()) as broker:
+    with closing(
+        Cluster(pipeline.settings, locks=pipeline.locks, clock=pipeline.clock).kafka()
+    ) as broker:
         problems = broker.problems()
     servers = ", ".join(pipeline.settings.stream.kafka.servers)
     return _problems(problems, well=f"Kafka at {servers}, the topics are as they should be")
@@ -97,7 +99,8 @@ def _certificates(pipeline: Pipeline) -> Said:
             continue  # its own look says why
         state: State = "well" if end > now + SOON else "warning"
         renew = "" if state == "well" else ": renew it, and start the server again"
-        shown = f"that of {place.server} at {place.host}:{place.port} ends on {end:%Y-%m-%d}"
+        ends = "ends" if end > now else "ended"
+        shown = f"that of {place.server} at {place.host}:{place.port} {ends} on {end:%Y-%m-%d}"
         found.append((state, shown + renew))
     return found
 

@@ -36,7 +36,7 @@ def set_up(pipeline: Pipeline, passwords: Path) -> Iterator[Finding]:
     if settings.database.url:
         yield from _made("postgres", _postgres(pipeline, passwords))
     if settings.engine == "cluster":
-        cluster = Cluster(settings, clock=pipeline.clock)
+        cluster = Cluster(settings, locks=pipeline.locks, clock=pipeline.clock)
         yield from _made("kafka", _kafka(cluster, settings.stream.kafka, passwords))
         yield from _made("elasticsearch", _elastic(cluster, settings.index.elastic, passwords))
 

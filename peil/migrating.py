@@ -2,18 +2,21 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import islice
+from pathlib import Path
 
 import msgspec
+from sqlalchemy import Engine
 
 from index.contract import Store
 from peil.backends import INDEX, SERVICE, Embedded
-from peil.copying import copy_database
+from peil.copying import checksums, copy_database
 from peil.database import open_database
-from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
+from privacy.keys import KeyRing
+from privacy.marks import KeyMarks
 from stream.broker import Broker, Entry
 from stream.errors import Stop
 from stream.lifecycle import Located
@@ -40,11 +43,78 @@ class Moved(msgspec.Struct, frozen=True):
     equal: bool
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """What was moved and verified: the folder's own state then, and where it went."""
+
+    tables: tuple[tuple[str, str], ...]
+    ends: tuple[tuple[str, int, int], ...]
+    target: tuple[str, ...]
+
+
 def move_to_cluster(pipeline: Pipeline, *, progress: Progress) -> Sequence[Moved]:
     """Copy the database, the quarantine and the index of the folder to the cluster, and compare.
 
     Doing it again goes on where it was cut off and changes nothing that is there already. Stop
-    when something still runs or waits in the folder, or when the cluster holds other data.
+    when something still runs or waits in the folder, or when the cluster holds other data:
+    nothing is written then.
+    """
+    with _alone(pipeline) as (broker, store, database):
+        _check_drained(broker)
+        _check_free(pipeline, store)
+        KeyMarks(database).check(_keys(pipeline), now=pipeline.clock.now())
+        moved = [
+            Moved(f"table {each.name}", each.rows, equal=True)  # it raises when they differ
+            for each in copy_database(
+                database,
+                pipeline.database,
+                lambda name, more, rows: progress(f"table {name}", more, rows),
+            )
+        ]
+        moved.append(_move_quarantine(broker, pipeline.broker, progress))
+        moved += [
+            _move_partition(name, store, pipeline.store, progress)
+            for name in store.partitions()
+            if name.until_ms > pipeline.clock.now()
+        ]
+        if all(each.equal for each in moved):
+            _path(pipeline).write_bytes(msgspec.json.encode(_mark(pipeline, broker, database)))
+    return moved
+
+
+def remove_moved(pipeline: Pipeline) -> None:
+    """Delete the folder's own log, index and database, which nobody keeps house in any more. Stop
+    when no move to this cluster was verified, or the folder was used after it.
+    """
+    path, folder = _path(pipeline), pipeline.folder
+    if not path.is_file():
+        raise Stop("nothing was moved and verified yet: `peil migrate embedded-to-cluster` first")
+    with _alone(pipeline) as (broker, _, database):
+        moved = msgspec.json.decode(path.read_bytes(), type=Mark)
+        now = _mark(pipeline, broker, database)
+    if moved.target != now.target:
+        raise Stop("the move was verified to another cluster than these settings name")
+    if moved != now:
+        raise Stop(
+            "this folder was used on one machine after the move, so it holds what the cluster does "
+            "not: import that there again, then delete the folder's data/log, data/index and "
+            f"{folder.database.name} by hand"
+        )
+    for place in (folder.log, folder.index):
+        if place.exists():
+            shutil.rmtree(place)
+    for place in folder.data.glob(f"{folder.database.name}*"):
+        place.unlink()
+    path.unlink()
+
+
+def _path(pipeline: Pipeline) -> Path:
+    return pipeline.folder.data / MOVED
+
+
+@contextmanager
+def _alone(pipeline: Pipeline) -> Generator[tuple[Broker, Store, Engine]]:
+    """The log, the store and the database of the folder, while nobody else uses them or the
+    cluster.
     """
     folder, settings, clock = pipeline.folder, pipeline.settings, pipeline.clock
     if settings.engine != "cluster" or not settings.database.url:
@@ -58,47 +128,58 @@ def move_to_cluster(pipeline: Pipeline, *, progress: Progress) -> Sequence[Moved
         for role in (SERVICE, INDEX, "collect"):
             if not stack.enter_context(folder.hold(role)):
                 raise Stop(f"a peil still runs on this folder (role {role}); end it first")
-        if pipeline.locks.is_held(SERVICE):
-            raise Stop("a `peil run` is up on the cluster; end it, and start it after the move")
         source = Embedded(folder, settings, locks=folder, clock=clock)
         broker, store = source.broker(), source.store()
         stack.callback(broker.close)
         stack.callback(store.close)
-        _check_drained(broker)
         database = open_database(folder.database)
         stack.callback(database.dispose)
-        moved = [
-            Moved(f"table {each.name}", each.rows, equal=True)  # it raises when they differ
-            for each in copy_database(
-                database,
-                pipeline.database,
-                lambda name, more, rows: progress(f"table {name}", more, rows),
-            )
-        ]
-        moved.append(_move_quarantine(broker, pipeline.broker, progress))
-        moved += [
-            _move_partition(name, store, pipeline.store, progress)
-            for name in store.partitions()
-            if name.until_ms > clock.now()
-        ]
-    if all(each.equal for each in moved):
-        (folder.data / MOVED).write_bytes(msgspec.json.encode(moved))
-    return moved
+        yield broker, store, database
 
 
-def remove_moved(folder: WorkingFolder) -> None:
-    """Delete the folder's own log, index and database, which nobody keeps house in any more. Stop
-    when no move was verified.
-    """
-    mark = folder.data / MOVED
-    if not mark.is_file():
-        raise Stop("nothing was moved and verified yet: `peil migrate embedded-to-cluster` first")
-    for path in (folder.log, folder.index):
-        if path.exists():
-            shutil.rmtree(path)
-    for path in folder.data.glob(f"{folder.database.name}*"):
-        path.unlink()
-    mark.unlink()
+def _keys(pipeline: Pipeline) -> KeyRing:
+    return KeyRing(
+        pipeline.folder.keys,
+        clock=pipeline.clock,
+        longest_retention_days=pipeline.settings.privacy.longest_retention_days,
+    )
+
+
+def _mark(pipeline: Pipeline, broker: Broker, database: Engine) -> Mark:
+    settings = pipeline.settings
+    kafka, elastic = settings.stream.kafka, settings.index.elastic
+    return Mark(
+        tables=tuple((str(each.name), each.checksum) for each in checksums(database)),
+        ends=tuple(
+            (topic, partition, end)
+            for topic in (POSTS.name, LABELLED.name, QUARANTINE.name)
+            for partition, (_, end) in sorted(broker.ends(topic).items())
+        ),
+        target=(
+            settings.database.url,
+            kafka.prefix,
+            *kafka.servers,
+            elastic.prefix,
+            *elastic.servers,
+        ),
+    )
+
+
+def _check_free(pipeline: Pipeline, source: Store) -> None:
+    """Stop when the cluster is used, or holds what does not come from here."""
+    if pipeline.backend.is_served():
+        raise Stop("a `peil run` is up on the cluster; end it, and start it after the move")
+    for topic in (POSTS.name, LABELLED.name):
+        if any(True for _ in scan(pipeline.broker, topic)):
+            raise Stop(f"topic {topic} of the cluster holds records already; move to an empty one")
+    pipeline.store.reload()
+    for name in pipeline.store.partitions():
+        for posts in _batches(pipeline.store.posts(name)):
+            if len(source.where([post.id for post in posts])) < len(posts):
+                raise Stop(
+                    f"{name.name} on the cluster holds posts that are not of this folder: choose "
+                    "another index.elastic.prefix"
+                )
 
 
 def _check_drained(broker: Broker) -> None:

@@ -27,7 +27,6 @@ from ingest.sources import Source, load_sources
 from ingest.vault import Vault
 from peil.backends import (
     INDEX,
-    SERVICE,
     Backend,
     Cluster,
     Embedded,
@@ -124,7 +123,7 @@ class Pipeline:
     @cached_property
     def backend(self) -> Backend:
         if self.settings.engine == "cluster":
-            return Cluster(self.settings, clock=self.clock)
+            return Cluster(self.settings, locks=self.locks, clock=self.clock)
         return Embedded(self.folder, self.settings, locks=self.locks, clock=self.clock)
 
     @cached_property
@@ -140,12 +139,18 @@ class Pipeline:
 
     @cached_property
     def keys(self) -> KeyRing:
+        marks = KeyMarks(self.database)
+
+        def check(keys: KeyRing) -> None:
+            marks.check(keys, now=self.clock.now())
+
         keys = KeyRing(
             self.folder.keys,
             clock=self.clock,
             longest_retention_days=self.settings.privacy.longest_retention_days,
+            on_new=check,
         )
-        KeyMarks(self.database).check(keys, now=self.clock.now())
+        check(keys)
         return keys
 
     @cached_property
@@ -335,9 +340,7 @@ class Pipeline:
 
     def indexing(self) -> AbstractContextManager[Held]:
         """Be the one who indexes while the block runs; false when a `peil run` does it anyway."""
-        return self.locks.wait_for(
-            INDEX, clock=self.clock, give_up=lambda: self.locks.is_held(SERVICE)
-        )
+        return self.locks.wait_for(INDEX, clock=self.clock, give_up=self.backend.is_served)
 
     def answers(self, *, purpose: str | None = None, scope: Scope = "kept") -> Answers:
         """What the person at this machine may ask, for the purpose of the settings."""

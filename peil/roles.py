@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ingest.contract import Rechecking
 from ingest.sources import Source
-from peil.backends import HOUSE, SERVICE
+from peil.backends import HOUSE
 from peil.folder import WorkingFolder
 from peil.health import HealthServer, Pulse, nth_address
 from peil.housekeeping import keep_house
@@ -54,7 +54,9 @@ def index(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> Non
             for problem in pipeline.store.problems():
                 logger.warning("%s", problem)
             tidy = _nothing if HOUSE in pipeline.backend.roles else lambda: _keep_house(pipeline)
-            _work(pipeline, pipeline.index_worker(), pulse, stopping, house=tidy)
+            with pulse.busy():  # an index of an older peil is written anew
+                worker = pipeline.index_worker()
+            _work(pipeline, worker, pulse, stopping, house=tidy)
 
 
 def house(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
@@ -66,12 +68,13 @@ def house(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> Non
     clock, metrics = pipeline.clock, pipeline.metrics
     while not stopping():
         with pipeline.locks.wait_for(
-            SERVICE, clock=clock, give_up=_standing_by(pulse, stopping)
+            HOUSE, clock=clock, give_up=_standing_by(pulse, stopping)
         ) as mine:
             next_house = next_metrics = clock.now()
             while mine and not stopping():
                 if clock.now() >= next_house:
-                    _keep_house(pipeline)
+                    with pulse.busy():
+                        _keep_house(pipeline)
                     next_house = clock.now() + pipeline.backend.housekeeping_ms
                 if clock.now() >= next_metrics:
                     metrics.write(pipeline.folder.metrics / "house.prom")
@@ -208,7 +211,8 @@ def _work(
         if clock.now() >= next_house:
             next_house = clock.now() + pipeline.backend.housekeeping_ms
             try:
-                house()
+                with pulse.busy():
+                    house()
             except Retry as error:
                 logger.warning("%s: trying again in a minute: %s", worker.name, error)
                 next_house = clock.now() + MINUTE_MS
@@ -265,6 +269,9 @@ class RoleProcess:
     ) -> None:
         folder = WorkingFolder.open(self._root)
         with Pipeline(folder, self._settings, clock=SystemClock(), metrics=metrics) as pipeline:
+            if ROLES[role] is enrich:
+                with pulse.busy():  # a model may have to be built
+                    pipeline.publish_rules()
             ROLES[role](pipeline, pulse, stopping)
 
     def _health(

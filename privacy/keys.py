@@ -7,6 +7,7 @@ import hmac
 import os
 import secrets
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from stream.clock import DAY_MS, Clock
@@ -28,15 +29,24 @@ class KeyRing:
     """The keys in one folder. Safe when several processes open it at once.
 
     `longest_retention_days` is how long after its epoch a key may still be needed to erase.
+    `on_new` is called after a key that posts are made with was made, before it is used.
     """
 
-    def __init__(self, folder: Path, *, clock: Clock, longest_retention_days: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Clock,
+        longest_retention_days: int,
+        on_new: Callable[["KeyRing"], None] = lambda _keys: None,
+    ) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._clock = clock
         self._retention_ms = longest_retention_days * DAY_MS
         _check_mode(folder, 0o700)
         self._known: dict[str, bytes] = {}
+        self._on_new = on_new
 
     def post_id(self, platform: str, native_id: str) -> str:
         """The post's id everywhere after the gate. Its key never rotates, so an edit or a
@@ -97,7 +107,11 @@ class KeyRing:
     def key(self, name: str) -> bytes:
         """The key of that name, made when it does not exist yet."""
         if name not in self._known:
-            self._known[name] = _read_or_make(self._folder / f"{name}.key")
+            path = self._folder / f"{name}.key"
+            new = not path.exists() and (name in LASTING or name.startswith("epoch-"))
+            self._known[name] = _read_or_make(path)
+            if new:
+                self._on_new(self)
         return self._known[name]
 
     def _pseudonym(self, epoch: int, platform: str, author: str | None) -> str:

@@ -134,7 +134,6 @@ def run(
     # What asks to end waits until there is somebody to end properly.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     with context.obj.pipeline() as pipeline:
-        pipeline.publish_rules()
         root, settings = pipeline.folder.root, pipeline.settings
         roles = [role] if role else list(pipeline.backend.roles)
     target = RoleProcess(root, settings, roles=roles, log_level=logging.getLogger().level)

@@ -38,7 +38,7 @@ def embedded_to_cluster(
     """
     if remove:
         with context.obj.pipeline() as pipeline:
-            remove_moved(pipeline.folder)
+            remove_moved(pipeline)
         console().print("The folder's own log, index and database are gone.")
         return
     with context.obj.pipeline() as pipeline, stages() as progress:
@@ -52,7 +52,7 @@ def embedded_to_cluster(
     else:
         console().print(table(rows))
     if not all(each.equal for each in moved):
-        console(error=True).print("Not all is the same on both sides: run it again.")
+        console(error=True).print("Not all is the same on both sides.")
         raise typer.Exit(1)
     console(error=True).print(
         "All is there. What this folder holds is still here, and nobody drops its texts on time "

@@ -8,7 +8,6 @@ from typing import Annotated
 import msgspec
 import typer
 
-from peil.backends import SERVICE
 from peil.command.session import SessionContext
 from peil.diagnosis import diagnose
 from peil.display import as_json, console, table
@@ -97,7 +96,7 @@ def erase(
             _erase_author(pipeline, platform, native)
         else:
             _erase_post(pipeline, platform, native)
-        if pipeline.locks.is_held(SERVICE):
+        if pipeline.backend.is_served():
             console().print("Noted; the running peil takes it out of every file within the hour.")
             return
         pipeline.publish_rules()
