@@ -1,14 +1,15 @@
 """The connection to Elasticsearch, and its errors as those of peil."""
 
 import re
+import ssl
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
-from elastic_transport import ConnectionTimeout, TlsError, TransportError
+from elastic_transport import ConnectionTimeout, SerializationError, TlsError, TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+from elasticsearch.serializer import JsonSerializer
 
 from index.contract import TooBroad
 from index.settings import ElasticSettings
@@ -27,6 +28,11 @@ LOGIN_SECONDS = 1.0
 AWAY = frozenset({429, 500, 502, 503, 504})
 """Statuses that pass."""
 
+OTHER_MAJOR = "media_type_header_exception"
+"""What one says to the headers of a client of another major version."""
+
+JSON = ("application/json", "application/vnd.elasticsearch+json")
+
 WIDE = re.compile("too_many(_nested)?_clauses|expanded to too many terms")
 
 
@@ -42,6 +48,16 @@ class _Unknown(Stop):
     """The login is not accepted."""
 
 
+class _Objects(JsonSerializer):
+    """Every answer to what peil asks is a JSON object."""
+
+    def json_loads(self, data: bytes) -> Any:
+        found = super().json_loads(data)
+        if not isinstance(found, dict):
+            raise TypeError
+        return found
+
+
 class Cluster:
     """A client, made once a process; nothing is sent before it is asked something."""
 
@@ -50,18 +66,9 @@ class Cluster:
     ) -> None:
         self._pause = pause
         self.name = f"Elasticsearch at {', '.join(settings.servers)}"
-        options: dict[str, Any] = {}
-        key = secret(settings.api_key, settings.api_key_file, setting="index.elastic.api_key")
-        if key:
-            options["api_key"] = key
-        elif settings.user:
-            password = secret(
-                settings.password, settings.password_file, setting="index.elastic.password"
-            )
-            options["basic_auth"] = (settings.user, password)
+        options = _login(settings)
         if settings.ca_file:
-            if not Path(settings.ca_file).is_file():
-                raise Stop(f"index.elastic.ca_file: {settings.ca_file} is no file; check it")
+            _check_authority(settings.ca_file)
             options["ca_certs"] = settings.ca_file
         try:
             self.client = Elasticsearch(
@@ -70,6 +77,7 @@ class Cluster:
                 # Another node may answer; what waits and tries again is the worker.
                 max_retries=len(settings.servers) - 1,
                 retry_on_timeout=False,
+                serializers={each: _Objects() for each in JSON},
                 **options,
             )
         except ValueError as error:
@@ -92,11 +100,18 @@ class Cluster:
 
     def _number(self) -> str:
         for _ in range(LOGIN_TRIES - 1):
-            with suppress(_Unknown), self.asked():
-                return str(self.client.info()["version"]["number"])
+            with suppress(_Unknown):
+                return self._said_number()
             self._pause(LOGIN_SECONDS)
+        return self._said_number()
+
+    def _said_number(self) -> str:
         with self.asked():
-            return str(self.client.info()["version"]["number"])
+            said = self.client.info().get("version")
+        number = said.get("number") if isinstance(said, Mapping) else None
+        if not re.match(r"[0-9]+\.[0-9]+", str(number)):
+            raise Stop(f"{self.name}: what answers there is not Elasticsearch")
+        return str(number)
 
     @contextmanager
     def asked(self) -> Generator[None]:
@@ -111,6 +126,11 @@ class Cluster:
             raise Stop(f"{self.name}: {_tls(_chain(error))}") from None
         except ConnectionTimeout:
             raise Retry(f"{self.name} did not answer within {self._seconds:g} s") from None
+        except SerializationError:  # which quotes what did not fit
+            raise Retry(
+                f"{self.name}: its answer was cut or is no JSON object; when it stays so, see "
+                "what stands between, such as a proxy"
+            ) from None
         except TransportError as error:
             raise Retry(f"{self.name} cannot be reached: {_short(_chain(error))}") from None
 
@@ -143,6 +163,8 @@ class Cluster:
                 f"{self.name} does not allow {action[1] if action else 'this'} (403): give the "
                 "user or key the role that `peil doctor --setup` makes"
             )
+        if OTHER_MAJOR in kinds:
+            return Stop(f"{self.name} is of another major version: peil needs {MAJOR}.x")
         if WIDE.search(" ".join((*kinds, *reasons))):
             return TooWide(
                 "the question has too many words at once: use shorter lists, and longer prefixes "
@@ -186,6 +208,39 @@ def _causes(detail: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if isinstance(cause := detail.get("caused_by"), Mapping):
         found += _causes(cause)
     return found
+
+
+def _login(settings: ElasticSettings) -> dict[str, Any]:
+    key = secret(settings.api_key, settings.api_key_file, setting="index.elastic.api_key")
+    if key:
+        if not key.isascii():
+            raise Stop(
+                "index.elastic.api_key_file: it is no encoded API key, which is ASCII; write "
+                "what Elasticsearch gave as `encoded`"
+            )
+        return {"api_key": key}
+    if not settings.user:
+        return {}
+    password = secret(settings.password, settings.password_file, setting="index.elastic.password")
+    if not password:
+        raise Stop("index.elastic.user is set: set index.elastic.password_file too")
+    if not (settings.user + password).isascii():
+        raise Stop(
+            "index.elastic.user and its password must be ASCII here; change them, or use "
+            "api_key_file"
+        )
+    return {"basic_auth": (settings.user, password)}
+
+
+def _check_authority(file: str) -> None:
+    try:
+        ssl.create_default_context(cafile=file)
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror if not isinstance(error, ssl.SSLError) else "it holds none"
+        raise Stop(
+            f"index.elastic.ca_file: {file} cannot be used ({reason}); it must hold the nodes' "
+            "certificate authority as PEM"
+        ) from None
 
 
 def _tls(message: str) -> str:

@@ -1,0 +1,82 @@
+"""What the connection says of wrong answers and wrong settings; no Elasticsearch is needed."""
+
+import json
+import traceback
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from index.elastic.cluster import Cluster
+from index.settings import ElasticSettings
+from stream.errors import Retry, Stop
+from tests.conftest import Site
+
+PLANTED = "geheim woord"
+HEADERS = {"X-Elastic-Product": "Elasticsearch", "Content-Type": "application/json"}
+
+
+def cluster_at(site: Site, **changes: object) -> Cluster:
+    settings = {"servers": (site.url(""),)} | changes
+    return Cluster(ElasticSettings.model_validate(settings), pause=lambda _: None)
+
+
+@pytest.mark.parametrize("status", [200, 400, 503])
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"hits": [{{"_source": {{"text": "{PLANTED}"}}}}, {{',
+        json.dumps([PLANTED]),
+        json.dumps(PLANTED),
+    ],
+)
+def test_an_answer_of_another_form_is_tried_again_and_not_repeated(
+    site: Site, status: int, body: str
+) -> None:
+    site.answers["/"] = (status, HEADERS, body.encode())
+    cluster = cluster_at(site)
+    with closing(cluster.client), pytest.raises(Retry, match="no JSON object") as caught:
+        cluster.check()
+    assert PLANTED not in "".join(traceback.format_exception(caught.value))
+
+
+def test_what_does_not_tell_its_version_is_no_elasticsearch(site: Site) -> None:
+    cluster = cluster_at(site)
+    with closing(cluster.client):
+        for body in ({}, {"version": PLANTED}, {"version": {"number": PLANTED}}):
+            site.answers["/"] = (200, HEADERS, json.dumps(body).encode())
+            with pytest.raises(Stop, match="is not Elasticsearch") as caught:
+                cluster.check()
+            assert PLANTED not in str(caught.value)
+        site.answers["/"] = (200, HEADERS, b'{"version": {"number": "8.19.3"}}')
+        cluster.check()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"api_key": "sleutél"}, r"index\.elastic\.api_key_file"),
+        ({"user": "peil", "password": "wóórd"}, r"index\.elastic\.user and its password.*ASCII"),
+        ({"user": "réné", "password": "x"}, r"index\.elastic\.user and its password.*ASCII"),
+        ({"user": "peil"}, r"index\.elastic\.user is set.*password_file"),
+    ],
+)
+def test_a_login_that_cannot_be_sent_is_told(
+    site: Site, changes: dict[str, str], told: str
+) -> None:
+    with pytest.raises(Stop, match=told) as caught:
+        cluster_at(site, **changes)
+    said = "".join(traceback.format_exception(caught.value))
+    assert "sleut" not in said
+    assert "wóórd" not in said
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no PEM", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"]
+)
+def test_a_file_without_a_certificate_is_told(site: Site, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "ca.pem"
+    path.write_text(text)
+    for file in (path, tmp_path / "none"):
+        with pytest.raises(Stop, match=r"index\.elastic\.ca_file: .* cannot be used"):
+            cluster_at(site, ca_file=str(file))
