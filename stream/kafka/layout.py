@@ -69,6 +69,7 @@ class Layout:
 
     def create(self, admin: KafkaAdminClient) -> list[str]:
         """Make the topics that are missing; returns their names."""
+        existing = self._existing(admin)
         missing = {
             name: {
                 "num_partitions": topic.partitions,
@@ -76,7 +77,7 @@ class Layout:
                 "configs": self.settings(topic),
             }
             for name, topic in self._topics.items()
-            if name not in self._existing(admin)
+            if name not in existing
         }
         if not missing:
             return []

@@ -11,6 +11,8 @@ from typing import Any
 
 from kafka import errors as kafka_errors
 from kafka.net.sasl import get_sasl_mechanism
+from kafka.protocol.broker_version_data import BrokerVersionData
+from kafka.protocol.metadata import ApiVersionsRequest, ApiVersionsResponse, MetadataRequest
 from kafka.protocol.sasl import (
     SaslAuthenticateRequest,
     SaslAuthenticateResponse,
@@ -63,10 +65,26 @@ def _knock(server: str, tls: ssl.SSLContext | None, login: Login | None) -> None
     host, _, port = server.rpartition(":")
     with socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS) as plain:
         if tls is None:
-            _log_in(plain, server, login)
+            _speak(plain, server, login)
             return
         with tls.wrap_socket(plain, server_hostname=host.strip("[]")) as secured:
-            _log_in(secured, server, login)
+            _speak(secured, server, login)
+
+
+def _speak(connection: socket.socket, server: str, login: Login | None) -> None:
+    try:
+        answer = _ask(connection, ApiVersionsRequest(version=0), ApiVersionsResponse)
+    except OSError:
+        return  # it is no broker, or expects another kind of connection
+    versions = {each.api_key: (each.min_version, each.max_version) for each in answer.api_keys}
+    try:
+        BrokerVersionData(api_versions=versions).api_version(MetadataRequest)
+    except kafka_errors.UnsupportedVersionError:
+        raise Stop(
+            f"{server} does not speak this client's protocol: use brokers of Kafka 3 or 4, or the "
+            "release of peil that was made for them"
+        ) from None
+    _log_in(connection, server, login)
 
 
 def _log_in(connection: socket.socket, server: str, login: Login | None) -> None:
@@ -75,6 +93,8 @@ def _log_in(connection: socket.socket, server: str, login: Login | None) -> None
         return
     offer = SaslHandshakeRequest(mechanism=login.mechanism, version=1)
     answer = _ask(connection, offer, SaslHandshakeResponse)
+    if answer.error_code and not answer.mechanisms:
+        raise Stop(f"{server} takes no login at this port; check stream.kafka.security")
     if answer.error_code:
         raise Stop(
             f"{server} does not know the login {login.mechanism}, it offers "

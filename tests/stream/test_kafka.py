@@ -524,6 +524,17 @@ def _use(broker: KafkaBroker) -> None:
         broker.close()
 
 
+def test_a_login_that_the_broker_does_not_take_is_told(kafka_server: str) -> None:
+    login = {"security": "SASL_PLAINTEXT", "user": "peil", "password": PASSWORD}
+    with pytest.raises(Stop, match=r"takes no login.*stream\.kafka\.security"):
+        _use(make(kafka_server, timeout_seconds=1, **login))
+
+
+def test_more_replicas_than_brokers_are_told(kafka_server: str) -> None:
+    with pytest.raises(Stop, match=r"fewer brokers than stream\.kafka\.replication"):
+        _use(make(kafka_server, replication=3))
+
+
 def test_tls_that_the_broker_does_not_speak_is_told(kafka_server: str) -> None:
     with pytest.raises(Retry, match=r"TLS was broken off.*stream.kafka.security"):
         _use(make(kafka_server, security="SSL", timeout_seconds=1))
