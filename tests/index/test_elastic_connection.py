@@ -4,19 +4,19 @@ import json
 import traceback
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from index.elastic.cluster import Cluster
 from index.settings import ElasticSettings
 from stream.errors import Retry, Stop
-from tests.conftest import Site
 
 PLANTED = "geheim woord"
 HEADERS = {"X-Elastic-Product": "Elasticsearch", "Content-Type": "application/json"}
 
 
-def cluster_at(site: Site, **changes: object) -> Cluster:
+def cluster_at(site: Any, **changes: object) -> Cluster:
     settings = {"servers": (site.url(""),)} | changes
     return Cluster(ElasticSettings.model_validate(settings), pause=lambda _: None)
 
@@ -31,7 +31,7 @@ def cluster_at(site: Site, **changes: object) -> Cluster:
     ],
 )
 def test_an_answer_of_another_form_is_tried_again_and_not_repeated(
-    site: Site, status: int, body: str
+    site: Any, status: int, body: str
 ) -> None:
     site.answers["/"] = (status, HEADERS, body.encode())
     cluster = cluster_at(site)
@@ -40,7 +40,7 @@ def test_an_answer_of_another_form_is_tried_again_and_not_repeated(
     assert PLANTED not in "".join(traceback.format_exception(caught.value))
 
 
-def test_what_does_not_tell_its_version_is_no_elasticsearch(site: Site) -> None:
+def test_what_does_not_tell_its_version_is_no_elasticsearch(site: Any) -> None:
     cluster = cluster_at(site)
     with closing(cluster.client):
         for body in ({}, {"version": PLANTED}, {"version": {"number": PLANTED}}):
@@ -61,9 +61,7 @@ def test_what_does_not_tell_its_version_is_no_elasticsearch(site: Site) -> None:
         ({"user": "peil"}, r"index\.elastic\.user is set.*password_file"),
     ],
 )
-def test_a_login_that_cannot_be_sent_is_told(
-    site: Site, changes: dict[str, str], told: str
-) -> None:
+def test_a_login_that_cannot_be_sent_is_told(site: Any, changes: dict[str, str], told: str) -> None:
     with pytest.raises(Stop, match=told) as caught:
         cluster_at(site, **changes)
     said = "".join(traceback.format_exception(caught.value))
@@ -74,7 +72,7 @@ def test_a_login_that_cannot_be_sent_is_told(
 @pytest.mark.parametrize(
     "text", ["", "no PEM", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"]
 )
-def test_a_file_without_a_certificate_is_told(site: Site, tmp_path: Path, text: str) -> None:
+def test_a_file_without_a_certificate_is_told(site: Any, tmp_path: Path, text: str) -> None:
     path = tmp_path / "ca.pem"
     path.write_text(text)
     for file in (path, tmp_path / "none"):
