@@ -86,6 +86,26 @@ def open_operational(folder: WorkingFolder, settings: Settings) -> Engine:
     return open_database(database.url, password=password)
 
 
+def open_kafka(settings: Settings, *, clock: Clock) -> "KafkaBroker":
+    """The log on Kafka, its topics not looked at yet."""
+    from stream.kafka import KafkaBroker  # noqa: PLC0415  (needs the extra `cluster`)
+
+    return KafkaBroker(settings.stream, clock=clock)
+
+
+def open_elastic(settings: Settings, *, clock: Clock) -> "ElasticStore":
+    """The store on Elasticsearch, nothing asked of it yet."""
+    from index.elastic.store import ElasticStore  # noqa: PLC0415  (the same)
+
+    return ElasticStore(
+        settings.index.elastic,
+        clock=clock,
+        timezone=settings.timezone,
+        k=max(settings.privacy.k, SPECIAL_K),
+        max_candidates=settings.index.max_candidates,
+    )
+
+
 class Embedded:
     """A log of SQLite and a store of tantivy in the working folder."""
 
@@ -134,19 +154,14 @@ class Cluster:
     housekeeping_ms = 20 * MINUTE_MS
     """An erased record is gone when Kafka has compacted: two rounds after its erasure."""
 
-    def __init__(self, settings: Settings, *, locks: Locks, clock: Clock) -> None:
+    def __init__(self, settings: Settings, *, locks: Callable[[], Locks], clock: Clock) -> None:
+        """`locks` is called when one is needed: log and store do without the database."""
         self._settings = settings
         self._locks = locks
         self._clock = clock
 
-    def kafka(self) -> "KafkaBroker":
-        """The log, and nothing asked of it yet."""
-        from stream.kafka import KafkaBroker  # noqa: PLC0415  (needs the extra `cluster`)
-
-        return KafkaBroker(self._settings.stream, clock=self._clock)
-
-    def broker(self) -> "KafkaBroker":
-        broker = self.kafka()
+    def broker(self) -> Broker:
+        broker = open_kafka(self._settings, clock=self._clock)
         try:
             for problem in broker.prepare():
                 logger.warning("%s", problem)
@@ -155,17 +170,8 @@ class Cluster:
             raise
         return broker
 
-    def store(self) -> "ElasticStore":
-        from index.elastic.store import ElasticStore  # noqa: PLC0415  (the same)
-
-        settings = self._settings
-        return ElasticStore(
-            settings.index.elastic,
-            clock=self._clock,
-            timezone=settings.timezone,
-            k=max(settings.privacy.k, SPECIAL_K),
-            max_candidates=settings.index.max_candidates,
-        )
+    def store(self) -> Store:
+        return open_elastic(self._settings, clock=self._clock)
 
     @contextmanager
     def serving(self, *, give_up: Callable[[], bool]) -> Generator[bool]:
@@ -174,12 +180,12 @@ class Cluster:
         """
         with ExitStack() as held:
             for place in self._places():
-                if held.enter_context(self._locks.hold(place)):
+                if held.enter_context(self._locks().hold(place)):
                     break
             yield not give_up()
 
     def is_served(self) -> bool:
-        return any(self._locks.is_held(place) for place in self._places())
+        return any(self._locks().is_held(place) for place in self._places())
 
     def _places(self) -> Sequence[str]:
         """More index roles than partitions have nothing to do."""

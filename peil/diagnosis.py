@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from ingest.health import warning
-from peil.backends import Cluster
+from peil.backends import open_kafka
 from peil.certificates import end_of, places
 from peil.database import look_at
 from peil.pipeline import Pipeline
@@ -82,9 +82,7 @@ def _database(pipeline: Pipeline) -> Said:
 
 
 def _kafka(pipeline: Pipeline) -> Said:
-    with closing(
-        Cluster(pipeline.settings, locks=pipeline.locks, clock=pipeline.clock).kafka()
-    ) as broker:
+    with closing(open_kafka(pipeline.settings, clock=pipeline.clock)) as broker:
         problems = broker.problems()
     servers = ", ".join(pipeline.settings.stream.kafka.servers)
     return _problems(problems, well=f"Kafka at {servers}, the topics are as they should be")

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import Engine
 
-from index.settings import ElasticSettings
-from peil.backends import Cluster
+from peil.backends import open_elastic, open_kafka
 from peil.diagnosis import Finding
 from peil.grants import has_login, put_login, put_rights
 from peil.pipeline import Pipeline
 from peil.rights import GROUPS, RIGHTS, Rights, Server
 from stream.errors import PeilError, Stop
 from stream.secrets import NO_SECRET
-from stream.settings import KafkaSettings
 from stream.topics import topics
 
 if TYPE_CHECKING:
@@ -36,9 +34,8 @@ def set_up(pipeline: Pipeline, passwords: Path) -> Iterator[Finding]:
     if settings.database.url:
         yield from _made("postgres", _postgres(pipeline, passwords))
     if settings.engine == "cluster":
-        cluster = Cluster(settings, locks=pipeline.locks, clock=pipeline.clock)
-        yield from _made("kafka", _kafka(cluster, settings.stream.kafka, passwords))
-        yield from _made("elasticsearch", _elastic(cluster, settings.index.elastic, passwords))
+        yield from _made("kafka", _kafka(pipeline, passwords))
+        yield from _made("elasticsearch", _elasticsearch(pipeline, passwords))
 
 
 def _made(server: Server, steps: Iterator[Finding]) -> Iterator[Finding]:
@@ -55,8 +52,9 @@ def _postgres(pipeline: Pipeline, passwords: Path) -> Iterator[Finding]:
         yield from _admit("postgres", _InPostgres(engine), passwords)
 
 
-def _kafka(cluster: Cluster, settings: KafkaSettings, passwords: Path) -> Iterator[Finding]:
-    with closing(cluster.kafka()) as broker:
+def _kafka(pipeline: Pipeline, passwords: Path) -> Iterator[Finding]:
+    settings = pipeline.settings.stream.kafka
+    with closing(open_kafka(pipeline.settings, clock=pipeline.clock)) as broker:
         problems = broker.prepare()
         names = ", ".join(settings.prefix + name for name in broker.topics())
     yield Finding("kafka", "well", f"the topics are there: {names}")
@@ -70,8 +68,9 @@ def _kafka(cluster: Cluster, settings: KafkaSettings, passwords: Path) -> Iterat
             yield from _admit("kafka", _InKafka(grants), passwords)
 
 
-def _elastic(cluster: Cluster, settings: ElasticSettings, passwords: Path) -> Iterator[Finding]:
-    with closing(cluster.store()) as store:
+def _elasticsearch(pipeline: Pipeline, passwords: Path) -> Iterator[Finding]:
+    settings = pipeline.settings.index.elastic
+    with closing(open_elastic(pipeline.settings, clock=pipeline.clock)) as store:
         for done in store.setup():
             yield Finding("elasticsearch", "well", done)
         for problem in store.problems():

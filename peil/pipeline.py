@@ -123,7 +123,7 @@ class Pipeline:
     @cached_property
     def backend(self) -> Backend:
         if self.settings.engine == "cluster":
-            return Cluster(self.settings, locks=self.locks, clock=self.clock)
+            return Cluster(self.settings, locks=lambda: self.locks, clock=self.clock)
         return Embedded(self.folder, self.settings, locks=self.locks, clock=self.clock)
 
     @cached_property

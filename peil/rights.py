@@ -50,17 +50,14 @@ class Rights:
         return ("kafka", *(("elasticsearch",) if self.store else ()), "postgres")
 
 
-# Each role publishes the rules when it starts.
-ACTIVE_RULES = frozenset({RULES.name})
 WITH_TEXTS = frozenset({POSTS.name, LABELLED.name, QUARANTINE.name})
 
 RIGHTS: Mapping[str, Rights] = {
     "collect": Rights(
-        reads=ACTIVE_RULES,
-        writes=ACTIVE_RULES | {POSTS.name, QUARANTINE.name},
+        reads=frozenset(),
+        writes=frozenset({POSTS.name, QUARANTINE.name}),
         store="reader",  # whether a post that its platform deleted is held
         tables={
-            generation: ADD,
             lease: KEEP,
             register: READ,
             cursor: KEEP,
@@ -74,21 +71,21 @@ RIGHTS: Mapping[str, Rights] = {
             erased_post: KEEP,
         },
     ),
+    # It publishes the rules when it starts, and works by what was published last.
     "enrich": Rights(
-        reads=ACTIVE_RULES | {POSTS.name},
-        writes=ACTIVE_RULES | {LABELLED.name, QUARANTINE.name},
+        reads=frozenset({POSTS.name, RULES.name}),
+        writes=frozenset({LABELLED.name, QUARANTINE.name, RULES.name}),
         groups=frozenset({"enrich"}),
         tables={generation: ADD},
     ),
     # With the role `house`, which is the one that drops and erases.
     "index": Rights(
-        reads=ACTIVE_RULES | WITH_TEXTS,
-        writes=ACTIVE_RULES | WITH_TEXTS,
+        reads=WITH_TEXTS,
+        writes=WITH_TEXTS,
         drops=WITH_TEXTS,
         groups=frozenset({"index"}),
         store="writer",
         tables={
-            generation: ADD,
             lease: KEEP,
             gap: KEEP,
             volume: TURN_OVER,
@@ -102,8 +99,8 @@ RIGHTS: Mapping[str, Rights] = {
     ),
     # Whoever types commands does the work of every role where no role runs.
     "operator": Rights(
-        reads=ACTIVE_RULES | WITH_TEXTS,
-        writes=ACTIVE_RULES | WITH_TEXTS,
+        reads=WITH_TEXTS | {RULES.name},
+        writes=WITH_TEXTS | {RULES.name},
         drops=WITH_TEXTS,
         groups=frozenset(GROUPS),
         brokers=True,

@@ -2,10 +2,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from bench.servers.secured import Secured
 
 Peil = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -38,3 +40,10 @@ def peil(folder: Path) -> Peil:
     until = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 30 * 86_400))
     call(*(until if word == "2099-01-01" else word for word in OPEN))
     return call
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """Servers with TLS, logins and rights, for all tests of those."""
+    with Secured(tmp_path_factory.mktemp("passwords")) as servers:
+        yield servers
