@@ -91,5 +91,5 @@ def _abandon(producer: KafkaProducer) -> None:
     thread ends by itself.
     """
     producer._sender.force_close()  # noqa: SLF001  (nothing else does it)
-    producer._unregister_cleanup()  # noqa: SLF001
-    producer._closed = True  # noqa: SLF001
+    producer._unregister_cleanup()  # noqa: SLF001  (the same)
+    producer._closed = True  # noqa: SLF001  (the same)
