@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.servers.secured import Secured
+from peil.folder import WorkingFolder
 
 Peil = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -47,3 +48,9 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     """Servers with TLS, logins and rights, for all tests of those."""
     with Secured(tmp_path_factory.mktemp("passwords")) as servers:
         yield servers
+
+
+@pytest.fixture(scope="session")
+def secured_city(tmp_path_factory: pytest.TempPathFactory) -> WorkingFolder:
+    """The working folder on those servers: its keys are marked in their database."""
+    return WorkingFolder.init(tmp_path_factory.mktemp("secured") / "city")

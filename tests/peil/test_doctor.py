@@ -60,9 +60,9 @@ IMPATIENT = {"PEIL_STREAM__KAFKA__TIMEOUT_SECONDS": "2"}
 """For what fails anyway."""
 
 
-@pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> WorkingFolder:
-    return WorkingFolder.init(tmp_path_factory.mktemp("doctor") / "city")
+@pytest.fixture
+def city(secured_city: WorkingFolder) -> WorkingFolder:
+    return secured_city
 
 
 @pytest.fixture
