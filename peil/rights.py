@@ -8,7 +8,6 @@ from sqlalchemy import Table
 
 from index.tables import gap, phenomenon, volume
 from ingest.tables import cursor, reference, run, seen, source_author
-from peil.database import METADATA
 from peil.leases import lease
 from privacy.tables import access, erased_author, erased_post, key_mark, objection, register
 from rules.tables import generation
@@ -52,7 +51,7 @@ class Rights:
 
 WITH_TEXTS = frozenset({POSTS.name, LABELLED.name, QUARANTINE.name})
 
-RIGHTS: Mapping[str, Rights] = {
+_WORKERS: Mapping[str, Rights] = {
     "collect": Rights(
         reads=frozenset(),
         writes=frozenset({POSTS.name, QUARANTINE.name}),
@@ -97,6 +96,22 @@ RIGHTS: Mapping[str, Rights] = {
             erased_post: ALL,
         },
     ),
+}
+
+
+def _together(*rights: Mapping[Table, str]) -> Mapping[Table, str]:
+    """What is in any of `rights`."""
+    tables = dict.fromkeys(table for each in rights for table in each)
+    return {
+        table: ", ".join(
+            verb for verb in ALL.split(", ") if any(verb in each.get(table, "") for each in rights)
+        )
+        for table in tables
+    }
+
+
+RIGHTS: Mapping[str, Rights] = {
+    **_WORKERS,
     # Whoever types commands does the work of every role where no role runs.
     "operator": Rights(
         reads=WITH_TEXTS | {RULES.name},
@@ -105,9 +120,12 @@ RIGHTS: Mapping[str, Rights] = {
         groups=frozenset(GROUPS),
         brokers=True,
         store="writer",
-        tables={table: ALL for metadata in METADATA for table in metadata.sorted_tables}
-        # What is written there nobody takes back.
-        | {access: ADD, register: KEEP, objection: ADD},
+        # What stands in the access log and among the objections nobody takes back.
+        tables=_together(
+            *(each.tables for each in _WORKERS.values()),
+            {access: ADD, register: KEEP, objection: ADD},
+        ),
         moves=True,
     ),
 }
+"""By role."""

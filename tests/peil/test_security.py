@@ -398,6 +398,7 @@ FOR_NOBODY: dict[str, Attempt] = {
     "shorten the access log": doing("DELETE FROM access"),
     "remove from the register": doing("DELETE FROM register"),
     "take an objection back": doing("DELETE FROM objection"),
+    "forget a run": doing("DELETE FROM run"),
     "grant rights in Kafka": granting,
     "let somebody into Kafka": letting_in,
 }

@@ -1,0 +1,48 @@
+"""The rights of the roles, as people read them."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from peil.database import METADATA
+from peil.rights import GROUPS, RIGHTS
+from stream.topics import TOPICS
+
+GUIDE = Path(__file__).parents[2] / "docs" / "cluster.md"
+
+
+def rows(server: str) -> Iterator[tuple[str, Sequence[set[str]]]]:
+    """Each row of the table of that server in the guide: the role, and the names in its cells."""
+    _, _, after = GUIDE.read_text().partition(f"\n**{server}")
+    table = after.partition("\n**")[0]
+    for role, cells in re.findall(r"^\| `peil_(\w+)` \|(.*)\|$", table, re.MULTILINE):
+        yield role, [set(re.findall(r"`(\w+)`", cell)) for cell in cells.split("|")]
+
+
+def test_the_guide_says_what_each_role_may_do_in_kafka() -> None:
+    assert dict(rows("Kafka")) == {
+        role: [each.reads, each.writes, each.drops, each.groups] for role, each in RIGHTS.items()
+    }
+
+
+def test_the_guide_says_what_each_role_may_do_in_postgresql() -> None:
+    told: dict[str, list[set[str]]] = {}
+    for role, rights in RIGHTS.items():
+        reads, keeps, removes = told[role] = [set(), set(), set()]
+        for table, right in rights.tables.items():
+            kind = removes if "DELETE" in right else reads if right == "SELECT" else keeps
+            kind.add(table.name)
+    assert dict(rows("PostgreSQL")) == told
+
+
+@pytest.mark.parametrize("role", RIGHTS)
+def test_rights_are_for_what_there_is(role: str) -> None:
+    rights = RIGHTS[role]
+    assert {topic.name for topic in TOPICS} >= rights.reads | rights.writes | rights.drops
+    assert rights.groups <= set(GROUPS)
+    tables = {table for metadata in METADATA for table in metadata.sorted_tables}
+    assert tables >= rights.tables.keys()
+    if role == "operator":
+        assert tables == rights.tables.keys()
