@@ -43,12 +43,14 @@ class Access:
     def put_role(self, role: Role) -> str:
         """Make or change a role for users; returns its name."""
         name = self._name(role)
+        self._cluster.check()
         with self._cluster.asked():
             self._cluster.client.security.put_role(name=name, **privileges(self._prefix)[role])
         return name
 
     def has_user(self, user: str) -> bool:
         """Whether Elasticsearch itself knows `user`."""
+        self._cluster.check()
         security = self._cluster.client.options(ignore_status=MISSING).security
         with self._cluster.asked():
             return user in security.get_user(username=user)
@@ -57,6 +59,7 @@ class Access:
         """Let `user` do what `put_role` gave to `role`, and nothing else, and log in with
         `password`; without it the one that was set before stays.
         """
+        self._cluster.check()
         with self._cluster.asked():
             self._cluster.client.security.put_user(
                 username=user, password=password, roles=[self._name(role)]
@@ -66,6 +69,7 @@ class Access:
         """A new API key of that role, encoded as `index.elastic.api_key_file` holds it; it ends
         after `days`, or never.
         """
+        self._cluster.check()
         with self._cluster.asked():
             answer = self._cluster.client.security.create_api_key(
                 name=self._name(role),

@@ -242,18 +242,9 @@ def test_a_server_that_peil_does_not_know_is_refused(
     store.close()
 
 
-@pytest.mark.parametrize(
-    ("server", "error", "expected"),
-    [
-        ("http://127.0.0.1:9", Retry, "cannot be reached"),
-        ("127.0.0.1:9", Stop, "index.elastic"),
-    ],
-)
-def test_an_address_where_no_server_is_is_told(
-    server: str, error: type[Exception], expected: str
-) -> None:
-    with pytest.raises(error, match=expected):
-        open_at(server).count(Question())
+def test_an_address_where_no_server_is_is_told() -> None:
+    with pytest.raises(Retry, match="cannot be reached"):
+        open_at("http://127.0.0.1:9").count(Question())
 
 
 def open_at(server: str, **changes: Any) -> ElasticStore:
