@@ -1,5 +1,6 @@
 """`peil doctor` and the start of a role: each fault of a server, named with what to do."""
 
+import gc
 import json
 import os
 import secrets
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -58,6 +59,12 @@ COMMAND = (sys.executable, "-c", "from peil.command import main; main()")
 NOBODY = Path("/nowhere")
 IMPATIENT = {"PEIL_STREAM__KAFKA__TIMEOUT_SECONDS": "2"}
 """For what fails anyway."""
+
+
+@pytest.fixture(autouse=True)
+def _left_open() -> Iterator[None]:
+    yield
+    gc.collect()  # now, and not when nobody expects it
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A cluster where each role is a user of its own: what each can do, and what nobody is told."""
 
 import base64
+import gc
 import json
 import os
 import secrets
@@ -63,6 +64,12 @@ HANDLE, WORDS, NATIVE = (f"{word}{secrets.token_hex(6)}" for word in ("jan", "wo
 """What begins each account, and stands in each text and each native id."""
 
 LONG = Partition("kept", (datetime.now(UTC) + timedelta(days=300)).date())
+
+
+@pytest.fixture(autouse=True)
+def _left_open() -> Iterator[None]:
+    yield
+    gc.collect()  # now, and not when nobody expects it
 
 
 @pytest.fixture(scope="module")
