@@ -61,7 +61,9 @@ class Finder(Protocol[Q]):
 
 
 class Questions(Generic[Q]):
-    """Answers with `finder`, and with the evaluator where the engine cannot decide."""
+    """The half of a store that answers: with `finder`, and with the evaluator where the engine
+    cannot decide.
+    """
 
     def __init__(self, finder: Finder[Q], *, timezone: str, k: int, max_candidates: int) -> None:
         self._finder = finder

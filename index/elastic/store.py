@@ -2,19 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from index.contract import (
-    Bin,
-    Cell,
-    Dimension,
-    Hit,
-    Progress,
-    Question,
-    RolledUp,
-    Scope,
-    Table,
-    Term,
-    untold,
-)  # fmt: skip
+from index.contract import Dimension, Progress, RolledUp, Scope, untold
 from index.elastic import counting
 from index.elastic.bulk import Buffer, Removal
 from index.elastic.catalogue import Catalogue
@@ -22,7 +10,7 @@ from index.elastic.checks import find_problems
 from index.elastic.cluster import Cluster, Gone
 from index.elastic.erasing import merge_out, remove_authors
 from index.elastic.finder import ElasticFinder
-from index.elastic.query import EVERYTHING
+from index.elastic.query import EVERYTHING, Query
 from index.elastic.reading import everything_in, locate, post_counts
 from index.elastic.rebuild import Rebuild
 from index.elastic.setup import set_up
@@ -37,7 +25,7 @@ from stream.partitions import Partition
 from stream.post import Post
 
 
-class ElasticStore:
+class ElasticStore(Questions[Query]):
     """The store under the prefix of `settings`. Nothing is asked before the first call."""
 
     def __init__(
@@ -51,7 +39,6 @@ class ElasticStore:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._timezone = timezone
         self._cluster = Cluster(settings)
         self._catalogue = Catalogue(self._cluster, settings)
         self._buffer = Buffer(self._cluster, self._catalogue.names, timezone=timezone)
@@ -59,12 +46,8 @@ class ElasticStore:
         self._found: Mapping[str, Mapping[Partition, Located]] = {}
         # Whether all that this process sent is seen by searches.
         self._settled = True
-        self._questions = Questions(
-            ElasticFinder(self._cluster, self._asked, k=k),
-            timezone=timezone,
-            k=k,
-            max_candidates=max_candidates,
-        )
+        finder = ElasticFinder(self._cluster, self._asked, k=k)
+        super().__init__(finder, timezone=timezone, k=k, max_candidates=max_candidates)
 
     # Writing.
 
@@ -197,30 +180,3 @@ class ElasticStore:
         return [
             self._catalogue.aliases([name for name in asked if name.kind == kind]) for kind in kinds
         ]
-
-    # Questions.
-
-    def count(self, question: Question) -> Cell:
-        return self._questions.count(question)
-
-    def count_over_time(
-        self, question: Question, *, bin: Bin = "day", by: Dimension | None = None
-    ) -> Table:
-        return self._questions.count_over_time(question, bin=bin, by=by)
-
-    def top(self, question: Question, *, by: Dimension, limit: int = 50) -> Table:
-        return self._questions.top(question, by=by, limit=limit)
-
-    def compare(self, first: Question, second: Question, *, by: Dimension) -> tuple[Table, Table]:
-        return self._questions.compare(first, second, by=by)
-
-    def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
-        return self._questions.sample(question, limit=limit, seed=seed)
-
-    def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:
-        return self._questions.search(question, limit=limit, before=before)
-
-    def typical_terms(
-        self, question: Question, *, against: Question, limit: int = 50
-    ) -> Sequence[Term]:
-        return self._questions.typical_terms(question, against=against, limit=limit)

@@ -6,19 +6,7 @@ from pathlib import Path
 
 from tantivy import Query
 
-from index.contract import (
-    Bin,
-    Cell,
-    Dimension,
-    Hit,
-    Progress,
-    Question,
-    RolledUp,
-    Scope,
-    Table,
-    Term,
-    untold,
-)  # fmt: skip
+from index.contract import Progress, RolledUp, Scope, untold
 from index.local import counting
 from index.local.manifest import Manifest
 from index.local.partition import LocalPartition, stored_count, stored_posts
@@ -34,7 +22,7 @@ from stream.partitions import Partition
 from stream.post import Post
 
 
-class LocalStore:
+class LocalStore(Questions[Query]):
     """The store in `folder`. One process writes; others read, and `reload` to see more."""
 
     def __init__(
@@ -47,13 +35,11 @@ class LocalStore:
         max_candidates: int = 200_000,
         writer_megabytes: int = 32,
     ) -> None:
+        finder = LocalFinder(self._asked, k=k)
+        super().__init__(finder, timezone=timezone, k=k, max_candidates=max_candidates)
         self._manifest = Manifest(folder)
         self._clock = clock
-        self._timezone = timezone
         self._heap = writer_megabytes * 1_000_000
-        self._questions = Questions(
-            LocalFinder(self._asked, k=k), timezone=timezone, k=k, max_candidates=max_candidates
-        )
         self._partitions: dict[Partition, LocalPartition] = {}
         self._unflushed: dict[str, dict[Partition, Located | None]] = {}
         self.reload()
@@ -214,30 +200,3 @@ class LocalStore:
             for name in sorted(self._partitions)
             if (scope == "both" or name.kind == "kept") and name.until_ms > now
         ]
-
-    # Questions.
-
-    def count(self, question: Question) -> Cell:
-        return self._questions.count(question)
-
-    def count_over_time(
-        self, question: Question, *, bin: Bin = "day", by: Dimension | None = None
-    ) -> Table:
-        return self._questions.count_over_time(question, bin=bin, by=by)
-
-    def top(self, question: Question, *, by: Dimension, limit: int = 50) -> Table:
-        return self._questions.top(question, by=by, limit=limit)
-
-    def compare(self, first: Question, second: Question, *, by: Dimension) -> tuple[Table, Table]:
-        return self._questions.compare(first, second, by=by)
-
-    def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
-        return self._questions.sample(question, limit=limit, seed=seed)
-
-    def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:
-        return self._questions.search(question, limit=limit, before=before)
-
-    def typical_terms(
-        self, question: Question, *, against: Question, limit: int = 50
-    ) -> Sequence[Term]:
-        return self._questions.typical_terms(question, against=against, limit=limit)

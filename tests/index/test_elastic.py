@@ -266,7 +266,7 @@ def test_more_words_with_a_prefix_than_are_looked_at_beside_another(store: Elast
     words = [" ".join(f"voor{n:04}x{i}" for i in range(2_000)) for n in range(20)]
     fill(store, [text_post(n, f"{each} eind") for n, each in enumerate(words)])
     tree = Near(Prefix("voor"), Term("eind"), 0)
-    compiled = store._questions._finder.compile(Question(query=tree))
+    compiled = store._finder.compile(Question(query=tree))
     assert not compiled.exact
     assert store.count(Question(query=tree)).posts == 20
     assert store.count(Question(query=Near(Prefix("voor0007"), Term("eind"), 0))).posts == 1
