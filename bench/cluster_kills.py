@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ import msgspec
 
 from bench.cluster import City, Watch, cluster, texts
 from peil.pipeline import Pipeline
+from stream.batches import batched
 from stream.broker import Entry
 from stream.clock import DAY_MS
 from stream.codec import encode
@@ -182,7 +183,7 @@ def look(pipeline: Pipeline, deeds: Deeds) -> Counter[str]:
     found = Counter(lost=0, duplicate=0, stale=0, resurrected=0)
     expected = deeds.expected()
     pipeline.store.reload()
-    for ids in _chunks(list(deeds.newest)):
+    for ids in batched(deeds.newest, AT_ONCE):
         places = pipeline.store.where(ids)
         for key in ids:
             revs = [rev_of(place.version) for place in places.get(key, ())]
@@ -192,11 +193,6 @@ def look(pipeline: Pipeline, deeds: Deeds) -> Counter[str]:
             found["duplicate"] += len(revs) > 1
             found["stale"] += wanted is not None and any(rev != wanted for rev in revs)
     return found
-
-
-def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), AT_ONCE):
-        yield ids[start : start + AT_ONCE]
 
 
 def main(words: argparse.Namespace, root: Path) -> int:

@@ -25,6 +25,7 @@ from pathlib import Path
 from bench.cluster import City, cluster, texts
 from bench.cluster_kills import send
 from bench.cluster_pipeline import NO_LABELS, make_posts
+from stream.batches import batched
 from stream.clock import DAY_MS
 from stream.events import Upsert
 from stream.post import Post
@@ -112,8 +113,7 @@ def missing(city: City, posts: list[Post]) -> tuple[int, int]:
     lost = twice = 0
     with city.opened() as pipeline:
         pipeline.store.reload()
-        for start in range(0, len(posts), AT_ONCE):
-            ids = [post.id for post in posts[start : start + AT_ONCE]]
+        for ids in batched((post.id for post in posts), AT_ONCE):
             places = pipeline.store.where(ids)
             lost += len(ids) - len(places)
             twice += sum(len(found) > 1 for found in places.values())

@@ -10,9 +10,9 @@ import msgspec
 from selectolax.lexbor import LexborHTMLParser
 
 from ingest.timestamps import parse_moment
+from stream.clock import MINUTE_MS
 from stream.errors import Stop
 
-MINUTE_MS = 60_000
 PERIODS = {"hourly": 60, "daily": 1440, "weekly": 10_080, "monthly": 43_200, "yearly": 525_600}
 BLOCKS = "p, div, br, li, h1, h2, h3, h4, h5, h6, tr, blockquote, pre"
 UNREAD = "script, style, template, noscript, iframe"

@@ -10,6 +10,7 @@ from ingest import tables
 from ingest.contract import Cursor
 from ingest.health import Run
 from privacy.gate import Sighting
+from stream.batches import batched
 from stream.database import among, upsert
 
 KEYS_AT_ONCE = 500
@@ -27,13 +28,13 @@ class SeenKeys:
         seen = tables.seen.c
         wanted = sorted(set(ids))
         with self._engine.connect() as connection:
-            for start in range(0, len(wanted), KEYS_AT_ONCE):
+            for some in batched(wanted, KEYS_AT_ONCE):
                 rows = connection.execute(
                     select(
                         seen.id, seen.content_hash, seen.first_observed, seen.rev, seen.edited
                     ).where(
                         seen.source == self._source,
-                        among(connection, seen.id, wanted[start : start + KEYS_AT_ONCE]),
+                        among(connection, seen.id, some),
                     )
                 )
                 found.update((row.id, Sighting(*row)) for row in rows)

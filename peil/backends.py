@@ -16,7 +16,7 @@ from peil.locks import Locks
 from peil.settings import Settings
 from privacy.suppress import SPECIAL_K
 from stream.broker import Broker
-from stream.clock import HOUR_MS, Clock
+from stream.clock import HOUR_MS, MINUTE_MS, Clock
 from stream.local import LocalBroker
 from stream.secrets import secret
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MINUTE_MS = 60_000
 
 SERVICE = "service"
 """The lock of the index role of a `peil run`: while it is held, nobody else needs to index."""

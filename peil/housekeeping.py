@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from peil.pipeline import Pipeline
 from privacy.ledger import is_erased
+from stream.batches import batched
 from stream.broker import Record
 from stream.clock import DAY_MS, to_datetime
 from stream.codec import decode
@@ -70,8 +71,8 @@ def take_out_erased(pipeline: Pipeline) -> int:
     for author, rev in pipeline.ledger.authors():
         by_rev.setdefault(rev, []).append(author)
     for rev, authors in by_rev.items():
-        for start in range(0, len(authors), IDS_AT_ONCE):
-            taken += pipeline.store.remove_authors(authors[start : start + IDS_AT_ONCE], rev)
+        for some in batched(authors, IDS_AT_ONCE):
+            taken += pipeline.store.remove_authors(some, rev)
     return taken
 
 
@@ -116,8 +117,8 @@ def _remove(pipeline: Pipeline, ids: Sequence[str], posts: Mapping[str, int]) ->
     read yet, and the files are about to be rewritten. Returns how many posts.
     """
     taken = 0
-    for start in range(0, len(ids), IDS_AT_ONCE):
-        for key, places in pipeline.store.where(ids[start : start + IDS_AT_ONCE]).items():
+    for some in batched(ids, IDS_AT_ONCE):
+        for key, places in pipeline.store.where(some).items():
             for place in places:
                 if place.version <= posts.get(key, -1):
                     pipeline.store.remove(place.partition, [key])

@@ -1,7 +1,7 @@
 """`peil import` and `peil sources run`: collect, drain to the index, account for every item."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from ingest.intake import Account
 from ingest.sources import Source
 from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
+from stream.batches import batched
 from stream.errors import Retry, Stop
 from stream.worker import Worker
 
@@ -132,7 +133,7 @@ def _work_off(worker: Worker, stage: str, progress: Progress) -> int:
 def _accounted(pipeline: Pipeline, account: Account) -> Accounting:
     kept = recent = 0
     distinct = list(dict.fromkeys(account.ids))
-    for ids in _chunks([each.hex() for each in distinct]):
+    for ids in batched((each.hex() for each in distinct), IDS_AT_ONCE):
         for places in pipeline.store.where(ids).values():
             if any(place.partition.kind == "kept" for place in places):
                 kept += 1
@@ -146,8 +147,3 @@ def _accounted(pipeline: Pipeline, account: Account) -> Accounting:
         superseded=len(account.ids) - len(distinct),
         elsewhere=len(distinct) - kept - recent,
     )
-
-
-def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), IDS_AT_ONCE):
-        yield ids[start : start + IDS_AT_ONCE]

@@ -2,9 +2,8 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -17,6 +16,7 @@ from peil.database import open_database
 from peil.pipeline import Pipeline
 from privacy.keys import KeyRing
 from privacy.marks import KeyMarks
+from stream.batches import batched
 from stream.broker import Broker, Entry
 from stream.errors import Stop
 from stream.lifecycle import Located
@@ -174,7 +174,7 @@ def _check_free(pipeline: Pipeline, source: Store) -> None:
             raise Stop(f"topic {topic} of the cluster holds records already; move to an empty one")
     pipeline.store.reload()
     for name in pipeline.store.partitions():
-        for posts in _batches(pipeline.store.posts(name)):
+        for posts in batched(pipeline.store.posts(name), BATCH):
             if len(source.where([post.id for post in posts])) < len(posts):
                 raise Stop(
                     f"{name.name} on the cluster holds posts that are not of this folder: choose "
@@ -207,7 +207,7 @@ def _move_quarantine(source: Broker, target: Broker, progress: Progress) -> Move
 
 def _move_partition(name: Partition, source: Store, target: Store, progress: Progress) -> Moved:
     total = source.partitions()[name]
-    for posts in _batches(source.posts(name)):
+    for posts in batched(source.posts(name), BATCH):
         here = target.where([post.id for post in posts])
         new = [post for post in posts if not _stands(post, here.get(post.id, ()))]
         target.write(name, new)
@@ -220,11 +220,6 @@ def _move_partition(name: Partition, source: Store, target: Store, progress: Pro
 
 def _stands(post: Post, places: Sequence[Located]) -> bool:
     return any(place.version >= post.version for place in places)
-
-
-def _batches(posts: Iterator[Post]) -> Iterator[list[Post]]:
-    while batch := list(islice(posts, BATCH)):
-        yield batch
 
 
 def _checksum(posts: Iterable[Post]) -> tuple[int, int]:

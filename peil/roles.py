@@ -17,7 +17,7 @@ from peil.pipeline import Pipeline
 from peil.schedule import due
 from peil.settings import Settings
 from peil.supervisor import SIGNALS, STOPPED
-from stream.clock import SystemClock
+from stream.clock import MINUTE_MS, SystemClock
 from stream.errors import Retry, Stop
 from stream.metrics import PrometheusMetrics
 from stream.topics import POSTS
@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 AWAY_SECONDS = 5.0
 METRICS_MS = 10_000
-MINUTE_MS = 60_000
 RECHECK_MS = 600_000
 """So often a few posts of each source are looked for on their platform."""
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from sqlalchemy import Engine, delete, select
 
 from privacy.tables import erased_author, erased_post, objection
+from stream.batches import batched
 from stream.database import among, upsert
 from stream.post import Post
 from stream.version import MAX_REV, rev_of
@@ -70,7 +71,7 @@ class Ledger:
         """Those of `accounts` that objected."""
         found: set[str] = set()
         with self._engine.connect() as connection:
-            for some in _chunks(sorted(accounts)):
+            for some in batched(sorted(accounts), KEYS_AT_ONCE):
                 here = among(connection, objection.c.account, some)
                 statement = select(objection.c.account).where(here)
                 found.update(connection.scalars(statement))
@@ -81,7 +82,7 @@ class Ledger:
         ids = self.deleted([post.id for post in posts])
         authors: dict[str, int] = {}
         with self._engine.connect() as connection:
-            for some in _chunks(sorted({post.author for post in posts})):
+            for some in batched(sorted({post.author for post in posts}), KEYS_AT_ONCE):
                 rows = connection.execute(
                     select(erased_author.c.author, erased_author.c.up_to_rev).where(
                         among(connection, erased_author.c.author, some)
@@ -94,7 +95,7 @@ class Ledger:
         """Those of `ids` that are erased, each with the version up to which it is."""
         found: dict[str, int] = {}
         with self._engine.connect() as connection:
-            for some in _chunks(sorted(set(ids))):
+            for some in batched(sorted(set(ids)), KEYS_AT_ONCE):
                 rows = connection.execute(
                     select(erased_post.c.id, erased_post.c.up_to_version).where(
                         among(connection, erased_post.c.id, some)
@@ -122,8 +123,3 @@ class Ledger:
                 connection.execute(delete(table).where(table.c.until <= now)).rowcount
                 for table in (erased_post, erased_author)
             )
-
-
-def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(values), KEYS_AT_ONCE):
-        yield values[start : start + KEYS_AT_ONCE]

@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from stream.batches import batched
 from stream.broker import Entry, Record, Topic, partition_of
 from stream.errors import Retry, Stop
 from stream.sqlite import named
@@ -161,11 +162,10 @@ class Segment:
     def erase(self, places: Sequence[tuple[int, int]]) -> int:
         """Blank the records at these (partition, offset) and truncate the write-ahead log."""
         erased = 0
-        for start in range(0, len(places), RECORDS_AT_ONCE):
-            some = [
-                (ERASED, partition << OFFSET_BITS | offset, ERASED)
-                for partition, offset in places[start : start + RECORDS_AT_ONCE]
-            ]
+        marks = (
+            (ERASED, partition << OFFSET_BITS | offset, ERASED) for partition, offset in places
+        )
+        for some in batched(marks, RECORDS_AT_ONCE):
             with self.transaction() as db:
                 erased += db.executemany(
                     "UPDATE record SET value = ? WHERE position = ? AND value <> ?", some

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from index.elastic.cluster import Cluster
 from index.elastic.mapping import VERSION, Names, Physical, index_settings, mapping
 from index.settings import ElasticSettings
+from stream.batches import batched
 from stream.errors import Stop
 from stream.partitions import Partition
 
@@ -124,7 +125,6 @@ class Catalogue:
 
     def drop(self, indices: Sequence[str]) -> None:
         """Delete these indices; it is no error when another process did."""
-        for start in range(0, len(indices), AT_ONCE):
-            some = list(indices[start : start + AT_ONCE])
+        for some in batched(indices, AT_ONCE):
             with self._cluster.asked():
                 self._cluster.client.indices.delete(index=some, ignore_unavailable=True)

@@ -7,6 +7,7 @@ from typing import Any
 from index.elastic.cluster import Cluster
 from index.elastic.mapping import Names
 from index.elastic.query import EVERYTHING, Query
+from stream.batches import batched
 from stream.codec import decode_post
 from stream.errors import Stop
 from stream.lifecycle import Located
@@ -59,12 +60,11 @@ def locate(
     cluster: Cluster, names: Names, ids: Sequence[str]
 ) -> Iterator[tuple[str, str, Located]]:
     """Where these ids stand, in whatever index of peil: id, index and place."""
-    for start in range(0, len(ids), PAGE):
-        some = {"ids": {"values": list(ids[start : start + PAGE])}}
+    for some in batched(ids, PAGE):
         with cluster.asked():
             answer = cluster.client.search(
                 index=names.all,
-                query=some,
+                query={"ids": {"values": some}},
                 size=WINDOW,
                 source=False,
                 docvalue_fields=[{"field": name} for name in PLACE],

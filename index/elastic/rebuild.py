@@ -9,7 +9,7 @@ get a Retry for the moment that the block stands.
 
 import heapq
 from collections.abc import Iterable, Iterator
-from itertools import groupby, islice
+from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from index.elastic.cluster import Cluster, Gone
 from index.elastic.mapping import VERSION
 from index.elastic.query import EVERYTHING
 from index.elastic.reading import BY_ID, count_posts, everything_in, posts_of, read
+from stream.batches import batched
 from stream.partitions import Partition
 from stream.post import Post
 
@@ -123,8 +124,7 @@ class Rebuild:
             self._cluster.client.indices.update_aliases(actions=actions)
 
     def _write(self, partition: Partition, posts: Iterable[Post]) -> None:
-        waiting = iter(posts)
-        while some := list(islice(waiting, BATCH)):
+        for some in batched(posts, BATCH):
             self._target.put(partition, some)
             self._target.send()
             self._done += len(some)

@@ -1,8 +1,9 @@
 """The log on Kafka. An acknowledged record is on every replica in sync."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice, takewhile
+from itertools import takewhile
 
+from stream.batches import batched
 from stream.broker import Entry, Record, Topic, TopicName
 from stream.clock import Clock
 from stream.errors import Reject, Stop
@@ -102,10 +103,8 @@ class KafkaBroker:
 
     def erase(self, topic: TopicName, records: Iterable[Record]) -> int:
         self._known(topic)
-        left, erased = iter(records), 0
-        while some := [erasure(record) for record in islice(left, AT_ONCE)]:
-            erased += len(self._send(topic, some))
-        return erased
+        marks = map(erasure, records)
+        return sum(len(self._send(topic, some)) for some in batched(marks, AT_ONCE))
 
     def expire(self, now: int) -> int:
         dropped = 0

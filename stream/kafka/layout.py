@@ -23,11 +23,10 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import AuthorizationError, TopicAlreadyExistsError
 
 from stream.broker import Topic
-from stream.clock import HOUR_MS
+from stream.clock import HOUR_MS, MINUTE_MS
 from stream.kafka.writer import OVERHEAD_BYTES
 from stream.topics import TOMBSTONE_MS
 
-MINUTE_MS = 60_000
 OLDEST: Final = (3, 0)
 """The oldest brokers that can do what is asked here."""
 
