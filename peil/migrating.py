@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -11,11 +11,10 @@ from sqlalchemy import Engine
 
 from index.contract import Store
 from peil.backends import INDEX, SERVICE, Embedded
-from peil.copying import checksums, copy_database
+from peil.copying import Copied, checksums, copy_database
 from peil.database import open_database
+from peil.importing import Progress
 from peil.pipeline import Pipeline
-from privacy.keys import KeyRing
-from privacy.marks import KeyMarks
 from stream.batches import batched
 from stream.broker import Broker, Entry
 from stream.errors import Stop
@@ -30,9 +29,6 @@ MOVED = "moved-to-cluster.json"
 """The file in `data/` that says what was moved and verified."""
 
 GROUPS = (("enrich", POSTS.name), ("index", LABELLED.name))
-
-Progress = Callable[[str, int, int | None], None]
-"""Told which stage did how many items more, and how many it has in all, where that is known."""
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -61,15 +57,14 @@ def move_to_cluster(pipeline: Pipeline, *, progress: Progress) -> Sequence[Moved
     with _alone(pipeline) as (broker, store, database):
         _check_drained(broker)
         _check_free(pipeline, store)
-        KeyMarks(database).check(_keys(pipeline), now=pipeline.clock.now())
-        moved = [
-            Moved(f"table {each.name}", each.rows, equal=True)  # it raises when they differ
-            for each in copy_database(
-                database,
-                pipeline.database,
-                lambda name, more, rows: progress(f"table {name}", more, rows),
-            )
-        ]
+        pipeline.keys_marked_in(database)
+        tables = copy_database(
+            database,
+            pipeline.database,
+            lambda name, more, rows: progress(f"table {name}", more, rows),
+        )
+        # It raises when they differ.
+        moved = [Moved(f"table {each.name}", each.rows, equal=True) for each in tables]
         moved.append(_move_quarantine(broker, pipeline.broker, progress))
         moved += [
             _move_partition(name, store, pipeline.store, progress)
@@ -77,7 +72,7 @@ def move_to_cluster(pipeline: Pipeline, *, progress: Progress) -> Sequence[Moved
             if name.until_ms > pipeline.clock.now()
         ]
         if all(each.equal for each in moved):
-            _path(pipeline).write_bytes(msgspec.json.encode(_mark(pipeline, broker, database)))
+            _path(pipeline).write_bytes(msgspec.json.encode(_mark(pipeline, broker, tables)))
     return moved
 
 
@@ -90,7 +85,7 @@ def remove_moved(pipeline: Pipeline) -> None:
         raise Stop("nothing was moved and verified yet: `peil migrate embedded-to-cluster` first")
     with _alone(pipeline) as (broker, _, database):
         moved = msgspec.json.decode(path.read_bytes(), type=Mark)
-        now = _mark(pipeline, broker, database)
+        now = _mark(pipeline, broker, checksums(database))
     if moved.target != now.target:
         raise Stop("the move was verified to another cluster than these settings name")
     if moved != now:
@@ -137,19 +132,11 @@ def _alone(pipeline: Pipeline) -> Generator[tuple[Broker, Store, Engine]]:
         yield broker, store, database
 
 
-def _keys(pipeline: Pipeline) -> KeyRing:
-    return KeyRing(
-        pipeline.folder.keys,
-        clock=pipeline.clock,
-        longest_retention_days=pipeline.settings.privacy.longest_retention_days,
-    )
-
-
-def _mark(pipeline: Pipeline, broker: Broker, database: Engine) -> Mark:
+def _mark(pipeline: Pipeline, broker: Broker, tables: Sequence[Copied]) -> Mark:
     settings = pipeline.settings
     kafka, elastic = settings.stream.kafka, settings.index.elastic
     return Mark(
-        tables=tuple((str(each.name), each.checksum) for each in checksums(database)),
+        tables=tuple((str(each.name), each.checksum) for each in tables),
         ends=tuple(
             (topic, partition, end)
             for topic in (POSTS.name, LABELLED.name, QUARANTINE.name)

@@ -139,7 +139,11 @@ class Pipeline:
 
     @cached_property
     def keys(self) -> KeyRing:
-        marks = KeyMarks(self.database)
+        return self.keys_marked_in(self.database)
+
+    def keys_marked_in(self, database: Engine) -> KeyRing:
+        """The keys of this folder; Stop when they are not those that `database` knows."""
+        marks = KeyMarks(database)
 
         def check(keys: KeyRing) -> None:
             marks.check(keys, now=self.clock.now())

@@ -144,12 +144,12 @@ def test_a_partition_that_another_process_dropped_is_no_error(
 def test_a_full_disk_is_waited_for(store: ElasticStore, client: Elasticsearch, prefix: str) -> None:
     first, second = text_post(1, "een"), text_post(2, "twee")
     fill(store, [first])
-    block = {"blocks": {"read_only_allow_delete": True}}
+    block: dict[str, Any] = {"blocks": {"read_only_allow_delete": True}}
     client.indices.put_settings(index=f"{prefix}-*", settings=block)
     with pytest.raises(Retry, match="disk is full"):
         fill(store, [second])
     assert any("disk of Elasticsearch" in each for each in store.problems())
-    block["blocks"]["read_only_allow_delete"] = None  # type: ignore[assignment]
+    block["blocks"]["read_only_allow_delete"] = None
     client.indices.put_settings(index=f"{prefix}-*", settings=block)
     assert where_is(store, second) == []
     fill(store, [second])

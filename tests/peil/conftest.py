@@ -1,9 +1,12 @@
+import json
 import os
+import secrets
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +44,32 @@ def peil(folder: Path) -> Peil:
     until = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 30 * 86_400))
     call(*(until if word == "2099-01-01" else word for word in OPEN))
     return call
+
+
+@pytest.fixture
+def cluster(kafka_server: str, elastic_server: str, postgres_url: str) -> dict[str, Any]:
+    """The settings of a cluster of its own, without logins."""
+    name = f"t{secrets.token_hex(4)}"
+    return {
+        "engine": "cluster",
+        "database": {"url": postgres_url},
+        "stream": {"kafka": {"servers": [kafka_server], "prefix": f"{name}."}},
+        "index": {"elastic": {"servers": [elastic_server], "prefix": name}},
+    }
+
+
+@pytest.fixture
+def cluster_environ(cluster: dict[str, Any]) -> dict[str, str]:
+    """The same as the environment says it."""
+    return dict(_variables("PEIL", cluster))
+
+
+def _variables(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _variables(f"{name}{'_' if name == 'PEIL' else '__'}{key.upper()}", inner)
+    else:
+        yield name, value if isinstance(value, str) else json.dumps(value)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -35,23 +34,8 @@ QUESTIONS = (
 
 
 @pytest.fixture
-def cluster(kafka_server: str, elastic_server: str, postgres_url: str) -> dict[str, str]:
-    """What the environment says of a cluster of its own."""
-    name = f"t{secrets.token_hex(4)}"
-    return {
-        "PEIL_ENGINE": "cluster",
-        "PEIL_STREAM__KAFKA__SERVERS": json.dumps([kafka_server]),
-        "PEIL_STREAM__KAFKA__PREFIX": f"{name}.",
-        "PEIL_INDEX__ELASTIC__SERVERS": json.dumps([elastic_server]),
-        "PEIL_INDEX__ELASTIC__PREFIX": name,
-        "PEIL_DATABASE__URL": postgres_url,
-        "PEIL_STREAM__LEASE_SECONDS": "6",
-    }
-
-
-@pytest.fixture
-def on_cluster(cluster: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in cluster.items():
+def on_cluster(cluster_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (cluster_environ | {"PEIL_STREAM__LEASE_SECONDS": "6"}).items():
         monkeypatch.setenv(name, value)
 
 
@@ -102,7 +86,7 @@ def test_both_grounds_answer_alike(
     tmp_path: Path,
     peil: Peil,
     folder: Path,
-    cluster: dict[str, str],
+    cluster_environ: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One folder on one machine; then its settings name a cluster and it moves there."""
@@ -112,7 +96,7 @@ def test_both_grounds_answer_alike(
     peil("import", path)
     peil("import", str(broken), code=1)
     embedded = [peil(*question, "--json").stdout for question in QUESTIONS]
-    for name, value in cluster.items():
+    for name, value in cluster_environ.items():
         monkeypatch.setenv(name, value)
     for _ in range(2):  # it may be run again
         moved = json.loads(peil("migrate", "embedded-to-cluster", "--json").stdout)

@@ -73,17 +73,9 @@ def city(secured_city: WorkingFolder) -> WorkingFolder:
 
 
 @pytest.fixture
-def plain(kafka_server: str, elastic_server: str, postgres_url: str) -> dict[str, str]:
+def plain(cluster_environ: dict[str, str]) -> dict[str, str]:
     """What the environment says of a cluster without logins."""
-    name = f"t{secrets.token_hex(4)}"
-    return {
-        "PEIL_ENGINE": "cluster",
-        "PEIL_STREAM__KAFKA__SERVERS": json.dumps([kafka_server]),
-        "PEIL_STREAM__KAFKA__PREFIX": f"{name}.",
-        "PEIL_INDEX__ELASTIC__SERVERS": json.dumps([elastic_server]),
-        "PEIL_INDEX__ELASTIC__PREFIX": name,
-        "PEIL_DATABASE__URL": postgres_url,
-    }
+    return cluster_environ
 
 
 def settings_of(city: WorkingFolder, environ: Mapping[str, str]) -> Settings:

@@ -1,9 +1,9 @@
 import json
-import secrets
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,17 +37,8 @@ def folder(tmp_path: Path) -> WorkingFolder:
 
 
 @pytest.fixture
-def cluster(kafka_server: str, elastic_server: str, postgres_url: str) -> Settings:
-    name = f"m{secrets.token_hex(4)}"
-    return Settings.model_validate(
-        {
-            "engine": "cluster",
-            "purpose": "a test",
-            "database": {"url": postgres_url},
-            "stream": {"kafka": {"servers": [kafka_server], "prefix": f"{name}."}},
-            "index": {"elastic": {"servers": [elastic_server], "prefix": name}},
-        }
-    )
+def target(cluster: dict[str, Any]) -> Settings:
+    return Settings.model_validate({"purpose": "a test", **cluster})
 
 
 def bring(pipeline: Pipeline, name: str) -> None:
@@ -71,12 +62,12 @@ def remove(folder: WorkingFolder, settings: Settings) -> None:
         remove_moved(pipeline)
 
 
-def test_nothing_is_removed_that_was_not_moved(folder: WorkingFolder, cluster: Settings) -> None:
+def test_nothing_is_removed_that_was_not_moved(folder: WorkingFolder, target: Settings) -> None:
     with pytest.raises(Stop, match="nothing was moved"):
-        remove(folder, cluster)
-    assert move(folder, cluster)
-    elsewhere = cluster.model_copy(
-        update={"index": cluster.index.model_copy(update={"elastic": cluster.index.elastic
+        remove(folder, target)
+    assert move(folder, target)
+    elsewhere = target.model_copy(
+        update={"index": target.index.model_copy(update={"elastic": target.index.elastic
                                                           .model_copy(update={"prefix": "other"})})}
     )  # fmt: skip
     with pytest.raises(Stop, match="another cluster"):
@@ -84,43 +75,43 @@ def test_nothing_is_removed_that_was_not_moved(folder: WorkingFolder, cluster: S
     with Pipeline(folder, Settings(purpose="a test"), clock=SystemClock()) as pipeline:
         bring(pipeline, "later")
     with pytest.raises(Stop, match="used on one machine after the move"):
-        remove(folder, cluster)
+        remove(folder, target)
     assert folder.index.exists()
     assert folder.database.exists()
 
 
 def test_a_folder_in_use_is_neither_moved_nor_removed(
-    folder: WorkingFolder, cluster: Settings
+    folder: WorkingFolder, target: Settings
 ) -> None:
-    assert move(folder, cluster)
+    assert move(folder, target)
     with folder.hold("collect"):
         for do in (move, remove):
             with pytest.raises(Stop, match="still runs"):
-                do(folder, cluster)
+                do(folder, target)
 
 
 def test_another_city_is_left_alone(
-    folder: WorkingFolder, cluster: Settings, tmp_path: Path
+    folder: WorkingFolder, target: Settings, tmp_path: Path
 ) -> None:
     """The index of the cluster is another city's, under the same prefix."""
     post = make_post(7, first_observed=SystemClock().now(), keep_until=SystemClock().now() + 10**10)
-    with Pipeline(folder, cluster, clock=SystemClock()) as pipeline:
+    with Pipeline(folder, target, clock=SystemClock()) as pipeline:
         pipeline.store.upgrade()
         fill(pipeline.store, [post])
     with pytest.raises(Stop, match="not of this folder"):
-        move(folder, cluster)
-    with Pipeline(folder, cluster, clock=SystemClock()) as pipeline:
+        move(folder, target)
+    with Pipeline(folder, target, clock=SystemClock()) as pipeline:
         assert sum(pipeline.store.partitions().values()) == 1
     local = LocalStore(folder.index, clock=SystemClock(), timezone=TIMEZONE, k=10)
     assert sum(local.partitions().values()) == 20
     local.close()
 
 
-def test_other_keys_stop_what_was_moved(folder: WorkingFolder, cluster: Settings) -> None:
-    assert move(folder, cluster)
+def test_other_keys_stop_what_was_moved(folder: WorkingFolder, target: Settings) -> None:
+    assert move(folder, target)
     shutil.rmtree(folder.keys)
     with (
-        Pipeline(folder, cluster, clock=SystemClock()) as pipeline,
+        Pipeline(folder, target, clock=SystemClock()) as pipeline,
         pytest.raises(Stop, match=r"the key .* is gone"),
     ):
         pipeline.intake  # noqa: B018  (it opens the keys)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import secrets
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -62,7 +61,7 @@ def pipeline(
         {
             "purpose": "a test",
             "enrich": {"models": str(Path(__file__).parents[2] / ".cache/models")},
-            **(on_cluster(request) if request.param == "cluster" else {}),
+            **(request.getfixturevalue("cluster") if request.param == "cluster" else {}),
         }
     )
     with Pipeline(folder, settings, clock=clock) as pipeline:
@@ -72,20 +71,6 @@ def pipeline(
                 until=to_datetime(START).date() + timedelta(days=300),
             )  # fmt: skip
         yield pipeline
-
-
-def on_cluster(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """The settings of a cluster of its own."""
-    kafka, elastic, database = (
-        request.getfixturevalue(name) for name in ("kafka_server", "elastic_server", "postgres_url")
-    )
-    name = f"p{secrets.token_hex(4)}"
-    return {
-        "engine": "cluster",
-        "database": {"url": database},
-        "stream": {"kafka": {"servers": [kafka], "prefix": f"{name}."}},
-        "index": {"elastic": {"servers": [elastic], "prefix": name}},
-    }
 
 
 embedded = pytest.mark.parametrize("pipeline", ["embedded"], indirect=True)
