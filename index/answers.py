@@ -2,12 +2,21 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from index.contract import Bin, Cell, Dimension, Hit, Question, Scope, Store, Table, TooBroad
-from index.results import Count, Counts, Excerpt, Texts, TypicalTerm
+from index.results import (
+    Comparison,
+    Completion,
+    Count,
+    Counts,
+    Excerpt,
+    Facets,
+    Texts,
+    TypicalTerm,
+)  # fmt: skip
 from index.series import Series
 from index.values import MULTIPLE, bins_between, values_of
 from privacy.suppress import (
@@ -19,9 +28,10 @@ from privacy.suppress import (
     suppress,
 )  # fmt: skip
 from rules.explain import in_context
+from rules.folding import fold
 from rules.lists import Lists
 from rules.parser import parse
-from rules.tree import named
+from rules.tree import Term, named
 from stream.errors import Stop
 from stream.metrics import Metrics
 from stream.post import Post
@@ -36,6 +46,14 @@ MAX_BINS = 10_000
 MAX_VALUES = 50_000
 RULES: tuple[Dimension, ...] = ("rule", "rule_version")
 LongBin = Literal["week", "month"]
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """One of two questions that are compared; times as in `Question`."""
+
+    query: str = ""
+    since: int | None = None
+    until: int | None = None
 
 
 class Log(Protocol):
@@ -110,16 +128,20 @@ class Answers:
         query: str = "",
         *,
         bin: Bin | None = None,
+        by: Dimension | None = None,
         **period: int | None,
     ) -> Counts:
         """Counts per bin, every bin of the time in which anything at all may be shown. Without
         `bin` the finest of day, week and month in which most of it can be shown.
+
+        With `by` also per value of that dimension (`cells` by bin and value): every value of
+        which anything may be shown, in every bin.
         """
-        question = self._asked("over_time", query, period)
+        question = self._asked("over_time" if by is None else f"over_time:{by}", query, period)
         k = self._k(question)
         name, table = coarsest_needed(
             BINS if bin is None else (bin,),
-            lambda each: self._store.count_over_time(question, bin=each),
+            lambda each: self._store.count_over_time(question, bin=each, by=by),
             lambda each: [_size(cell) for cell in each.cells.values()],
             k=k,
         )
@@ -130,12 +152,21 @@ class Answers:
         bins = bins_between([*_visible(axis, k=self._thresholds.k), *_visible(table, k=k)], name)
         if len(bins) > MAX_BINS:
             raise TooBroad(f"{len(bins)} bins by {name} are too many: narrow the period")
-        cells: dict[tuple[str, ...], Cell] = {(each,): Cell(0, 0) for each in bins}
+        keys: list[tuple[str, ...]] = [(each,) for each in bins]
+        if by is not None:
+            k_of = self._k_of_rules if by in RULES else lambda _key: k
+            values = sorted(
+                {
+                    key[1]
+                    for key, cell in table.cells.items()
+                    if shown(_size(cell), k=max(k, k_of(key))) is not None
+                }
+            )
+            keys = [(each, value) for each in bins for value in values]
+        cells: dict[tuple[str, ...], Cell] = {key: Cell(0, 0) for key in keys}
         cells |= table.cells
         result = self._suppressed(table, cells, k=k, keep_hidden=True)
-        return msgspec.structs.replace(
-            result, cells={(each,): result.cells[each,] for each in bins}
-        )
+        return msgspec.structs.replace(result, cells={key: result.cells[key] for key in keys})
 
     def long_series(self, rule: str = "", *, bin: LongBin = "week") -> Counts:
         """Counts of a rule's posts (empty: of all posts, matched or not) since counting began,
@@ -158,7 +189,53 @@ class Answers:
         self, query: str = "", *, by: Dimension, limit: int = 50, **period: int | None
     ) -> Counts:
         """The largest counts per value of `by`."""
-        question = self._asked(f"top:{by}", query, period)
+        return self._top(self._asked(f"top:{by}", query, period), by, limit)
+
+    def facets(
+        self, query: str = "", *, by: Sequence[Dimension], limit: int = 20, **period: int | None
+    ) -> Facets:
+        """The count of a question and its largest counts per value of each of `by`: one question
+        in the access log.
+        """
+        question = self._asked(f"facets:{','.join(by)}", query, period)
+        k = self._k(question)
+        return Facets(
+            count=Count(posts=shown(_size(self._store.count(question)), k=k), k=k),
+            by={each: self._top(question, each, limit) for each in by},
+        )
+
+    def compare(self, first: Side, second: Side, *, by: Dimension, limit: int = 20) -> Comparison:
+        """Two queries, or two periods of one, side by side over the values of `by`: one question
+        in the access log, with both in it.
+        """
+        sides = [
+            self.question(each.query, since=each.since, until=each.until)
+            for each in (first, second)
+        ]
+        self._written(f"compare:{by}", {"first": first, "second": second, "scope": self._scope})
+        one, other = (self._top(side, by, MAX_VALUES) for side in sides)
+        largest = sorted(
+            {*one.cells, *other.cells},
+            key=lambda key: (-max(one.cells.get(key) or 0, other.cells.get(key) or 0), key),
+        )
+        return Comparison(first=_only(one, largest[:limit]), second=_only(other, largest[:limit]))
+
+    def complete(self, prefix: str, *, limit: int = 10) -> Sequence[Completion]:
+        """Frequent words that begin with `prefix` and that at least k authors used, the most
+        frequent first. It is help with typing and no question: nothing is logged of it.
+        """
+        stem = fold(prefix.strip())
+        if not stem:
+            return []
+        found: list[Completion] = []
+        for word in self._store.words(stem, limit=limit):
+            cell = self._store.count(Question(query=Term(word)))
+            posts = shown(_size(cell), k=self._thresholds.k)
+            if posts is not None:
+                found.append(Completion(word=word, posts=posts))
+        return sorted(found, key=lambda each: (-each.posts, each.word))
+
+    def _top(self, question: Question, by: Dimension, limit: int) -> Counts:
         # All values first: what is cut off would otherwise seem to be what is hidden.
         table = self._store.top(question, by=by, limit=MAX_VALUES)
         k = self._k(question)
@@ -262,10 +339,14 @@ class Answers:
         said = {"query": query, "scope": question.scope, **period}
         if reason:
             said["reason"] = reason
+        self._written(action, said)
+        return question
+
+    def _written(self, action: str, said: Mapping[str, Any]) -> None:
+        """Put a question into the access log; nothing may be answered before."""
         payload = msgspec.json.encode(said).decode()
         self._log.append(actor=self._actor, purpose=self._purpose, action=action, payload=payload)
         self._metrics.count("peil_answers_total", question=action.split(":", maxsplit=1)[0])
-        return question
 
     def _suppressed(
         self,
@@ -280,7 +361,7 @@ class Answers:
             _size(table.total),
             additive=not MULTIPLE.intersection(table.dimensions),
             k=k,
-            k_of=self._k_of_rules if table.dimensions[0] in RULES else None,
+            k_of=self._k_of_rules if table.dimensions[-1] in RULES else None,
         )
         self._metrics.count("peil_answers_hidden_cells_total", result.hidden)
         kept = {
@@ -289,7 +370,7 @@ class Answers:
         return Counts(dimensions=table.dimensions, cells=kept, total=result.total, k=k)
 
     def _k_of_rules(self, key: tuple[str, ...]) -> int:
-        return self._thresholds.of_rule(key[0].partition("@")[0])
+        return self._thresholds.of_rule(key[-1].partition("@")[0])
 
 
 def _keyword(hit: Hit) -> tuple[int, int]:
@@ -302,6 +383,11 @@ def _sum(*counts: int | None) -> int | None:
     """What may be shown of several counts together; None when that is none of them."""
     shown_ones = [count for count in counts if count is not None]
     return sum(shown_ones) if shown_ones else None
+
+
+def _only(counts: Counts, keys: Sequence[tuple[str, ...]]) -> Counts:
+    cells = {key: counts.cells[key] for key in keys if key in counts.cells}
+    return msgspec.structs.replace(counts, cells=cells)
 
 
 def _size(cell: Cell) -> Size:

@@ -216,3 +216,9 @@ class Store(Protocol):
     ) -> Sequence[Term]:
         """Words of the first question's posts that stand out against the second's."""
         ...
+
+    def words(self, prefix: str, *, limit: int) -> Sequence[str]:
+        """About `limit` frequent words of `kept` that begin with `prefix` (folded, not empty),
+        the most frequent first. Nothing says how many people used them.
+        """
+        ...

@@ -59,6 +59,12 @@ class Finder(Protocol[Q]):
         """The counts of the posts of `kept` that `query` matches; nothing is verified."""
         ...
 
+    def words(self, prefix: str, limit: int) -> Sequence[str]:
+        """About `limit` frequent words of `kept` that begin with `prefix`, the most frequent
+        first.
+        """
+        ...
+
 
 class Questions(Generic[Q]):
     """The half of a store that answers: with `finder`, and with the evaluator where the engine
@@ -116,6 +122,9 @@ class Questions(Generic[Q]):
         self, question: Question, *, against: Question, limit: int = 50
     ) -> Sequence[Term]:
         return typical(self._posts(question), self._posts(against), k=self._k, limit=limit)
+
+    def words(self, prefix: str, *, limit: int) -> Sequence[str]:
+        return self._finder.words(prefix, limit)
 
     def _table(self, question: Question, dimensions: tuple[Dimension, ...]) -> Table:
         tally, total = self._tallies(question, dimensions)

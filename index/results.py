@@ -83,6 +83,53 @@ class TypicalTerm(msgspec.Struct, frozen=True, kw_only=True):
     score: float
 
 
+class Completion(msgspec.Struct, frozen=True, kw_only=True):
+    """A word that at least k authors used, for whoever types a query."""
+
+    word: str
+    posts: int
+
+
+class Facets(msgspec.Struct, frozen=True, kw_only=True):
+    """One question counted as a whole and by several dimensions."""
+
+    count: Count
+    by: Mapping[Dimension, Counts]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a cell: the dimension, its value, the posts."""
+        return [
+            {"dimension": name, "value": key[0], "posts": posts}
+            for name, counts in self.by.items()
+            for key, posts in counts.cells.items()
+        ]
+
+    def to_pandas(self) -> "pd.DataFrame":
+        return _frame(self.rows(), columns=["dimension", "value", "posts"])
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Two questions side by side over the values of one dimension."""
+
+    first: Counts
+    second: Counts
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a value that is shown of either; None where it may not be shown, or is none."""
+        (dimension,) = self.first.dimensions
+        return [
+            {
+                dimension: key[0],
+                "first": self.first.cells.get(key),
+                "second": self.second.cells.get(key),
+            }
+            for key in dict.fromkeys([*self.first.cells, *self.second.cells])
+        ]
+
+    def to_pandas(self) -> "pd.DataFrame":
+        return _frame(self.rows(), columns=[*self.first.dimensions, "first", "second"])
+
+
 def _frame(rows: Sequence[Mapping[str, Any]], *, columns: Sequence[str]) -> "pd.DataFrame":
     import pandas as pd  # noqa: PLC0415  (half a second that most commands never need)
 

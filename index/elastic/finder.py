@@ -1,5 +1,6 @@
 """What Elasticsearch finds in the partitions of one store."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from index.compiler import Compiled, Compiler
@@ -9,9 +10,13 @@ from index.elastic.cluster import Cluster, TooWide
 from index.elastic.query import ElasticEngine, Query, may_be_too_wide
 from index.elastic.reading import AS_THEY_LIE, BY_ID, count_posts, first, post_of, read
 from index.tally import Tally
+from rules.tree import Prefix
 from stream.post import Post
 
 NEWEST = ({"ms": "desc"}, *BY_ID)
+READ_FOR_WORDS = 300
+"""So many posts are read to know which words are frequent."""
+
 DRAWN = ({"_score": "desc"}, *BY_ID)
 
 
@@ -67,6 +72,17 @@ class ElasticFinder:
     def tally(self, query: Query, dimensions: Sequence[Dimension]) -> Tally:
         (aliases,) = self._ask("kept")
         return counting.count(self._cluster, aliases, query, dimensions, k=self._k)
+
+    def words(self, prefix: str, limit: int) -> Sequence[str]:
+        """The words of some posts at random: Elasticsearch lists those of no text."""
+        compiled = self._compiler.compile(Prefix(prefix))
+        found = Counter(
+            form
+            for post in self.draw(compiled.upper, "kept", READ_FOR_WORDS, 0)
+            for form in {form for token in post.tokens for form in token.forms}
+            if form.startswith(prefix)
+        )
+        return [word for word, _ in found.most_common(limit)]
 
     def _first(
         self, query: Query, scope: Scope, sort: Sequence[Mapping[str, str]], limit: int

@@ -178,6 +178,10 @@ class LocalPartition:
                 raise TooManyBuckets from error
             raise
 
+    def words(self, prefix: str, limit: int) -> dict[str, int]:
+        """The `limit` most frequent forms that begin with `prefix`, with about how many posts."""
+        return dict(self.searcher.terms_with_prefix("tokens", prefix, limit=limit))
+
     def bounds(self, query: Query, field: str) -> tuple[int, int]:
         """The smallest and the largest value of a number of the posts that `query` matches."""
         request = {name: {name: {"field": field}} for name in ("min", "max")}

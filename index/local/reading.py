@@ -1,5 +1,6 @@
 """What tantivy finds in the partitions of one store."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tantivy import Query
@@ -12,6 +13,9 @@ from index.local.query import TantivyEngine
 from index.local.schema import schema
 from index.tally import Tally
 from stream.post import Post
+
+WIDER = 5
+"""Of each partition so many times as many words are looked at as are wanted in all."""
 
 
 class LocalFinder:
@@ -41,3 +45,9 @@ class LocalFinder:
 
     def tally(self, query: Query, dimensions: Sequence[Dimension]) -> Tally:
         return counting.count(self._ask("kept"), query, dimensions, k=self._k)
+
+    def words(self, prefix: str, limit: int) -> Sequence[str]:
+        found = Counter[str]()
+        for partition in self._ask("kept"):
+            found.update(partition.words(prefix, WIDER * limit))
+        return [word for word, _ in found.most_common(limit)]

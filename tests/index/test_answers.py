@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 import index.tables
-from index.answers import Answers
+from index.answers import Answers, Side
 from index.brute import BruteStore
 from index.contract import Cell, Dimension, Question, TooBroad
 from index.local.store import LocalStore
@@ -24,7 +24,7 @@ from rules.tokens import tokenise
 from stream.clock import DAY_MS, HOUR_MS, ManualClock
 from stream.errors import Stop
 from stream.metrics import NoMetrics
-from stream.post import Match, Post
+from stream.post import Label, Match, Post
 from stream.testing import START, make_post
 
 K = 3
@@ -222,3 +222,68 @@ def test_two_authors_are_not_read(store: LocalStore, tmp_path: Path) -> None:
     assert answers.texts("huis").excerpts == ()
     assert answers.count("huis").posts is None
     assert answers.typical_terms("huis") == []
+
+
+def varied(count: int) -> list[Post]:
+    """Posts in two languages, on two days; each of another author."""
+    return [
+        make_post(
+            n,
+            text="huis woning" if n % 2 else "huis",
+            tokens=tokenise("huis woning" if n % 2 else "huis"),
+            keep="all",
+            lang=Label(value="nl" if n % 3 else "en", confidence=0.9, model="m", version="1"),
+            created_at=START + (n % 2) * DAY_MS,
+        )
+        for n in range(count)
+    ]
+
+
+def test_time_by_a_dimension_has_every_bin_of_every_value_that_is_shown(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    fill(store, varied(60))
+    answers = ask(store, Log(), tmp_path)
+    counts = answers.over_time("huis", bin="day", by="language")
+    assert counts.dimensions == ("day", "language")
+    days = {key[0] for key in counts.cells}
+    assert set(counts.cells) == {(day, value) for day in days for value in ("en", "nl")}
+    assert counts.rows()[0].keys() == {"day", "language", "posts"}
+
+
+def test_facets_are_one_question_and_say_what_each_alone_says(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    fill(store, varied(60))
+    log = Log()
+    answers = ask(store, log, tmp_path)
+    facets = answers.facets("huis", by=["language", "kind"])
+    assert [entry["action"] for entry in log.entries] == ["facets:language,kind"]
+    assert facets.count == answers.count("huis")
+    assert facets.by == {name: answers.top("huis", by=name) for name in facets.by}
+    assert {row["dimension"] for row in facets.rows()} == {"language", "kind"}
+
+
+def test_two_questions_are_compared_in_one_entry_of_the_log(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    fill(store, varied(60))
+    log = Log()
+    answers = ask(store, log, tmp_path)
+    first, second = Side(query="huis"), Side(query="woning")
+    compared = answers.compare(first, second, by="language")
+    assert len(log.entries) == 1
+    assert "woning" in log.entries[0]["payload"]
+    assert compared.first.cells == answers.top("huis", by="language").cells
+    assert compared.second.cells == answers.top("woning", by="language").cells
+    assert {row["language"] for row in compared.rows()} == {"en", "nl"}
+
+
+def test_a_word_of_few_people_is_never_completed(store: LocalStore, tmp_path: Path) -> None:
+    rare = [text_at(900 + n, "huisarrest", START) for n in range(K - 1)]
+    fill(store, [*varied(60), *rare])
+    log = Log()
+    answers = ask(store, log, tmp_path)
+    assert [each.word for each in answers.complete("HUI")] == ["huis"]
+    assert answers.complete("huisa") == answers.complete("zzz") == answers.complete(" ") == []
+    assert log.entries == []
