@@ -12,6 +12,7 @@ from ingest.health import warning
 from peil.backends import open_kafka
 from peil.certificates import end_of, places
 from peil.database import look_at
+from peil.guidance import read_over
 from peil.pipeline import Pipeline
 from privacy.suppress import text
 from rules.lint import check
@@ -125,7 +126,9 @@ def _sources(pipeline: Pipeline) -> Said:
 
 
 def _rules(pipeline: Pipeline) -> Said:
-    findings = check(pipeline.book, today=to_datetime(pipeline.clock.now()).date())
+    today = to_datetime(pipeline.clock.now()).date()
+    guidance = read_over(pipeline.folder.config, pipeline.book)
+    findings = [*check(pipeline.book, today=today), *guidance]
     total = len(pipeline.book.rules)
     shown = f"{total} rules, {len(findings)} findings (`peil rules check`)"
     return _said(shown, well=not findings)

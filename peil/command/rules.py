@@ -6,6 +6,7 @@ import typer
 
 from peil.command.session import SessionContext
 from peil.display import console, table
+from peil.guidance import read_over
 from rules.documents import Example, activate, example_post, run_examples
 from rules.evaluator import evaluate
 from rules.explain import in_context
@@ -43,10 +44,13 @@ def list_(context: SessionContext) -> None:
 
 @application.command()
 def check(context: SessionContext) -> None:
-    """What is wrong with the rules; fails when a rule cannot run."""
+    """What is wrong with the rules and their guidance; fails when a rule cannot run."""
     with context.obj.pipeline() as pipeline:
         today = to_datetime(pipeline.clock.now()).date()
-        findings = lint(pipeline.book, today=today)
+        findings = [
+            *lint(pipeline.book, today=today),
+            *read_over(pipeline.folder.config, pipeline.book),
+        ]
     for finding in findings:
         console().print(f"{finding.severity} {finding.document}: {finding.message}", markup=False)
     if any(finding.severity == "error" for finding in findings):

@@ -1,9 +1,11 @@
+import re
 from pathlib import Path
 
 import pytest
 
-from rules.documents import load_book
-from rules.guidance import coverage, load_guidance, read_page
+from rules.documents import Example, activate, example_post, load_book
+from rules.evaluator import evaluate
+from rules.guidance import Coverage, coverage, load_guidance, read_page
 from stream.errors import Stop
 
 ROOT = Path(__file__).parents[2]
@@ -63,3 +65,30 @@ def test_what_is_missing_and_what_is_orphaned_is_told(tmp_path: Path) -> None:
     found = coverage(book, load_guidance(write(tmp_path, woningnood_nl=PAGE, walvissen_nl=PAGE)))
     assert found.orphaned == ("walvissen",)
     assert set(found.missing) == book.rules.keys() - {"woningnood"}
+
+
+GUIDANCE = load_guidance(ROOT / "config")
+
+
+def test_every_shipped_rule_has_guidance_in_both_languages_and_the_same_sections() -> None:
+    book = load_book(ROOT / "config")
+    assert coverage(book, GUIDANCE) == Coverage(missing=(), orphaned=())
+    assert all(each.pages.keys() == {"nl", "en"} for each in GUIDANCE.values())
+    for language in ("nl", "en"):
+        shapes = {
+            tuple(section.title for section in each.pages[language].sections)
+            for each in GUIDANCE.values()
+        }
+        assert len(shapes) == 1
+
+
+@pytest.mark.parametrize("rule", sorted(GUIDANCE))
+def test_the_examples_in_the_guidance_are_what_the_rule_finds(rule: str) -> None:
+    book = load_book(ROOT / "config")
+    tree = activate(book.rules[rule], book.lookup()).tree
+    for page in GUIDANCE[rule].pages.values():
+        examples = re.findall(r"^> (.+)$", page.sections[-1].text, re.MULTILINE)
+        assert examples
+        for text in examples:
+            post = example_post(Example(text, lang=page.language))
+            assert evaluate(tree, post).matched, text

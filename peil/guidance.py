@@ -1,0 +1,58 @@
+"""What is wrong with the guidance of a folder: what lacks, and what would name a person.
+
+The scrubber and the rules do not know each other, so they meet here.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from privacy.register import is_never
+from privacy.scrubbing import PERSONAL_HOST, scrub
+from rules.documents import Book
+from rules.guidance import coverage, load_guidance
+from rules.lint import Finding
+
+SERVICE_NUMBER = re.compile(r"\b(?:0800|0900|088)[ -]?\d(?:[ -]?\d){3,6}\b")
+"""Numbers that the Dutch numbering plan gives to organisations only."""
+
+HOST = re.compile(r"https?://(?:www\.)?([\w.-]+)", re.IGNORECASE)
+PERSONAL = ("handle", "email", "phone", "iban", "citizen_number")
+
+
+def read_over(config: Path, book: Book) -> Sequence[Finding]:
+    """Rules without guidance and guidance without a rule are warnings; what names a person is an
+    error. Stop when a file cannot be read.
+    """
+    guidance = load_guidance(config)
+    if not guidance:
+        return ()  # a folder that keeps none
+    covered = coverage(book, guidance)
+    findings = [
+        Finding("warning", rule, f"it has no guidance; write config/guidance/{rule}.en.md")
+        for rule in covered.missing
+    ]
+    findings += [
+        Finding("warning", rule, f"no rule has this guidance; take out config/guidance/{rule}.*.md")
+        for rule in covered.orphaned
+    ]
+    for rule, each in guidance.items():
+        for language, page in each.pages.items():
+            text = "\n".join(
+                [page.title, *(f"{part.title}\n{part.text}" for part in page.sections)]
+            )
+            findings += [
+                Finding("error", rule, f"guidance/{rule}.{language}.md holds {kind}; take it out")
+                for kind in personal(text)
+            ]
+    return findings
+
+
+def personal(text: str) -> Sequence[str]:
+    """What in `text` leads to a person, by kind; the numbers and pages of organisations do not."""
+    hosts = [host.casefold() for host in HOST.findall(text)]
+    platforms = [name for host in hosts for name in host.split(".")[-2:-1] if is_never(name)]
+    profiles = platforms or any(PERSONAL_HOST.search(host) for host in hosts)
+    counts = scrub(SERVICE_NUMBER.sub("", text)).counts
+    found = [f"a person's {kind.replace('_', ' ')}" for kind in PERSONAL if counts[kind]]
+    return [*found, "a link to a platform of persons"] if profiles else found

@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from peil.guidance import personal, read_over
+from rules.documents import load_book
+from rules.lint import Finding
+
+CONFIG = Path(__file__).parents[2] / "config"
+BOOK = load_book(CONFIG)
+
+
+def test_the_shipped_guidance_lacks_nothing_and_names_nobody() -> None:
+    assert not read_over(CONFIG, BOOK)
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("Call 0800-0432, 0900 8844, 088 0767 000, 113 or 112", []),
+        ("[discriminatie.nl](https://www.discriminatie.nl)", []),
+        ("Call Jan on 06 12345678", ["a person's phone"]),
+        ("Mail jan@example.org", ["a person's email"]),
+        ("Ask @jan_van_de_buurt", ["a person's handle"]),
+        ("See https://www.instagram.com/jan", ["a link to a platform of persons"]),
+        ("See https://jan.substack.com/p/1", ["a link to a platform of persons"]),
+    ],
+)
+def test_what_leads_to_a_person_is_found(text: str, kinds: list[str]) -> None:
+    assert list(personal(text)) == kinds
+
+
+def test_a_person_a_missing_and_an_orphaned_page_are_told(tmp_path: Path) -> None:
+    (tmp_path / "guidance").mkdir()
+    page = "# Whales\n\n## Help\n\nMail jan@example.org\n"
+    (tmp_path / "guidance" / "walvissen.en.md").write_text(page, "utf-8")
+    findings = read_over(tmp_path, BOOK)
+    told = "guidance/walvissen.en.md holds a person's email; take it out"
+    assert Finding("error", "walvissen", told) in findings
+    assert [each.severity for each in findings if each.document == "walvissen"] == [
+        "warning",
+        "error",
+    ]
+    assert len(findings) == len(BOOK.rules) + 2
+
+
+def test_a_folder_that_keeps_no_guidance_is_left_alone(tmp_path: Path) -> None:
+    assert not read_over(tmp_path, BOOK)
