@@ -78,6 +78,10 @@ class WorkingFolder:
     def index(self) -> Path:
         return self.data / "index"
 
+    def places(self, engine: str) -> Path:
+        """Where each record of the log of `engine` is found: made from that log."""
+        return self.data / "places" / engine
+
     @property
     def models(self) -> Path:
         return self.data / "models"

@@ -1,20 +1,12 @@
 """What must go: expired texts, erased posts, keys whose time has come."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
+from peil.erasing import Erasing
 from peil.pipeline import Pipeline
-from privacy.ledger import is_erased
 from stream.batches import batched
-from stream.broker import Record
 from stream.clock import DAY_MS, to_datetime
-from stream.codec import decode
-from stream.errors import Reject
-from stream.events import Event, Upsert
-from stream.scan import scan, standing
-from stream.topics import LABELLED, POSTS
 
 IDS_AT_ONCE = 1_000
 YEAR_MS = 365 * DAY_MS
@@ -36,8 +28,14 @@ def keep_house(pipeline: Pipeline) -> Report:
 
     Only the process that writes the index calls it. Doing it twice changes nothing.
     """
+    # One at a time: whoever imports on a cluster keeps house too.
+    with pipeline.folder.wait_for("places", clock=pipeline.clock):
+        return _keep_house(pipeline, _erasing(pipeline))
+
+
+def _keep_house(pipeline: Pipeline, erasing: Erasing) -> Report:
     now = pipeline.clock.now()
-    blanked = _blank(pipeline)
+    blanked = erasing.round()
     for partition in pipeline.store.partitions():
         if partition.until_ms <= now:  # its counts stay when its texts go
             counts = pipeline.store.roll_up(partition, pipeline.thresholds)
@@ -47,6 +45,7 @@ def keep_house(pipeline: Pipeline) -> Report:
     pipeline.series.forget(to_datetime(now - years * YEAR_MS).date())
     rewritten = pipeline.store.purge()
     records = pipeline.broker.expire(now)
+    erasing.forget_expired()
     pipeline.memory.forget(now)
     pipeline.vault.forget(now, erased={key for key, _ in pipeline.ledger.posts()})
     pipeline.ledger.expire(now)
@@ -65,8 +64,10 @@ def take_out_erased(pipeline: Pipeline) -> int:
     """Take out of the index everything that the ledger holds, as after a restore from a backup;
     returns how many posts that were. Only who writes the index calls it.
     """
-    posts = dict(pipeline.ledger.posts())
-    taken = _remove(pipeline, sorted(posts), posts)
+    pipeline.ledger.reopen()  # the log may have come from a backup as well
+    taken = 0
+    for posts in batched(pipeline.ledger.posts(), IDS_AT_ONCE):
+        taken += _remove(pipeline, [key for key, _ in posts], dict(posts))
     by_rev: dict[int, list[str]] = {}
     for author, rev in pipeline.ledger.authors():
         by_rev.setdefault(rev, []).append(author)
@@ -76,46 +77,24 @@ def take_out_erased(pipeline: Pipeline) -> int:
     return taken
 
 
-def _blank(pipeline: Pipeline) -> int:
-    """Erase what the ledger holds in every topic that carries texts, record by record: a newer
-    version that nobody erased stays, and so does the record of a delete, which has no text.
+def _erasing(pipeline: Pipeline) -> Erasing:
+    return Erasing(
+        pipeline.broker,
+        ledger=pipeline.ledger,
+        folder=pipeline.folder.places(pipeline.settings.engine),
+        before=lambda ids: _not_yet_read(pipeline, ids),
+    )
+
+
+def _not_yet_read(pipeline: Pipeline, ids: Sequence[str]) -> None:
+    """Take `ids` out of the index: the record of their delete may not have been read yet, and the
+    files are about to be rewritten.
     """
-    posts = dict(pipeline.ledger.posts())
-    authors = dict(pipeline.ledger.authors())
-    if not posts and not authors:
-        return 0
-
-    def erased(key: str, value: bytes | None) -> bool:
-        if not authors and key not in posts:  # most records need no look inside
-            return False
-        event = _event(value)
-        return isinstance(event, Upsert) and is_erased(event.post, posts, authors)
-
-    blanked = 0
-    for topic in (POSTS.name, LABELLED.name):
-        doomed = standing(_without_values(scan(pipeline.broker, topic), erased))
-        _remove(pipeline, sorted({record.key for record in doomed}), posts)
-        blanked += pipeline.broker.erase(topic, doomed)
-    return blanked + pipeline.quarantine.erase(lambda item: erased(item.key, item.value))
-
-
-def _without_values(
-    records: Iterator[Record], chosen: Callable[[str, bytes | None], bool]
-) -> Iterator[Record]:
-    """The `chosen` ones of `records` without their values, which would fill the memory, and the
-    tombstones of those that were erased before.
-    """
-    for record in records:
-        if record.value is None:
-            yield record
-        elif chosen(record.key, record.value):
-            yield replace(record, value=b"")
+    _remove(pipeline, ids, pipeline.ledger.deleted(ids))
 
 
 def _remove(pipeline: Pipeline, ids: Sequence[str], posts: Mapping[str, int]) -> int:
-    """Take out of the index what the ledger erased: the record of its delete may not have been
-    read yet, and the files are about to be rewritten. Returns how many posts.
-    """
+    """Take `ids` out of the index where the ledger erased them; returns how many posts."""
     taken = 0
     for some in batched(ids, IDS_AT_ONCE):
         for key, places in pipeline.store.where(some).items():
@@ -126,10 +105,3 @@ def _remove(pipeline: Pipeline, ids: Sequence[str], posts: Mapping[str, int]) ->
     if taken:
         pipeline.store.flush()
     return taken
-
-
-def _event(value: bytes | None) -> Event | None:
-    try:
-        return decode(value) if value else None
-    except Reject:
-        return None

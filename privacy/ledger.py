@@ -3,19 +3,42 @@ who objected, so that nothing of theirs is taken in at all.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Column, Engine, Table, bindparam, delete, select, update
 
 from privacy.tables import erased_author, erased_post, objection
 from stream.batches import batched
 from stream.database import among, upsert
-from stream.post import Post
 from stream.version import MAX_REV, rev_of
 
 KEYS_AT_ONCE = 500
 
 
-def is_erased(post: Post, ids: Mapping[str, int], authors: Mapping[str, int]) -> bool:
+class Erasable(Protocol):
+    """What the ledger has to know of a post."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def author(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+
+
+Post = TypeVar("Post", bound=Erasable)
+
+
+class Pending(NamedTuple):
+    """Entries that were not looked up in the log yet: ids with their version, authors with their
+    rev.
+    """
+
+    posts: Mapping[str, int]
+    authors: Mapping[str, int]
+
+
+def is_erased(post: Erasable, ids: Mapping[str, int], authors: Mapping[str, int]) -> bool:
     """Whether `post` is erased in the version it has here, by ids with the version and authors
     with the rev up to which they are.
     """
@@ -35,27 +58,31 @@ class Ledger:
         if not posts:
             return
         rows = [
-            {"id": key, "up_to_version": version, "until": until} for key, version in posts.items()
+            {"id": key, "up_to_version": version, "until": until, "pending": True}
+            for key, version in posts.items()
         ]
         with self._engine.begin() as connection:
             upsert(
                 connection,
                 erased_post,
                 rows,
-                replace=["up_to_version"],
+                replace=["up_to_version", "pending"],
                 largest=["until"],
                 newest="up_to_version",
             )
 
     def add_authors(self, authors: Sequence[str], *, up_to_rev: int = MAX_REV, until: int) -> None:
         """Everything of these pseudonyms is erased up to `up_to_rev` (Unix ms, inclusive)."""
-        rows = [{"author": author, "up_to_rev": up_to_rev, "until": until} for author in authors]
+        rows = [
+            {"author": author, "up_to_rev": up_to_rev, "until": until, "pending": True}
+            for author in authors
+        ]
         with self._engine.begin() as connection:
             upsert(
                 connection,
                 erased_author,
                 rows,
-                replace=["up_to_rev"],
+                replace=["up_to_rev", "pending"],
                 largest=["until"],
                 newest="up_to_rev",
             )
@@ -77,8 +104,12 @@ class Ledger:
                 found.update(connection.scalars(statement))
         return frozenset(found)
 
-    def blocked(self, posts: Sequence[Post]) -> frozenset[str]:
+    def blocked(self, posts: Sequence[Erasable]) -> frozenset[str]:
         """The ids of those posts that are erased in the version they have here."""
+        return frozenset(post.id for post in self.erased(posts))
+
+    def erased(self, posts: Sequence[Post]) -> list[Post]:
+        """Those of `posts`, in their order, that are erased in the version they have here."""
         ids = self.deleted([post.id for post in posts])
         authors: dict[str, int] = {}
         with self._engine.connect() as connection:
@@ -89,7 +120,7 @@ class Ledger:
                     )
                 )
                 authors.update((author, rev) for author, rev in rows)
-        return frozenset(post.id for post in posts if is_erased(post, ids, authors))
+        return [post for post in posts if is_erased(post, ids, authors)]
 
     def deleted(self, ids: Iterable[str]) -> Mapping[str, int]:
         """Those of `ids` that are erased, each with the version up to which it is."""
@@ -115,6 +146,40 @@ class Ledger:
         with self._engine.connect() as connection:
             rows = connection.execute(select(erased_author.c.author, erased_author.c.up_to_rev))
             yield from ((author, rev) for author, rev in rows)
+
+    def pending(self, limit: int) -> Pending:
+        """At most `limit` ids and as many authors that were added, or added again, and not settled
+        since.
+        """
+        return Pending(
+            self._pending(erased_post.c.id, erased_post.c.up_to_version, limit),
+            self._pending(erased_author.c.author, erased_author.c.up_to_rev, limit),
+        )
+
+    def _pending(self, key: Column[str], up_to: Column[int], limit: int) -> Mapping[str, int]:
+        with self._engine.connect() as connection:
+            here = select(key, up_to).where(key.table.c.pending).limit(limit)
+            return {name: value for name, value in connection.execute(here)}  # noqa: C416  (typed)
+
+    def settle(self, done: Pending) -> None:
+        """Every record that these entries erase is erased in the log; whoever has a newer version
+        or rev by now stays pending.
+        """
+        self._settle(erased_post, "id", "up_to_version", done.posts)
+        self._settle(erased_author, "author", "up_to_rev", done.authors)
+
+    def _settle(self, table: Table, key: str, up_to: str, done: Mapping[str, int]) -> None:
+        here = (table.c[key] == bindparam("name")) & (table.c[up_to] == bindparam("value"))
+        statement = update(table).where(here).values(pending=False)
+        for some in batched(sorted(done.items()), KEYS_AT_ONCE):
+            with self._engine.begin() as connection:
+                connection.execute(statement, [{"name": each, "value": up} for each, up in some])
+
+    def reopen(self) -> None:
+        """Every entry is pending again, as after a backup was restored."""
+        with self._engine.begin() as connection:
+            for table in (erased_post, erased_author):
+                connection.execute(update(table).values(pending=True))
 
     def expire(self, now: int) -> int:
         """Forget what can no longer come back; returns how many entries."""

@@ -1,6 +1,6 @@
 """The tables of register, ledger and access log. No text of a post, no name of an author."""
 
-from sqlalchemy import Boolean, Column, LargeBinary, MetaData, Table
+from sqlalchemy import Boolean, Column, Index, LargeBinary, MetaData, Table, text, true
 
 from stream.database import WHOLE, WORDS
 
@@ -29,7 +29,9 @@ erased_post = Table(
     Column("id", WORDS, primary_key=True),
     Column("up_to_version", WHOLE, nullable=False),
     Column("until", WHOLE, nullable=False),
+    Column("pending", Boolean, nullable=False, server_default=true()),
 )
+"""`pending` until the log was looked through for it: see `peil.erasing`."""
 
 erased_author = Table(
     "erased_author",
@@ -37,7 +39,17 @@ erased_author = Table(
     Column("author", WORDS, primary_key=True),
     Column("up_to_rev", WHOLE, nullable=False),
     Column("until", WHOLE, nullable=False),
+    Column("pending", Boolean, nullable=False, server_default=true()),
 )
+
+for _ledger in (erased_post, erased_author):
+    _pending = _ledger.c.pending
+    Index(
+        f"ix_{_ledger.name}_pending",
+        _pending,
+        sqlite_where=text("pending = 1"),
+        postgresql_where=_pending,
+    )
 
 objection = Table(
     "objection",
@@ -66,4 +78,5 @@ access = Table(
     Column("payload", LargeBinary, nullable=False),
     Column("previous", WORDS, nullable=False),
     Column("digest", WORDS, nullable=False),
+    Index("ix_access_actor_action_at", "actor", "action", "at"),
 )
