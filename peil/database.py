@@ -1,7 +1,7 @@
 """The operational database: composed of the packages' tables, migrated by Alembic.
 
-It holds cursors, seen-keys, the register, the ledger, the access log, roll-ups and leases; never
-a post's text.
+It holds cursors, seen-keys, the register, the ledger, the access log, roll-ups, leases, accounts
+and what readers save; never a post's text.
 """
 
 import sqlite3
@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
+import dashboard.tables
 import index.tables
 import ingest.tables
 import peil.leases
@@ -26,6 +27,7 @@ from stream.errors import Stop
 from stream.sqlite import named
 
 METADATA = (
+    dashboard.tables.metadata,
     index.tables.metadata,
     ingest.tables.metadata,
     privacy.tables.metadata,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from sqlalchemy import Engine
 
-from index.answers import Answers
+from index.answers import Answers, Log
 from index.contract import Scope, Store
 from index.series import Series
 from index.worker import IndexStep
@@ -351,7 +351,7 @@ class Pipeline:
         return Answers(
             self.store,
             log=self.access,
-            actor=_actor(),
+            actor=actor(),
             purpose=self.settings.purpose if purpose is None else purpose,
             thresholds=self.thresholds,
             series=self.series,
@@ -364,7 +364,7 @@ class Pipeline:
         )
 
 
-def _actor() -> str:
+def actor() -> str:
     """Who asks, by the operating system and not by the environment, which anybody can change."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name

@@ -6,6 +6,7 @@ from typing import Literal
 
 from sqlalchemy import Table
 
+from dashboard.tables import account, link, saved_search, session, stored_query
 from index.tables import gap, phenomenon, volume
 from ingest.tables import cursor, reference, run, seen, source_author
 from peil.leases import lease
@@ -124,6 +125,8 @@ RIGHTS: Mapping[str, Rights] = {
         tables=_together(
             *(each.tables for each in _WORKERS.values()),
             {access: ADD, register: KEEP, objection: ADD},
+            # A name that was removed stays taken.
+            {account: KEEP, **dict.fromkeys((session, link, stored_query, saved_search), ALL)},
         ),
         moves=True,
     ),

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
+from dashboard.settings import DashboardSettings
 from enrich.settings import EnrichSettings
 from index.settings import IndexSettings
 from ingest.settings import IngestSettings
@@ -109,6 +110,7 @@ class Settings(BaseModel):
     ingest: IngestSettings = IngestSettings()
     enrich: EnrichSettings = EnrichSettings()
     index: IndexSettings = IndexSettings()
+    dashboard: DashboardSettings = DashboardSettings()
 
 
 def load_settings(

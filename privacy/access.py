@@ -6,12 +6,14 @@ chain whole.
 """
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -25,6 +27,7 @@ from stream.clock import DAY_MS, Clock, to_datetime
 from stream.database import alone
 
 ANCHOR = "access.head"
+LOCK = "access.lock"
 START = "0" * 64
 NONCE_BYTES = 12
 ROWS_AT_ONCE = 1_000
@@ -89,12 +92,20 @@ class AccessLog:
             )
             return int(found.scalar_one())
 
-    def verify(self) -> list[str]:
-        """What is wrong with the chain: nothing, or where it was changed, cut or reordered."""
+    def verify(self, *, known: Mapping[int, str] = MappingProxyType({})) -> list[str]:
+        """What is wrong with the chain: nothing, or where it was changed, cut or reordered.
+
+        `known` are digests of entries that somebody wrote down elsewhere: who could change both
+        the database and the anchor could not change those.
+        """
         problems: list[str] = []
         expected, previous = 1, START
         anchor = self._read_anchor()  # before the entries: they only grow meanwhile
-        anchored: str | None = None
+        named = [(number, digest, "that was noted elsewhere") for number, digest in known.items()]
+        if anchor is not None:
+            named.append((*anchor, "which the anchor names"))
+        numbers = {number for number, _, _ in named}
+        found: dict[int, str] = {}
         with self._engine.connect() as connection:
             rows = connection.execute(
                 select(access).order_by(access.c.number),
@@ -116,14 +127,23 @@ class AccessLog:
                 if row.digest != _digest(row.number, row.previous, fields):
                     problems.append(f"entry {row.number} was changed")
                 expected, previous = row.number + 1, row.digest
-                if anchor is not None and row.number == anchor[0]:
-                    anchored = row.digest
-        if anchor is None:
-            if expected > 1:
-                problems.append(f"the anchor {self._folder / ANCHOR} is missing")
-        elif anchored != anchor[1]:
-            problems.append(f"entry {anchor[0]}, which the anchor names, is not there as it was")
+                if row.number in numbers:
+                    found[row.number] = row.digest
+        if anchor is None and (expected > 1 or any(self._folder.glob("access-*.key"))):
+            problems.append(f"the anchor {self._folder / ANCHOR} is missing")
+        problems += [
+            f"entry {number}, {said}, is not there as it was"
+            for number, digest, said in named
+            if found.get(number) != digest
+        ]
         return problems
+
+    def head(self) -> tuple[int, str]:
+        """The last entry's number and digest, to be noted elsewhere; number 0 without entries."""
+        newest = select(access.c.number, access.c.digest).order_by(access.c.number.desc()).limit(1)
+        with self._engine.connect() as connection:
+            row = connection.execute(newest).first()
+        return (0, START) if row is None else (row.number, row.digest)
 
     def entries(self) -> Iterator[Access]:
         """Every entry, oldest first."""
@@ -172,9 +192,19 @@ class AccessLog:
         return plain.decode()
 
     def _anchor(self, number: int, digest: str) -> None:
-        held = self._read_anchor()
-        if held is not None and held[0] >= number:
-            return
+        """Move the anchor on. One at a time: between reading and replacing, another process or
+        thread could set a later one, which this one would take back.
+        """
+        lock = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the operating system lets go when a process dies
+            held = self._read_anchor()
+            if held is None or held[0] < number:
+                self._write_anchor(number, digest)
+        finally:
+            os.close(lock)
+
+    def _write_anchor(self, number: int, digest: str) -> None:
         draft = self._folder / f".{ANCHOR}.{secrets.token_hex(4)}"
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w") as file:

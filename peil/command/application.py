@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from peil.command import cluster, first, questions, sources, upkeep
+from peil.command import access, cluster, first, questions, sources, upkeep, users
 from peil.command import rules as rule_commands
 from peil.command.accounting import show, stages
 from peil.command.session import Session, SessionContext
@@ -32,6 +32,8 @@ application = typer.Typer(
 application.add_typer(sources.application, name="sources")
 application.add_typer(rule_commands.application, name="rules")
 application.add_typer(upkeep.quarantine, name="quarantine")
+application.add_typer(users.application, name="users")
+application.add_typer(access.application, name="access")
 application.add_typer(cluster.migrate, name="migrate")
 application.command(name="overview")(first.overview_)
 for command in (

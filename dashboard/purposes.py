@@ -1,0 +1,121 @@
+"""The register of purposes: what readers may look for, on which ground, until when.
+
+`config/purposes.toml` is reviewed like a rule. Whoever enters chooses one; it stands beside
+everything that is read.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from stream.clock import Clock, to_datetime
+from stream.errors import Stop
+
+FILE = "purposes.toml"
+ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+STATED = ("basis", "owner")
+KEYS = {"id", "title", "until", *STATED}
+LANGUAGES = ("nl", "en")
+
+
+class Purpose(msgspec.Struct, frozen=True, kw_only=True):
+    """One purpose. `id` is what stands in the access log; `until` is the first day on which it
+    cannot be chosen any more, None for that of the working folder.
+    """
+
+    id: str
+    title: Mapping[str, str]
+    basis: str = ""
+    owner: str = ""
+    until: date | None = None
+
+    def named(self, language: str) -> str:
+        """Its title in `language`, else in the first language that has one."""
+        return self.title.get(language) or next(
+            self.title[each] for each in LANGUAGES if each in self.title
+        )
+
+
+class Purposes:
+    """What may be chosen now: the register's entries that have not ended, and the purpose of the
+    working folder when it has one.
+    """
+
+    def __init__(
+        self, register: Sequence[Purpose], *, folder: str, clock: Clock, timezone: str
+    ) -> None:
+        own = folder.strip()
+        # The command line writes it in the access log as it stands, so its id is its text.
+        mine = [Purpose(id=own, title=dict.fromkeys(LANGUAGES, own))] if own else []
+        self._all = {each.id: each for each in (*mine, *register)}
+        self._clock = clock
+        self._zone = ZoneInfo(timezone)
+
+    def open(self) -> Sequence[Purpose]:
+        """What may be chosen today."""
+        return [each for each in self._all.values() if self._is_open(each)]
+
+    def get(self, name: str) -> Purpose | None:
+        """The purpose of that id, while it may be chosen."""
+        found = self._all.get(name)
+        return found if found is not None and self._is_open(found) else None
+
+    def _is_open(self, purpose: Purpose) -> bool:
+        today = to_datetime(self._clock.now()).astimezone(self._zone).date()
+        return purpose.until is None or today < purpose.until
+
+
+def load_purposes(config: Path) -> Sequence[Purpose]:
+    """The register in `config/purposes.toml`; empty without the file. Stop names every entry that
+    is wrong and what to write.
+    """
+    path = config / FILE
+    if not path.exists():
+        return ()
+    try:
+        written = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Stop(f"{path} cannot be read: {error}; mend that line") from error
+    problems = [f"there is no such table: [{name}]" for name in written if name != "purpose"]
+    items = written.get("purpose", [])
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        problems.append("begin each purpose with a line [[purpose]]")
+        items = []
+    purposes: dict[str, Purpose] = {}
+    for number, item in enumerate(items, 1):
+        name = item.get("id")
+        if not isinstance(name, str) or not ID.fullmatch(name):
+            problems.append(f'purpose {number}: write its id in small letters, as id = "new-year"')
+            continue
+        wrong = list(_wrong(item))
+        if name in purposes:
+            wrong.append("there is another purpose of that id; give it its own")
+        problems += [f"purpose {name}: {each}" for each in wrong]
+        if not wrong:
+            purposes[name] = Purpose(**item)
+    if problems:
+        raise Stop(f"{path} is wrong:\n" + "\n".join(f"  {line}" for line in problems))
+    return list(purposes.values())
+
+
+def _wrong(item: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"there is no such key: {key}" for key in sorted(item.keys() - KEYS))
+    for key in STATED:
+        stated = item.get(key)
+        if not isinstance(stated, str) or not stated.strip():
+            yield f"{key} is missing; a purpose without it may not be read for"
+    until, title = item.get("until"), item.get("title")
+    if isinstance(until, datetime) or not isinstance(until, date):
+        yield "write the first day on which it has ended, without quotes, as until = 2027-01-01"
+    if not isinstance(title, dict) or not title:
+        yield 'it has no title; write title = { nl = "Oud en nieuw", en = "New Year" }'
+    elif unknown := sorted(title.keys() - set(LANGUAGES)):
+        yield f"title has {', '.join(unknown)}; the languages are {' and '.join(LANGUAGES)}"
+    elif not all(isinstance(each, str) and each.strip() for each in title.values()):
+        yield "a title is empty; write it, or leave its language out"
