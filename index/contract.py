@@ -4,6 +4,7 @@ Nothing here is suppressed: `index.answers` stands between a store and every rea
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from typing import Literal, Protocol
 
 import msgspec
@@ -46,11 +47,13 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 class Cell(msgspec.Struct, frozen=True):
     """A count with what suppression needs: `authors` is the number of distinct authors, exact
-    up to `k` and then `k` (within one key epoch; over two epochs the larger).
+    up to `k` and then `k` (within one key epoch; over two epochs the larger), and `record` is the
+    sum of the record keys of all its posts. Of an author at most `MOST_A_DAY` posts a day count.
     """
 
     posts: int
     authors: int
+    record: int = 0
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,8 +152,10 @@ class Store(Protocol):
         """
         ...
 
-    def reload(self) -> None:
-        """See what other processes have flushed."""
+    def reload(self) -> bool:
+        """See what other processes have flushed; False when that was surely nothing. A question
+        that another thread asks meanwhile sees what was before, or what is after.
+        """
         ...
 
     def purge(self) -> int:
@@ -215,6 +220,18 @@ class Store(Protocol):
         self, question: Question, *, against: Question, limit: int = 50
     ) -> Sequence[Term]:
         """Words of the first question's posts that stand out against the second's."""
+        ...
+
+    def differ(self, first: Question, second: Question, *, least: int) -> bool:
+        """Whether at least so many authors wrote a post that answers one of these questions and
+        not the other. `least` is k at most; both have the same scope and period.
+        """
+        ...
+
+    def blocks(self, question: Question, *, least: int) -> Sequence[date]:
+        """The local days at whose end, counted from the first one on, another `least` authors
+        (k at most) have answered `question` since the last such day.
+        """
         ...
 
     def words(self, prefix: str, *, limit: int) -> Sequence[str]:

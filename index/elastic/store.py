@@ -136,8 +136,9 @@ class ElasticStore(Questions[Query]):
 
         return roll_up(count, thresholds)
 
-    def reload(self) -> None:
+    def reload(self) -> bool:
         self._catalogue.load()
+        return True  # what was written is not told to who reads
 
     def partitions(self) -> Mapping[Partition, int]:
         self._catalogue.see()

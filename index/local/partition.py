@@ -24,7 +24,9 @@ class TooManyBuckets(Exception):
 
 
 class LocalPartition:
-    """A partition for reading, and for the one writer. Not shared between threads."""
+    """A partition for reading, and for the one writer. Threads may share one that is only read:
+    it stays as it was opened.
+    """
 
     def __init__(self, name: Partition, folder: Path, *, timezone: str, heap: int) -> None:
         self.name = name
@@ -41,14 +43,33 @@ class LocalPartition:
                 "restore it, or move it away and replay the log"
             ) from error
         self._index.config_reader("manual")
-        self._index.reload()
-        self.searcher = self._index.searcher()
         self._writer: tantivy.IndexWriter | None = None
+        self._stamp = self._written()
+        self.reload()
 
     def reload(self) -> None:
         """See what was committed since."""
+        self._stamp = self._written()
         self._index.reload()
         self.searcher = self._index.searcher()
+
+    def renewed(self) -> "LocalPartition":
+        """This partition with what was committed since: itself when that is nothing, or when it
+        is what writes; else another, so that whoever is reading this one reads on.
+        """
+        if self._writer is not None:
+            return self
+        try:
+            if self._written() == self._stamp:
+                return self
+        except FileNotFoundError:  # another process has just dropped it
+            return self
+        return LocalPartition(self.name, self.folder, timezone=self._timezone, heap=self._heap)
+
+    def _written(self) -> tuple[int, int]:
+        """What changes with every commit."""
+        meta = (self.folder / "meta.json").stat()
+        return meta.st_mtime_ns, meta.st_ino
 
     def __len__(self) -> int:
         return self.searcher.num_docs

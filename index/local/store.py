@@ -152,18 +152,21 @@ class LocalStore(Questions[Query]):
             thresholds,
         )
 
-    def reload(self) -> None:
+    def reload(self) -> bool:
         self._manifest.load()
         if self._manifest.version != VERSION:
-            return  # nothing of it can be asked before `upgrade`
-        for name in self._manifest.generations:
-            known, path = self._partitions.get(name), self._manifest.path(name)
+            return False  # nothing of it can be asked before `upgrade`
+        before, after = self._partitions, dict[Partition, LocalPartition]()
+        for name, generation in self._manifest.generations.items():
+            known, path = before.get(name), self._manifest.path(name)
             if known is not None and known.folder == path:
-                known.reload()
+                after[name] = known.renewed()
             elif path.exists():  # else another process dropped it since the manifest was read
-                self._partitions[name] = self._at(name, self._manifest.generations[name])
-        for name in self._partitions.keys() - self._manifest.generations.keys():
-            self._partitions.pop(name).close()
+                after[name] = self._at(name, generation)
+        self._partitions = after  # at once: other threads may be asking
+        for name in before.keys() - after.keys():
+            before[name].close()
+        return after != before
 
     def problems(self) -> Sequence[str]:
         return self._manifest.problems(self._partitions, now=self._clock.now())

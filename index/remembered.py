@@ -1,0 +1,152 @@
+"""A store that remembers its answers until there is something new to see.
+
+Many people look at the same pages, and an answer changes only when the store is reloaded. The
+first who asks waits; who asks the same meanwhile waits for that answer and does not ask again.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar, cast
+
+from index.contract import (
+    Bin,
+    Cell,
+    Dimension,
+    Hit,
+    Progress,
+    Question,
+    RolledUp,
+    Store,
+    Table,
+    Term,
+    untold,
+)
+from privacy.suppress import Thresholds
+from stream.lifecycle import Located
+from stream.partitions import Partition
+from stream.post import Post
+
+MOST = 2_000
+"""So many answers are remembered; the ones not asked for longest go first."""
+
+T = TypeVar("T")
+
+
+class RememberedStore:
+    """Counts of `store` are asked once between two reloads; texts and writes pass through.
+
+    Safe to share between threads when the store's questions are.
+    """
+
+    def __init__(self, store: Store, *, most: int = MOST) -> None:
+        self._store = store
+        self._most = most
+        self._answers: OrderedDict[Hashable, Future[Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def reload(self) -> bool:
+        """See what is new, and forget what was answered before it; False when nothing is new."""
+        newer = self._store.reload()
+        if newer:
+            with self._lock:
+                self._answers.clear()
+        return newer
+
+    def count(self, question: Question) -> Cell:
+        return self._once(("count", question), lambda: self._store.count(question))
+
+    def count_over_time(
+        self, question: Question, *, bin: Bin = "day", by: Dimension | None = None
+    ) -> Table:
+        return self._once(
+            ("over_time", question, bin, by),
+            lambda: self._store.count_over_time(question, bin=bin, by=by),
+        )
+
+    def top(self, question: Question, *, by: Dimension, limit: int = 50) -> Table:
+        return self._once(
+            ("top", question, by, limit), lambda: self._store.top(question, by=by, limit=limit)
+        )
+
+    def compare(self, first: Question, second: Question, *, by: Dimension) -> tuple[Table, Table]:
+        return self._once(
+            ("compare", first, second, by), lambda: self._store.compare(first, second, by=by)
+        )
+
+    def typical_terms(
+        self, question: Question, *, against: Question, limit: int = 50
+    ) -> Sequence[Term]:
+        return self._once(
+            ("typical_terms", question, against, limit),
+            lambda: self._store.typical_terms(question, against=against, limit=limit),
+        )
+
+    def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
+        return self._store.sample(question, limit=limit, seed=seed)
+
+    def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:
+        return self._store.search(question, limit=limit, before=before)
+
+    def _once(self, key: Hashable, ask: Callable[[], T]) -> T:
+        with self._lock:
+            known = self._answers.get(key)
+            if known is None:
+                mine: Future[T] = Future()
+                self._answers[key] = mine
+                while len(self._answers) > self._most:
+                    self._answers.popitem(last=False)
+            else:
+                self._answers.move_to_end(key)
+        if known is not None:
+            return cast("T", known.result())
+        try:
+            mine.set_result(ask())
+        except BaseException as error:  # noqa: BLE001  (it is raised again for all who wait)
+            with self._lock:
+                if self._answers.get(key) is mine:
+                    del self._answers[key]
+            mine.set_exception(error)
+        return mine.result()
+
+    # What changes the store, or reads it whole, is not remembered.
+
+    def upgrade(self, progress: Progress = untold) -> int:
+        return self._store.upgrade(progress)
+
+    def where(self, ids: Sequence[str]) -> Mapping[str, Sequence[Located]]:
+        return self._store.where(ids)
+
+    def write(self, partition: Partition, posts: Sequence[Post]) -> None:
+        self._store.write(partition, posts)
+
+    def remove(self, partition: Partition, ids: Sequence[str]) -> None:
+        self._store.remove(partition, ids)
+
+    def remove_authors(self, authors: Sequence[str], up_to_rev: int) -> int:
+        return self._store.remove_authors(authors, up_to_rev)
+
+    def flush(self) -> None:
+        self._store.flush()
+
+    def purge(self) -> int:
+        return self._store.purge()
+
+    def expire(self, now: int) -> Sequence[Partition]:
+        return self._store.expire(now)
+
+    def roll_up(self, partition: Partition, thresholds: Thresholds) -> RolledUp:
+        return self._store.roll_up(partition, thresholds)
+
+    def partitions(self) -> Mapping[Partition, int]:
+        return self._store.partitions()
+
+    def posts(self, partition: Partition) -> Iterator[Post]:
+        return self._store.posts(partition)
+
+    def problems(self) -> Sequence[str]:
+        return self._store.problems()
+
+    def close(self) -> None:
+        self._store.close()
