@@ -185,11 +185,19 @@ def _due(pipeline: Pipeline, refused: Mapping[str, int]) -> list[Source]:
     return [source for source in found if refused.get(source.id, 0) <= now]
 
 
+def dashboard(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
+    """Shows it all. May run several times behind a proxy that keeps a reader at one of them."""
+    from peil.showing import show  # noqa: PLC0415  (what it needs takes a second to load)
+
+    show(pipeline, pulse, stopping)
+
+
 ROLES: Mapping[str, Role] = {
     "collect": collect,
     "enrich": enrich,
     "index": index,
     HOUSE: house,
+    "dashboard": dashboard,
 }
 """By name, in the order in which a post passes them; `Backend.roles` says which there are."""
 

@@ -1,0 +1,112 @@
+"""The application: its addresses, what is wrong in words, and the files of the browser."""
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from dashboard.assets import ADDRESS, FOLDER, FOR_EVER, Assets
+from dashboard.city import City
+from dashboard.entrance import Entrance
+from dashboard.entry import install
+from dashboard.frame import Pages
+from dashboard.pages import explore, export, lists, live, monitor, phenomenon
+from dashboard.pages.asking import NotThere, Refused
+from dashboard.security import API
+from index.contract import TooBroad
+from rules.errors import QueryError
+from stream.errors import PeilError, Reject, Retry, Stop
+
+logger = logging.getLogger(__name__)
+
+PAGES = (monitor, phenomenon, explore, export, lists, live)
+"""Where the addresses are; a page of its own is a module here and a line in `frame.NAVIGATION`."""
+
+STATUS: tuple[tuple[type[PeilError], HTTPStatus], ...] = (
+    (NotThere, HTTPStatus.NOT_FOUND),
+    (Refused, HTTPStatus.BAD_REQUEST),
+    (QueryError, HTTPStatus.BAD_REQUEST),
+    (Reject, HTTPStatus.BAD_REQUEST),
+    (TooBroad, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (Retry, HTTPStatus.SERVICE_UNAVAILABLE),
+    (Stop, HTTPStatus.CONFLICT),
+)
+"""What an error of peil is on the web: the first kind that it is."""
+
+
+class Files(StaticFiles):
+    """Built files, which a browser may keep: their names change with their content."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
+        response.headers["Cache-Control"] = FOR_EVER
+        return response
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        if path == "manifest.json":
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return await super().get_response(path, scope)
+
+
+def create(city: City, entrance: Entrance) -> FastAPI:
+    """The dashboard of `city`, with `entrance` before every page. Stop when the browser's files
+    were not built.
+    """
+    pages = Pages(Assets.of())
+    app = FastAPI(
+        title="peil",
+        summary="What the public conversation is about: phenomena, not persons.",
+        version="1",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # they would load scripts from elsewhere
+        redoc_url=None,
+        strict_content_type=True,
+    )
+    app.state.city = city
+    for each in PAGES:
+        app.include_router(each.router)
+    app.mount(ADDRESS.rstrip("/"), Files(directory=FOLDER), name="static")
+    app.add_exception_handler(PeilError, _wrong)
+    app.add_exception_handler(RequestValidationError, _unreadable)
+    app.add_exception_handler(HTTPException, _refused)
+    install(app, entrance, pages)
+    return app
+
+
+async def _wrong(request: Request, error: Exception) -> Response:
+    broken = HTTPStatus.INTERNAL_SERVER_ERROR
+    status = next((status for kind, status in STATUS if isinstance(error, kind)), broken)
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        logger.warning("%s", error)
+    return _told(request, status, str(error))
+
+
+async def _unreadable(request: Request, error: Exception) -> Response:
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    said = [
+        f"{'.'.join(str(part) for part in each['loc'][1:])}: {each['msg']}" for each in problems
+    ]
+    return _told(request, HTTPStatus.UNPROCESSABLE_ENTITY, "\n".join(said) or "it cannot be read")
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus(500)
+    said = "there is nothing at this address" if status is HTTPStatus.NOT_FOUND else status.phrase
+    return _told(request, status, said)
+
+
+def _told(request: Request, status: HTTPStatus, message: str) -> Response:
+    headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+    if request.url.path.startswith(API):
+        return JSONResponse({"detail": message}, status, headers=headers)
+    pages: Pages = request.app.state.pages
+    reader = None
+    answer = pages.render(request, "wrong.html", reader=reader, status=status, message=message)
+    answer.headers.update(headers)
+    return answer

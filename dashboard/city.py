@@ -1,0 +1,136 @@
+"""What the shell hands to the dashboard: one city's parts, and what its readers may ask."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+from sqlalchemy import Engine
+
+from dashboard.calendar import Event, between
+from dashboard.views.monitor import SourceState
+from dashboard.views.period import Period
+from dashboard.views.timeline import Marks, marks_of
+from index.answers import Answers, Log
+from index.gaps import missed
+from index.values import bin_name, local_hour
+from privacy.access import AccessLog
+from rules.documents import Book
+from rules.guidance import Guidance
+from stream.clock import Clock
+from stream.errors import Stop
+from stream.metrics import Metrics
+
+if TYPE_CHECKING:
+    from dashboard.rights import Reader
+
+
+class Ask(Protocol):
+    """How the shell makes a door to the store for one reader."""
+
+    def __call__(self, *, reader: str, purpose: str, log: Log) -> Answers:
+        """The answers for an account, each written to `log` first. Cheap: once a request."""
+        ...
+
+
+class Covered:
+    """The log of the questions of one page, for which one entry is written already. A read of
+    texts has an entry of its own.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def append(self, *, actor: str, purpose: str, action: str, payload: str) -> int:
+        if action != "texts":
+            return 0
+        return self._log.append(actor=actor, purpose=purpose, action=action, payload=payload)
+
+    def recent(self, *, actor: str, action: str) -> int:
+        return self._log.recent(actor=actor, action=action)
+
+
+class Unasked:
+    """The log of what nobody asked yet: suggestions while a question is being written."""
+
+    def append(self, *, actor: str, purpose: str, action: str, payload: str) -> int:  # noqa: ARG002  (as the contract has it)
+        raise Stop(f"{action} is a question, and a question is logged before it is answered")
+
+    def recent(self, *, actor: str, action: str) -> int:  # noqa: ARG002  (the same)
+        return 0
+
+
+class Snapshot:
+    """What every reader sees until the next one: nobody sees one post come or go."""
+
+    def __init__(self, reload: Callable[[], bool], *, clock: Clock) -> None:
+        """`reload` sees what is new, and says whether there was anything."""
+        self._reload = reload
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.number = 1
+        self.taken_at = clock.now()
+
+    def renew(self) -> bool:
+        """Take the next one; whether there was anything new. May block while the store reloads."""
+        with self._lock:
+            newer = self._reload()
+            self.taken_at = self._clock.now()
+            if newer:
+                self.number += 1
+            return newer
+
+
+@dataclass(frozen=True, kw_only=True)
+class City:
+    """One city's dashboard: everything its pages are made of. Shared between threads."""
+
+    timezone: str
+    k: int
+    clock: Clock
+    database: Engine
+    access: AccessLog
+    metrics: Metrics
+    book: Book
+    guidance: Mapping[str, Guidance]
+    events: Sequence[Event]
+    sources: Callable[[], Sequence[SourceState]]
+    ask: Ask
+    snapshot: Snapshot
+
+    @property
+    def today(self) -> date:
+        """The day that is not over yet."""
+        return date.fromisoformat(bin_name(local_hour(self.clock.now(), self.timezone), "day"))
+
+    def answers(self, reader: "Reader", action: str, **said: object) -> Answers:
+        """The door to the store for one page or download, after its entry in the access log;
+        `said` is what was asked, in words.
+        """
+        payload = msgspec.json.encode(said, enc_hook=str).decode()
+        self.access.append(
+            actor=reader.account, purpose=reader.purpose, action=action, payload=payload
+        )
+        log = Covered(self.access)
+        return self.ask(reader=reader.account, purpose=reader.purpose, log=log)
+
+    def reading(self, reader: "Reader") -> Answers:
+        """The door to texts, where each question has an entry of its own."""
+        return self.ask(reader=reader.account, purpose=reader.purpose, log=self.access)
+
+    def answering(self, reader: "Reader") -> Answers:
+        """The door for what helps to write a question, which is no question yet: nothing of it
+        is logged, and no texts are to be had.
+        """
+        return self.ask(reader=reader.account, purpose=reader.purpose, log=Unasked())
+
+    def marks(self, period: Period, *, language: str) -> Marks:
+        """What is drawn on a time axis over `period`."""
+        return marks_of(
+            between(self.events, period.since, period.until),
+            missed(self.database, since=period.start_ms, until=period.end_ms),
+            language=language,
+            timezone=self.timezone,
+        )

@@ -1,0 +1,152 @@
+"""The frame round every page: templates, the reader's language, where the reader is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from dashboard.assets import Assets
+from dashboard.languages import LANGUAGES, Language, language
+from dashboard.rights import Reader
+from dashboard.sparks import spark
+from privacy.suppress import text
+
+FOLDER = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page in the navigation."""
+
+    name: str
+    address: str
+    title: str
+    current: bool
+
+
+NAVIGATION = (
+    ("monitor", "/", "Monitor"),
+    ("explore", "/explore", "Explore"),
+    ("rules", "/rules", "Rules"),
+    ("sources", "/sources", "Sources"),
+)
+"""The pages in their order; each finds its place here without moving another."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What `base.html` needs."""
+
+    language: str
+    languages: tuple[str, ...]
+    reader: Reader | None
+    csrf: str
+    nav: tuple[Place, ...]
+    assets: Assets
+    address: str
+    """The path and query of this page."""
+
+    snapshot: int
+
+
+class Pages:
+    """Renders templates. One an application; safe to share between threads."""
+
+    def __init__(self, assets: Assets) -> None:
+        self.assets = assets
+
+    @cached_property
+    def _environments(self) -> Mapping[str, Environment]:
+        return {name: _environment(language(name)) for name in LANGUAGES}
+
+    def render(
+        self,
+        request: Request,
+        template: str,
+        /,
+        *,
+        reader: Reader | None = None,
+        status: int = 200,
+        here: str = "",
+        csrf: str = "",
+        **values: Any,
+    ) -> HTMLResponse:
+        """The page. A request of htmx for a part gets the part: templates ask `part`."""
+        name = request.app.state.entrance.language(request)
+        city = request.app.state.city
+        query = request.url.query
+        environment = self._environments[name]
+        translate = language(name).gettext
+        frame = Frame(
+            language=name,
+            languages=LANGUAGES,
+            reader=reader,
+            csrf=reader.csrf if reader else csrf,
+            nav=()
+            if reader is None
+            else tuple(
+                Place(each, address, translate(title), each == here)
+                for each, address, title in NAVIGATION
+            ),
+            assets=self.assets,
+            address=request.url.path + (f"?{query}" if query else ""),
+            snapshot=city.snapshot.number,
+        )
+        html = environment.get_template(template).render(frame=frame, **values)
+        return HTMLResponse(html, status_code=status)
+
+
+def _environment(spoken: Language) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    speaking: Any = environment  # the extension gives it this method
+    speaking.install_gettext_callables(spoken.gettext, spoken.ngettext, newstyle=True)
+    filters: Mapping[str, Callable[..., object]] = {
+        "number": spoken.number,
+        "percent": spoken.percent,
+        "times": spoken.times,
+        "day": spoken.day,
+        "short_day": spoken.short_day,
+        "bin": spoken.bin,
+        "language_name": spoken.named,
+        "count": lambda posts, k: text(posts, k=k) if posts is None else spoken.number(posts),
+        "markdown": _markdown,
+        "address": _address,
+        "spark": spark,
+    }
+    environment.filters.update(filters)
+    return environment
+
+
+def _markdown(written: str) -> Markup:
+    """Guidance as HTML; HTML in it is shown as it is written, and addresses are plain."""
+    parser = MarkdownIt("commonmark", {"html": False}).disable("image")
+    return Markup(parser.render(written))  # noqa: S704  (escaped by the renderer)
+
+
+def _address(path: str, **parameters: Any) -> str:
+    """`path` with the parameters that are given; lists repeat, empty ones are left out."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in parameters.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        pairs += [(name, _written(each)) for each in values if each not in (None, "", False)]
+    return path + (f"?{urlencode(pairs)}" if pairs else "")
+
+
+def _written(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -1,0 +1,110 @@
+"""The two languages of the pages: translations, numbers, days and plural forms."""
+
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from babel import Locale
+from babel.dates import format_date, format_skeleton
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal, format_percent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LANGUAGES = ("nl", "en")
+FOLDER = Path(__file__).parent / "locale"
+THURSDAY = timedelta(days=3)
+
+
+class Language:
+    """One language: what a page says, and how it writes numbers and days."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._locale = Locale.parse("en_GB" if name == "en" else name)
+        path = FOLDER / name / "messages.po"
+        self._catalogue = Catalog()
+        if path.exists():
+            with path.open("rb") as file:
+                self._catalogue = read_po(file, locale=name)
+
+    def gettext(self, message: str) -> str:
+        """`message` in this language; itself where it is English or not translated."""
+        found = self._catalogue.get(message)
+        return str(found.string) if found is not None and found.string else message
+
+    def ngettext(self, singular: str, plural: str, count: int) -> str:
+        """The form for `count`."""
+        found = self._catalogue.get(singular)
+        if found is not None and isinstance(found.string, tuple) and all(found.string):
+            return str(found.string[0 if self._locale.plural_form(count) == "one" else 1])
+        return singular if count == 1 else plural
+
+    def number(self, value: float) -> str:
+        return format_decimal(value, locale=self._locale)
+
+    def percent(self, share: float, *, signed: bool = False) -> str:
+        """A share; a small one keeps a digit."""
+        form = "#,##0.0%" if 0 < abs(share) < 0.1 else "#,##0%"  # noqa: PLR2004  (ten per cent)
+        if signed:
+            form = f"+{form};-{form}"
+        return format_percent(share, format=form, locale=self._locale)
+
+    def times(self, ratio: float) -> str:
+        """A ratio, with as many digits as it is worth."""
+        return format_decimal(ratio, format="0.0" if ratio < 10 else "0", locale=self._locale)  # noqa: PLR2004
+
+    def day(self, day: date) -> str:
+        """A day in full, as `24 november 2026`."""
+        return format_date(day, format="long", locale=self._locale)
+
+    def short_day(self, day: date) -> str:
+        """A day as an axis has it."""
+        return format_skeleton("MMMd", day, locale=self._locale)
+
+    def bin(self, name: str) -> str:
+        """A bin of time as people write it."""
+        if "W" in name:
+            year, week = name.split("-W")
+            return f"{self.gettext('week')} {int(week)}, {year}"
+        if "T" in name:
+            moment = datetime.fromisoformat(f"{name}:00")
+            return f"{self.short_day(moment.date())}, {moment:%H}:00"
+        if len(name) == len("2026-11"):
+            return format_skeleton("yMMMM", date.fromisoformat(f"{name}-01"), locale=self._locale)
+        day = date.fromisoformat(name)
+        return format_skeleton("EEEMMMd", day, locale=self._locale)
+
+    def named(self, code: str) -> str:
+        """A language's code by its name in this one."""
+        try:
+            return Locale.parse(code).get_display_name(self._locale) or code
+        except (ValueError, LookupError):
+            return code
+
+
+@cache
+def language(name: str) -> Language:
+    """The language of that code; the first one when there is no such."""
+    return Language(name if name in LANGUAGES else LANGUAGES[0])
+
+
+def preferred(header: str) -> str | None:
+    """The best of ours in an `Accept-Language` header (RFC 9110, section 12.5.4)."""
+    wanted: Mapping[str, float] = dict(_weighted(header))
+    known = {name: weight for name, weight in wanted.items() if name in LANGUAGES and weight > 0}
+    return max(known, key=lambda name: known[name], default=None)
+
+
+def _weighted(header: str) -> list[tuple[str, float]]:
+    found: list[tuple[str, float]] = []
+    for part in header.split(","):
+        tag, _, weight = part.strip().partition(";q=")
+        try:
+            found.append((tag.split("-")[0].lower(), float(weight) if weight else 1.0))
+        except ValueError:
+            continue
+    return list(reversed(found))

@@ -1,0 +1,1 @@
+"""The addresses: each page, and its JSON twin under /api/v1."""

@@ -1,0 +1,64 @@
+"""What the addresses of pages have in common: the reader, the city, the period."""
+
+from datetime import date
+from typing import Annotated, cast
+
+from fastapi import Depends, Query, Request
+
+from dashboard.city import City
+from dashboard.frame import Pages
+from dashboard.rights import Reader, allow
+from dashboard.views.period import Period, WrongPeriod, period_of
+from rules.documents import RuleDocument
+from stream.errors import PeilError
+
+
+class NotThere(PeilError):
+    """Nothing is at that address; the message says what there is."""
+
+
+class Refused(PeilError):
+    """What was asked cannot be answered; the message says what to change."""
+
+
+def city_of(request: Request) -> City:
+    """The one city of this application."""
+    return cast("City", request.app.state.city)
+
+
+def pages_of(request: Request) -> Pages:
+    """The templates of this application."""
+    return cast("Pages", request.app.state.pages)
+
+
+TheCity = Annotated[City, Depends(city_of)]
+ThePages = Annotated[Pages, Depends(pages_of)]
+Counting = Annotated[Reader, Depends(allow("counts"))]
+Reading = Annotated[Reader, Depends(allow("texts"))]
+
+
+def _period(
+    city: TheCity,
+    period: Annotated[
+        str, Query(description="`7d`, `4w` or `3m`: it ends with yesterday.", max_length=8)
+    ] = "4w",
+    since: Annotated[
+        date | None, Query(description="The first day; then `period` does not count.")
+    ] = None,
+    until: Annotated[date | None, Query(description="The day after the last.")] = None,
+) -> Period:
+    try:
+        return period_of(period, since=since, until=until, today=city.today, timezone=city.timezone)
+    except WrongPeriod as error:
+        raise Refused(str(error)) from error
+
+
+ThePeriod = Annotated[Period, Depends(_period)]
+
+
+def rule_named(city: City, rule: str) -> RuleDocument:
+    """The rule of that id; NotThere when there is none."""
+    found = city.book.rules.get(rule)
+    if found is None:
+        raise NotThere(f"there is no phenomenon {rule!r}; the page Monitor shows all there are")
+    return found

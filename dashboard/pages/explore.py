@@ -1,0 +1,342 @@
+"""The page Explore: words, filters, period; counts first, then what was asked of them."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, Field
+
+from dashboard.city import City
+from dashboard.pages.asking import (
+    Counting,
+    NotThere,
+    Reading,
+    Refused,
+    TheCity,
+    ThePages,
+    ThePeriod,
+)
+from dashboard.queries import Queries
+from dashboard.rights import Reader
+from dashboard.suggesting import Checked, Suggestions, check, suggest
+from dashboard.views.explore import (
+    FIELDS,
+    Asked,
+    Compared,
+    Explore,
+    Tab,
+    compare,
+    explore,
+    typical,
+)
+from dashboard.views.period import Period
+from dashboard.views.phenomenon import Term
+from dashboard.views.texts import Sample, sample
+from index.contract import Dimension
+from index.values import start_of
+from stream.clock import to_datetime
+
+router = APIRouter()
+MOST_VALUES = 20
+Values = Annotated[list[str], Query(description="Only these values.", max_length=MOST_VALUES)]
+QueryId = Annotated[str, Query(description="The id of the words of a query.", max_length=40)]
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What an address says beside the period."""
+
+    q: str
+    values: dict[Dimension, list[str]]
+    with_: str
+
+
+def _filters(
+    q: QueryId = "",
+    language: Values = [],  # noqa: B006  (FastAPI copies it)
+    sentiment: Values = [],  # noqa: B006
+    source: Values = [],  # noqa: B006
+    rule: Values = [],  # noqa: B006
+    kind: Values = [],  # noqa: B006
+    with_: Annotated[
+        str,
+        Query(
+            alias="with",
+            description="What to compare with: `before`, or the id of other words.",
+            max_length=40,
+        ),
+    ] = "",
+) -> Filters:
+    values: dict[Dimension, list[str]] = {
+        "language": language,
+        "sentiment": sentiment,
+        "source": source,
+        "rule": rule,
+        "kind": kind,
+    }
+    for name, given in values.items():
+        for value in given:
+            if not value or any(not (sign.isalnum() or sign in "-_?") for sign in value):
+                raise Refused(f"{name}={value!r} is no value to filter by: click one on the page")
+    return Filters(q, values, with_)
+
+
+TheFilters = Annotated[Filters, Depends(_filters)]
+
+
+def _queries(city: TheCity) -> Queries:
+    return Queries(city.database, clock=city.clock)
+
+
+TheQueries = Annotated[Queries, Depends(_queries)]
+
+
+def _asked(queries: TheQueries, filters: TheFilters, period: ThePeriod) -> Asked:
+    return Asked(words=_words(queries, filters.q), filters=filters.values, period=period)
+
+
+TheQuestion = Annotated[Asked, Depends(_asked)]
+
+
+def _words(queries: Queries, id: str) -> str:  # noqa: A002  (that is what it is)
+    if not id:
+        return ""
+    words = queries.words(id)
+    if words is None:
+        raise NotThere(f"there is no query {id!r}; it may have been removed. Write it again")
+    return words
+
+
+@router.get("/explore", response_class=HTMLResponse, include_in_schema=False)
+def page(
+    request: Request,
+    city: TheCity,
+    pages: ThePages,
+    reader: Counting,
+    queries: TheQueries,
+    filters: TheFilters,
+    asked: TheQuestion,
+    tab: Annotated[Tab, Query()] = "table",
+    reason: Annotated[str, Query(max_length=300)] = "",
+) -> HTMLResponse:
+    """A question and its answer. What is wrong with its words stands under them."""
+    checked = check(asked.words, city.book)
+    view = found = None
+    if not checked.errors:
+        language = reader.language
+        view = _view(city, reader, asked, language=language)
+        found = _tab(
+            city, reader, queries, filters, asked, tab=tab, reason=reason, language=language
+        )
+    return pages.render(
+        request,
+        "explore.html",
+        reader=reader,
+        here="explore",
+        status=400 if checked.errors else 200,
+        asked=asked,
+        filters=filters,
+        checked=checked,
+        view=view,
+        tab=tab,
+        found=found,
+        saved=queries.saved(reader.account),
+        fields=FIELDS,
+        rules={rule.id: rule.title for rule in city.book.rules.values()},
+        today=city.today,
+        ending=to_datetime,
+    )
+
+
+def _tab(
+    city: City,
+    reader: Reader,
+    queries: Queries,
+    filters: Filters,
+    asked: Asked,
+    *,
+    tab: Tab,
+    reason: str,
+    language: str,
+) -> Sample | list[Term] | Compared | None:
+    if tab in {"context", "texts"}:
+        if not reader.may("texts") or (tab == "texts" and not reason.strip()):
+            return None
+        return sample(
+            city.reading(reader), asked.query, period=asked.period,
+            reason=reason if tab == "texts" else "",
+        )  # fmt: skip
+    if tab == "terms":
+        return _terms(city, reader, asked)
+    if tab == "compare" and filters.with_:
+        return _compare(city, reader, queries, filters, asked, language=language)
+    return None
+
+
+@router.post("/queries", include_in_schema=False)
+def write(
+    reader: Counting,
+    queries: TheQueries,
+    words: Annotated[str, Form(max_length=20_000)] = "",
+    rest: Annotated[str, Form(max_length=2_000)] = "",
+    since: Annotated[str, Form(max_length=10)] = "",
+    until: Annotated[str, Form(max_length=10)] = "",
+    role: Annotated[Literal["q", "with"], Form()] = "q",
+) -> Response:
+    """Keep the words of a query and lead to its address; `rest` is what else stood in it."""
+    pairs = [
+        pair.partition("=")[::2]
+        for pair in rest.split("&")
+        if pair and pair.partition("=")[0] not in {role, "since", "until"}
+    ]
+    kept = [f"{name}={value}" for name, value in pairs if name in _ADDRESSED]
+    new: list[tuple[str, str]] = []
+    if words.strip():
+        new.append((role, queries.keep(words.strip(), account=reader.account)))
+    new += [(name, value) for name, value in (("since", since), ("until", until)) if value]
+    query = "&".join([*kept, urlencode(new)]).strip("&")
+    return RedirectResponse(f"/explore?{query}" if query else "/explore", status_code=303)
+
+
+_ADDRESSED = frozenset(
+    {"q", "period", "since", "until", "tab", "with", "language", "sentiment", "source", "rule",
+     "kind"}
+)  # fmt: skip
+
+
+@router.post("/saved", include_in_schema=False)
+def save(
+    city: TheCity,
+    reader: Counting,
+    queries: TheQueries,
+    title: Annotated[str, Form(max_length=200)],
+    until: Annotated[date, Form()],
+    query: Annotated[str, Form(max_length=2_000)] = "",
+    note: Annotated[str, Form(max_length=2_000)] = "",
+) -> Response:
+    """Save a search with a note and an end."""
+    if until <= city.today:
+        raise Refused(f"{until} is over: a saved search ends on a day to come")
+    queries.save(
+        reader.account, title=title, query=query, note=note, until=start_of(until, city.timezone)
+    )
+    return RedirectResponse(f"/explore?{query}" if query else "/explore", status_code=303)
+
+
+@router.post("/saved/{id}/remove", include_in_schema=False)
+def remove(reader: Counting, queries: TheQueries, id: str) -> Response:  # noqa: A002  (what it is)
+    """Forget a saved search."""
+    if not queries.remove(reader.account, id):
+        raise NotThere("there is no such saved search of yours")
+    return RedirectResponse("/explore", status_code=303)
+
+
+class Words(BaseModel):
+    """What is being typed."""
+
+    words: str = Field(max_length=20_000, examples=["fatbike* NEAR/3 overlast lang:nl"])
+
+
+class Written(BaseModel):
+    """The id of words, for the parameter `q`."""
+
+    id: str
+
+
+@router.post("/api/v1/queries", tags=["explore"])
+def write_twin(reader: Counting, queries: TheQueries, given: Words) -> Written:
+    """Keep the words of a query; their id stands in addresses in their place."""
+    return Written(id=queries.keep(given.words, account=reader.account))
+
+
+@router.post("/api/v1/check", tags=["explore"])
+def check_twin(city: TheCity, _reader: Counting, given: Words) -> Checked:
+    """What is wrong with the words of a query, each mistake with its place."""
+    return check(given.words, city.book)
+
+
+@router.get("/api/v1/complete", tags=["explore"])
+def complete(
+    city: TheCity,
+    reader: Counting,
+    prefix: Annotated[str, Query(max_length=60, examples=["fatb"])] = "",
+) -> Suggestions:
+    """What may be written here: words that at least k people used, lists, fields, operators."""
+    answers = city.answering(reader)
+    return suggest(answers, city.book, prefix)
+
+
+@router.get("/api/v1/explore", tags=["explore"])
+def twin(city: TheCity, reader: Counting, asked: TheQuestion) -> Explore:
+    """A question's size, its line in time and its facets."""
+    return _view(city, reader, asked, language=reader.language)
+
+
+@router.get("/api/v1/explore/terms", tags=["explore"])
+def terms_twin(city: TheCity, reader: Counting, asked: TheQuestion) -> list[Term]:
+    """Words that stand out in the answer against the rest of the period."""
+    return _terms(city, reader, asked)
+
+
+@router.get("/api/v1/explore/texts", tags=["explore"])
+def texts_twin(
+    city: TheCity,
+    reader: Reading,
+    asked: TheQuestion,
+    reason: Annotated[
+        str, Query(description="For whole texts; it is logged.", max_length=300)
+    ] = "",
+) -> Sample:
+    """At most ten texts drawn at random, keyword in context, or whole for a reason."""
+    return sample(city.reading(reader), asked.query, period=asked.period, reason=reason)
+
+
+@router.get("/api/v1/explore/compare", tags=["explore"])
+def compare_twin(
+    city: TheCity,
+    reader: Counting,
+    queries: TheQueries,
+    filters: TheFilters,
+    asked: TheQuestion,
+) -> Compared:
+    """Two queries, or one in two periods, side by side."""
+    if not filters.with_:
+        raise Refused("say what to compare with: with=before, or with=<id of other words>")
+    return _compare(city, reader, queries, filters, asked, language=reader.language)
+
+
+def _view(city: City, reader: Reader, asked: Asked, *, language: str) -> Explore:
+    answers = city.answers(reader, "explore", query=asked.query, **_days(asked.period))
+    return explore(answers, asked, marks=city.marks(asked.period, language=language))
+
+
+def _terms(city: City, reader: Reader, asked: Asked) -> list[Term]:
+    answers = city.answers(reader, "typical_terms", query=asked.query, **_days(asked.period))
+    return typical(answers, asked)
+
+
+def _compare(
+    city: City,
+    reader: Reader,
+    queries: Queries,
+    filters: Filters,
+    asked: Asked,
+    *,
+    language: str,
+) -> Compared:
+    if filters.with_ == "before":
+        other = asked.model_copy(update={"period": asked.period.before})
+    else:
+        other = asked.model_copy(update={"words": _words(queries, filters.with_)})
+    answers = city.answers(
+        reader, "compare", query=asked.query, with_query=other.query, **_days(asked.period),
+        with_since=other.period.since,
+    )  # fmt: skip
+    return compare(answers, asked, other, marks=city.marks(asked.period, language=language))
+
+
+def _days(period: Period) -> dict[str, date]:
+    return {"since": period.since, "until": period.until}

@@ -1,0 +1,136 @@
+"""What may come next in a query, and what is wrong with one: as the query box asks while one
+types.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from index.answers import Answers
+from rules.documents import Book
+from rules.errors import QueryError
+from rules.parser import parse
+
+MOST = 12
+SHORTEST = 2
+"""A shorter beginning fits too much to be a help."""
+
+FIELDS = {
+    "lang": "lang:nl",
+    "source": "source:city-news",
+    "platform": "platform:bluesky",
+    "kind": "kind:reply",
+    "topic": "topic:living",
+    "sentiment": "sentiment:negative",
+    "place": "place:centrum",
+    "has": "has:link",
+    "rule": "rule:woningnood",
+    "date": "date:2026-11",
+}
+OPERATORS = {
+    "AND": "overlast AND nacht",
+    "OR": "fatbike OR scooter",
+    "NOT": "vuurwerk NOT show",
+    "NEAR/5": "scooter NEAR/5 overlast",
+    "EXCLUDE": "kamer EXCLUDE vakantie",
+    "2 OF": "2 OF (huur, wonen, duur)",
+}
+
+
+class Suggestion(BaseModel):
+    """Something that may be written here."""
+
+    label: str
+    kind: Literal["word", "list", "field", "operator"]
+    posts: int | None = Field(description="In how many posts the word stands.")
+    detail: str
+    insert: str
+
+
+class Suggestions(BaseModel):
+    """What may be written here, the likeliest first."""
+
+    items: list[Suggestion]
+
+
+class Mistake(BaseModel):
+    """What is wrong at characters `start` to `end` (exclusive) of the query."""
+
+    start: int
+    end: int
+    message: str
+    help: str
+
+
+class Checked(BaseModel):
+    """All that is wrong with a query, and what was read as meant."""
+
+    errors: list[Mistake]
+    warnings: list[Mistake]
+
+
+def suggest(answers: Answers, book: Book, prefix: str) -> Suggestions:
+    """What begins with `prefix`: words that at least k people used, lists, fields, operators."""
+    return Suggestions(items=list(_suggested(answers, book, prefix))[:MOST])
+
+
+def _suggested(answers: Answers, book: Book, prefix: str) -> Iterator[Suggestion]:
+    lower = prefix.casefold()
+    for field, example in FIELDS.items():
+        if f"{field}:".startswith(lower) and prefix:
+            yield Suggestion(
+                label=f"{field}:", kind="field", posts=None, detail=example, insert=f"{field}:"
+            )
+    for operator, example in OPERATORS.items():
+        if operator.casefold().startswith(lower) and prefix:
+            yield Suggestion(
+                label=operator, kind="operator", posts=None, detail=example, insert=f"{operator} "
+            )
+    if prefix.startswith("$"):
+        for name, each in book.lists.items():
+            if f"${name}".startswith(lower) and not each.lint:
+                yield Suggestion(
+                    label=f"${name}", kind="list", posts=None, detail=each.title,
+                    insert=f"${name} ",
+                )  # fmt: skip
+    elif len(prefix) >= SHORTEST:
+        for found in answers.complete(prefix, limit=MOST):
+            yield Suggestion(
+                label=found.word, kind="word", posts=found.posts, detail="", insert=f"{found.word} "
+            )
+
+
+def check(words: str, book: Book) -> Checked:
+    """Every mistake in `words`, each with its place."""
+    if not words.strip():
+        return Checked(errors=[], warnings=[])
+    try:
+        parsed = parse(words, lists=book.lookup(), use="search")
+    except QueryError as error:
+        return Checked(
+            errors=[
+                _mistake(
+                    words, (each.line, each.column), each.text, message=str(each), help=each.hint
+                )
+                for each in error.problems
+            ],
+            warnings=[],
+        )
+    return Checked(
+        errors=[],
+        warnings=[
+            _mistake(words, (each.line, each.column), " ", message=each.message, help="")
+            for each in parsed.notes
+        ],
+    )
+
+
+def _mistake(words: str, at: tuple[int, int], text: str, *, message: str, help: str) -> Mistake:  # noqa: A002  (as the editor has it)
+    """The place of `text`, which stands at a line and column (from 1)."""
+    line, column = at
+    lines = words.split("\n")
+    start = sum(len(each) + 1 for each in lines[: line - 1]) + column - 1
+    start = max(0, min(start, len(words) - 1))
+    end = min(len(words), start + max(1, len(text)))
+    return Mistake(start=start, end=end, message=message, help=help)

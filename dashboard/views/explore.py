@@ -1,0 +1,123 @@
+"""The page Explore: a question, its size in time, what it consists of, and its words."""
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+from pydantic import BaseModel, Field
+
+from dashboard.views.period import Period
+from dashboard.views.phenomenon import Term, terms
+from dashboard.views.shares import Bars, bars_of
+from dashboard.views.timeline import Marks, Timeline, bins_of, timeline
+from index.answers import Answers
+from index.contract import Bin, Dimension
+from index.results import Counts
+
+Tab = Literal["context", "texts", "terms", "table", "compare"]
+TABS: tuple[Tab, ...] = get_args(Tab)
+FACETS: tuple[Dimension, ...] = ("language", "sentiment", "source", "rule", "kind", "place")
+FIELDS: Mapping[Dimension, str] = {
+    "language": "lang",
+    "sentiment": "sentiment",
+    "source": "source",
+    "rule": "rule",
+    "kind": "kind",
+}
+"""The facets that filter, and the field of the rule language that each of them is."""
+
+MOST_BARS = 15
+LONG_DAYS = 120
+"""A longer period is drawn by week."""
+
+
+class Asked(BaseModel):
+    """A question as an address has it: words, filters and a period."""
+
+    words: str = Field(description="A query in the rule language; empty: all posts.")
+    filters: dict[Dimension, list[str]]
+    period: Period
+
+    @property
+    def query(self) -> str:
+        """Words and filters as one query, which can be asked anywhere."""
+        parts = [f"({self.words.strip()}\n)" if "--" in self.words else f"({self.words.strip()})"]
+        if not self.words.strip():
+            parts = []
+        parts += [
+            f"{FIELDS[by]}:{','.join(values)}" for by, values in self.filters.items() if values
+        ]
+        if parts[1:]:
+            return " ".join(parts)
+        return self.words.strip() or "".join(parts)
+
+
+class Explore(BaseModel):
+    """What the page shows at once; the tabs are asked for apart."""
+
+    asked: Asked
+    posts: int | None
+    everything: int | None = Field(description="All posts of the period.")
+    share: float | None
+    k: int
+    line: Timeline
+    facets: list[Bars]
+
+
+class Compared(BaseModel):
+    """Two questions beside each other, over the same time."""
+
+    first: Timeline
+    second: Timeline
+    posts: tuple[int | None, int | None]
+    by: list[tuple[Bars, Bars]]
+
+
+def explore(answers: Answers, asked: Asked, *, marks: Marks) -> Explore:
+    """The answer to `asked`: two questions, so that it comes while one is still thinking."""
+    period, query = asked.period, asked.query
+    counts, line = _line(answers, asked, marks=marks)
+    facets = answers.facets(query, by=FACETS, limit=MOST_BARS, **period.asked)
+    total = facets.count.posts
+    everything = answers.count("", **period.asked).posts
+    return Explore(
+        asked=asked,
+        posts=total,
+        everything=everything,
+        share=total / everything if total is not None and everything else None,
+        k=counts.k,
+        line=line,
+        facets=[bars_of(each) for each in facets.by.values()],
+    )
+
+
+def compare(answers: Answers, first: Asked, second: Asked, *, marks: Marks) -> Compared:
+    """`first` beside `second`: two queries, or one in two periods."""
+    lines = [_line(answers, each, marks=marks)[1] for each in (first, second)]
+    both = [
+        answers.facets(each.query, by=("language", "sentiment"), limit=8, **each.period.asked)
+        for each in (first, second)
+    ]
+    return Compared(
+        first=lines[0],
+        second=lines[1],
+        posts=(both[0].count.posts, both[1].count.posts),
+        by=[(bars_of(both[0].by[each]), bars_of(both[1].by[each])) for each in both[0].by],
+    )
+
+
+def typical(answers: Answers, asked: Asked) -> list[Term]:
+    """Words that stand out in the answer against the rest of the period."""
+    return terms(answers, asked.query, period=asked.period, limit=40)
+
+
+def _line(answers: Answers, asked: Asked, *, marks: Marks) -> tuple[Counts, Timeline]:
+    period = asked.period
+    bin_: Bin = "week" if period.days > LONG_DAYS else "day"
+    counts = answers.over_time(asked.query, bin=bin_, **period.asked)
+    values = {key[0]: posts for key, posts in counts.cells.items()}
+    if bin_ == "day" and not any(values.get(name) for name in bins_of(period, "day")):
+        weekly = answers.over_time(asked.query, bin="week", **period.asked)
+        found = {key[0]: posts for key, posts in weekly.cells.items()}
+        if any(found.values()):
+            bin_, counts, values = "week", weekly, found
+    return counts, timeline(values, period=period, bin=bin_, k=counts.k, marks=marks)

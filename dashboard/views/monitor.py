@@ -1,0 +1,183 @@
+"""The page Monitor: what is different from normal, and every phenomenon beside the others."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, Field
+
+from dashboard.views.period import Period
+from dashboard.views.timeline import HISTORY_DAYS, Marks, Timeline, timeline
+from index.answers import Answers
+from index.normal import Change, change, dispersion_of
+from index.results import Counts
+
+if TYPE_CHECKING:
+    from index.contract import Bin
+
+MOST_CARDS = 5
+ENOUGH_SHOWN = 0.7
+"""A line by day needs so much of its days; else it is drawn by week."""
+
+Standing = Literal["learning", "hidden", "usual", "higher", "lower"]
+
+
+class Ratio(BaseModel):
+    """How many times as much as in the period before, with its 95% interval."""
+
+    ratio: float
+    low: float
+    high: float
+    real: bool = Field(description="Whether the interval leaves out `as much as before`.")
+
+
+class Panel(BaseModel):
+    """One phenomenon in the grid."""
+
+    rule: str
+    title: str
+    category: str
+    special: bool = Field(description="On a special category: counted from 25 authors.")
+    posts: int | None
+    share: float | None = Field(description="Of all posts of the period.")
+    change: Ratio | None
+    line: Timeline
+    standing: Standing = Field(description="The last week against what is normal.")
+
+    @property
+    def order(self) -> tuple[bool, float, int, str]:
+        """The furthest from normal first, then the largest."""
+        deviation = self.line.deviation
+        known = deviation is not None
+        return not known, -abs(deviation or 0.0), -(self.posts or 0), self.rule
+
+
+class SourceState(BaseModel):
+    """A source as every page may show it."""
+
+    source: str
+    title: str
+    collector: str
+    keeps: str
+    schedule: str
+    open_until: str | None = Field(description="The register's end; null: closed.")
+    next_run: str | None
+    last_run: str | None
+    read: int
+    appended: int
+    outcome: str
+    trouble: str | None = Field(description="What a person should look at, in words.")
+
+
+class Monitor(BaseModel):
+    """All that the page Monitor shows."""
+
+    period: Period
+    k: int
+    posts: int | None = Field(description="All posts of the period.")
+    change: Ratio | None
+    whole: Timeline = Field(description="All posts in time.")
+    unusual: list[str] = Field(description="Rules whose last week was unusual, most first.")
+    panels: list[Panel]
+    marks: Marks
+    active_rules: int
+    last_seen: str | None = Field(description="When something last came in.")
+    troubled: list[SourceState]
+
+    def panel(self, rule: str) -> Panel:
+        return next(panel for panel in self.panels if panel.rule == rule)
+
+
+def ratio_of(found: Change | None) -> Ratio | None:
+    """`found` as a page shows it."""
+    if found is None:
+        return None
+    return Ratio(ratio=found.ratio, low=found.low, high=found.high, real=found.real)
+
+
+def monitor(
+    answers: Answers,
+    *,
+    rules: Mapping[str, tuple[str, str, bool]],
+    period: Period,
+    marks: Marks,
+    sources: Sequence[SourceState],
+    k: int,
+) -> Monitor:
+    """The page for `period`; `rules` has the title, category and whether it is special by id."""
+    long = period.earlier(HISTORY_DAYS)
+    bins: tuple[Bin, Bin] = ("day", "week")
+    whole = {each: _by_time(answers.over_time("", bin=each, **long.asked)) for each in bins}
+    by_rule = {
+        each: _by_rule(answers.over_time("", bin=each, by="rule", **long.asked)) for each in bins
+    }
+    now = answers.top("", by="rule", **period.asked)
+    before = answers.top("", by="rule", **period.before.asked)
+    everything = timeline(whole["day"], period=period, bin="day", k=k, marks=marks)
+    total, total_before = now.total, before.total
+    panels: list[Panel] = []
+    for rule, (title, category, special) in rules.items():
+        bin_, line = "day", by_rule["day"].get(rule, {})
+        drawn = timeline(line, period=period, bin="day", k=k, whole=whole["day"], marks=marks)
+        if not _shown_enough(drawn) and period.days > 7:  # noqa: PLR2004  (a week has one bin)
+            bin_, line = "week", by_rule["week"].get(rule, {})
+            drawn = timeline(line, period=period, bin="week", k=k, whole=whole["week"], marks=marks)
+        posts = now.cells.get((rule,))
+        spread = dispersion_of(list(line.values()), season=7 if bin_ == "day" else 1, k=k)
+        panels.append(
+            Panel(
+                rule=rule,
+                title=title,
+                category=category,
+                special=special,
+                posts=posts,
+                share=posts / total if posts is not None and total else None,
+                change=ratio_of(change(posts, before.cells.get((rule,)), dispersion=spread)),
+                line=drawn,
+                standing=standing_of(drawn),
+            )
+        )
+    panels.sort(key=lambda panel: panel.order)
+    last = max((each.last_run for each in sources if each.last_run), default=None)
+    return Monitor(
+        period=period,
+        k=k,
+        posts=total,
+        change=ratio_of(change(total, total_before)),
+        whole=everything,
+        unusual=[panel.rule for panel in panels if panel.standing in {"higher", "lower"}][
+            :MOST_CARDS
+        ],
+        panels=panels,
+        marks=marks,
+        active_rules=len(rules),
+        last_seen=last,
+        troubled=[each for each in sources if each.trouble],
+    )
+
+
+def _shown_enough(line: Timeline) -> bool:
+    shown = sum(point.posts is not None for point in line.points)
+    return bool(line.points) and shown >= ENOUGH_SHOWN * len(line.points)
+
+
+def standing_of(line: Timeline) -> Standing:
+    """The last week of `line` against what is normal."""
+    deviation = line.deviation
+    if deviation is None:
+        visible = any(point.posts is not None for point in line.recent)
+        return "learning" if visible else "hidden"
+    if abs(deviation) <= 1:
+        return "usual"
+    return "higher" if deviation > 0 else "lower"
+
+
+def _by_time(counts: Counts) -> dict[str, int | None]:
+    return {key[0]: posts for key, posts in counts.cells.items()}
+
+
+def _by_rule(counts: Counts) -> dict[str, dict[str, int | None]]:
+    """The counts in time, rule by rule."""
+    found: dict[str, dict[str, int | None]] = {}
+    for (time, rule), posts in counts.cells.items():
+        found.setdefault(rule, {})[time] = posts
+    return found

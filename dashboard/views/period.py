@@ -1,0 +1,87 @@
+"""The period that a page is about: whole days that are over."""
+
+from datetime import date, timedelta
+from typing import Literal, TypedDict, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from index.values import start_of
+
+Named = Literal["7d", "4w", "3m", "own"]
+NAMES: tuple[Named, ...] = get_args(Named)
+DAYS: dict[Named, int] = {"7d": 7, "4w": 28, "3m": 91}
+LONGEST_DAYS = 731
+
+
+class Bounds(TypedDict):
+    """A period as a question has it: Unix milliseconds."""
+
+    since: int | None
+    until: int | None
+
+
+class WrongPeriod(ValueError):
+    """The days asked for are no period; the message says why."""
+
+
+class Period(BaseModel):
+    """From `since` up to and without `until`; both are days of the city's time zone."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: Named = Field(description="Which of the fixed periods, or `own`.")
+    since: date = Field(description="The first day.")
+    until: date = Field(description="The day after the last.")
+    timezone: str = Field(description="Where days begin and end.")
+
+    @property
+    def days(self) -> int:
+        return (self.until - self.since).days
+
+    @property
+    def before(self) -> "Period":
+        """The period of the same length that ends where this one begins."""
+        return self.model_copy(
+            update={"name": "own", "since": self.since - (self.until - self.since),
+                    "until": self.since}
+        )  # fmt: skip
+
+    def earlier(self, days: int) -> "Period":
+        """The same, begun so many days earlier."""
+        return self.model_copy(update={"name": "own", "since": self.since - timedelta(days=days)})
+
+    @property
+    def start_ms(self) -> int:
+        return start_of(self.since, self.timezone)
+
+    @property
+    def end_ms(self) -> int:
+        return start_of(self.until, self.timezone)
+
+    @property
+    def asked(self) -> Bounds:
+        """The bounds of a question about it."""
+        return {"since": self.start_ms, "until": self.end_ms}
+
+
+def period_of(
+    name: str, *, since: date | None, until: date | None, today: date, timezone: str
+) -> Period:
+    """The period that an address names. It ends with yesterday at the latest: a day that is not
+    over would change while somebody looks, and the change of one post must not be seen.
+    """
+    if since is not None or until is not None:
+        last = min(until or today, today)
+        first = since or last - timedelta(days=DAYS["4w"])
+        if first >= last:
+            raise WrongPeriod(
+                f"from {first} up to {last} there is no day that is over: choose an earlier "
+                "first day"
+            )
+        if (last - first).days > LONGEST_DAYS:
+            raise WrongPeriod(f"{(last - first).days} days are too long: two years at most")
+        return Period(name="own", since=first, until=last, timezone=timezone)
+    chosen: Named = next((each for each in DAYS if each == name), "4w")
+    return Period(
+        name=chosen, since=today - timedelta(days=DAYS[chosen]), until=today, timezone=timezone
+    )

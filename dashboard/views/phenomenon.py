@@ -1,0 +1,170 @@
+"""The page of one phenomenon: how large, since when, in which tone, in which words."""
+
+from datetime import date
+
+from pydantic import BaseModel, Field
+
+from dashboard.views.monitor import Ratio, Standing, ratio_of, standing_of
+from dashboard.views.period import Period
+from dashboard.views.shares import TONES, Bars, Stack, bars_of, stack_of
+from dashboard.views.timeline import HISTORY_DAYS, Marks, Timeline, bins_of, timeline
+from index.answers import Answers
+from index.contract import Bin, Dimension
+from index.normal import change, dispersion_of
+from index.results import Counts, TypicalTerm
+from rules.documents import RuleDocument
+
+PARTS: tuple[Dimension, ...] = ("language", "source", "place", "hashtag")
+MOST_BARS = 12
+
+
+class About(BaseModel):
+    """What a rule says of itself."""
+
+    rule: str
+    title: str
+    purpose: str
+    category: str
+    owner: str
+    expires: date
+    special: bool
+    ground: str = Field(description="Of a special category: the ground of GDPR, article 9.")
+    query: str
+
+
+class Compared(BaseModel):
+    """Another phenomenon on the same axis."""
+
+    rule: str
+    title: str
+    posts: int | None
+    line: Timeline
+
+
+class Phenomenon(BaseModel):
+    """All that the page shows at once; terms and texts are asked for apart."""
+
+    about: About
+    period: Period
+    k: int
+    posts: int | None
+    share: float | None
+    change: Ratio | None
+    standing: Standing
+    line: Timeline
+    tones: Stack
+    parts: list[Bars]
+    compared: Compared | None
+    marks: Marks
+
+
+class Term(BaseModel):
+    """A word that stands out in the posts against the rest of the period."""
+
+    word: str
+    posts: int
+    score: float = Field(description="A z-score: how far it stands out.")
+
+
+def about(rule: RuleDocument) -> About:
+    """What `rule` says of itself."""
+    return About(
+        rule=rule.id,
+        title=rule.title,
+        purpose=rule.purpose,
+        category=rule.category,
+        owner=rule.owner,
+        expires=rule.expires,
+        special=rule.special_category,
+        ground=rule.ground,
+        query=rule.query.strip(),
+    )
+
+
+def phenomenon(
+    answers: Answers,
+    rule: RuleDocument,
+    *,
+    period: Period,
+    marks: Marks,
+    with_: RuleDocument | None = None,
+) -> Phenomenon:
+    """The page of `rule`, beside `with_` when it is given."""
+    query = f"rule:{rule.id}"
+    counts, line = _line(answers, query, period=period, marks=marks)
+    bin_ = line.bin
+    facets = answers.facets(query, by=PARTS, limit=MOST_BARS, **period.asked)
+    now, before = (answers.count(query, **each.asked).posts for each in (period, period.before))
+    everything = answers.count("", **period.asked).posts
+    tones = answers.over_time(query, bin=bin_, by="sentiment", **period.asked)
+    values = list(counts.cells.values())
+    spread = dispersion_of(values, season=7 if bin_ == "day" else 1, k=counts.k)
+    compared = None
+    if with_ is not None:
+        _, other = _line(answers, f"rule:{with_.id}", period=period, marks=marks, bin=bin_)
+        posts = answers.count(f"rule:{with_.id}", **period.asked).posts
+        compared = Compared(rule=with_.id, title=with_.title, posts=posts, line=other)
+    return Phenomenon(
+        about=about(rule),
+        period=period,
+        k=counts.k,
+        posts=now,
+        share=now / everything if now is not None and everything else None,
+        change=ratio_of(change(now, before, dispersion=spread)),
+        standing=standing_of(line),
+        line=line,
+        tones=stack_of(tones, names=TONES, period=period, bin=bin_),
+        parts=[bars_of(each) for each in facets.by.values()],
+        compared=compared,
+        marks=marks,
+    )
+
+
+def terms(answers: Answers, query: str, *, period: Period, limit: int = 30) -> list[Term]:
+    """Typical words; a question of its own, because many posts are read for it."""
+    found: list[TypicalTerm] = list(answers.typical_terms(query, limit=limit, **period.asked))
+    return [Term(word=each.word, posts=each.posts, score=round(each.score, 2)) for each in found]
+
+
+def _line(
+    answers: Answers,
+    query: str,
+    *,
+    period: Period,
+    marks: Marks,
+    bin: Bin | None = None,
+) -> tuple[Counts, Timeline]:
+    """The line of `query`, in the finest bin in which most of it can be shown."""
+    long = period.earlier(HISTORY_DAYS)
+    for each in (bin,) if bin else ("day", "week", "month"):
+        counts = answers.over_time(query, bin=each, **long.asked)
+        values = {key[0]: posts for key, posts in counts.cells.items()}
+        names = bins_of(period, each)
+        shown = sum(values.get(name) is not None for name in names)
+        if each == (bin or "month") or (names and shown >= len(names) / 2):
+            break
+    whole = answers.over_time("", bin=each, **long.asked)
+    versions = answers.over_time(query, bin=each, by="rule_version", **period.asked)
+    before = period.before
+    earlier = [values.get(name) for name in bins_of(before, each)]
+    drawn = timeline(
+        values,
+        period=period,
+        bin=each,
+        k=counts.k,
+        whole={key[0]: posts for key, posts in whole.cells.items()},
+        before=earlier,
+        changes=_changes(versions, query.removeprefix("rule:")),
+        marks=marks,
+    )
+    return counts, drawn
+
+
+def _changes(versions: Counts, rule: str) -> dict[str, str]:
+    """The bins in which a version of `rule` is seen for the first time, but for the first one."""
+    began: dict[str, str] = {}
+    for (time, version), posts in sorted(versions.cells.items()):
+        if posts is not None and version.partition("@")[0] == rule:
+            began.setdefault(version, time)
+    first = min(began.values(), default="")
+    return {time: version for version, time in began.items() if time != first}

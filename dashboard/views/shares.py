@@ -1,0 +1,85 @@
+"""What a set of posts consists of: bars for a dimension, and shares in time."""
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import BaseModel, Field
+
+from dashboard.views.period import Period
+from dashboard.views.timeline import bins_of
+from index.contract import Bin, Dimension
+from index.results import Counts
+from index.values import UNKNOWN
+
+TONES = ("negative", "neutral", "positive", UNKNOWN)
+"""As they are stacked; `?` is where the model abstained."""
+
+
+class Bar(BaseModel):
+    """One value of a dimension."""
+
+    value: str
+    posts: int
+    share: float | None = Field(description="Of the posts of the question.")
+
+
+class Bars(BaseModel):
+    """The largest values of a dimension. What is too small to be shown is left out."""
+
+    by: Dimension
+    total: int | None
+    k: int
+    bars: list[Bar]
+
+
+class Stack(BaseModel):
+    """Shares of `names` in time; null where less than k, or none."""
+
+    bin: Bin
+    k: int
+    names: list[str]
+    times: list[str]
+    values: dict[str, list[int | None]]
+
+    def share(self, name: str, place: int) -> float | None:
+        """The share at a time, of what may be shown there."""
+        shown = sum(self.values[each][place] or 0 for each in self.names)
+        value = self.values[name][place]
+        return value / shown if value is not None and shown else None
+
+    @property
+    def visible(self) -> bool:
+        return any(value is not None for line in self.values.values() for value in line)
+
+
+def bars_of(counts: Counts) -> Bars:
+    """`counts` by one dimension, the largest first."""
+    shown = [(key[0], posts) for key, posts in counts.cells.items() if posts is not None]
+    total = counts.total
+    return Bars(
+        by=counts.dimensions[0],
+        total=total,
+        k=counts.k,
+        bars=[
+            Bar(value=value, posts=posts, share=posts / total if total else None)
+            for value, posts in sorted(shown, key=lambda item: (-item[1], item[0]))
+        ],
+    )
+
+
+def stack_of(
+    counts: Counts,
+    *,
+    names: Sequence[str],
+    period: Period,
+    bin: Bin,
+) -> Stack:
+    """`counts` by time and one dimension, as shares of `names`."""
+    times = bins_of(period, bin)
+    cells: Mapping[tuple[str, ...], int | None] = counts.cells
+    return Stack(
+        bin=bin,
+        k=counts.k,
+        names=list(names),
+        times=times,
+        values={name: [cells.get((time, name)) for time in times] for name in names},
+    )

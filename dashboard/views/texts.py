@@ -1,0 +1,62 @@
+"""A few texts, drawn at random: their words in context, never who wrote them or exactly when."""
+
+from pydantic import BaseModel, Field
+
+from dashboard.views.period import Period
+from index.answers import Answers
+from index.results import Texts
+
+MOST_DRAWN = 10
+
+
+class Excerpt(BaseModel):
+    """One text: the keyword with what stands beside it, or the whole where a reason was given."""
+
+    day: str
+    language: str
+    source: str
+    left: str
+    keyword: str
+    right: str
+
+
+class Sample(BaseModel):
+    """Texts that were drawn; none when fewer than k people wrote them."""
+
+    posts: int | None = Field(description="How many there are to draw from.")
+    k: int
+    excerpts: list[Excerpt]
+    whole: bool = Field(description="Whether the texts are whole, for a reason that was logged.")
+
+
+def sample(
+    answers: Answers,
+    query: str,
+    *,
+    period: Period,
+    reason: str = "",
+    limit: int = MOST_DRAWN,
+) -> Sample:
+    """Draw from the posts of `query`; one read of the reader's quota."""
+    found = answers.texts(query, limit=limit, reason=reason, **period.asked)
+    return sample_of(found, whole=bool(reason.strip()))
+
+
+def sample_of(found: Texts, *, whole: bool) -> Sample:
+    """`found` as a page shows it."""
+    return Sample(
+        posts=found.posts,
+        k=found.k,
+        whole=whole,
+        excerpts=[
+            Excerpt(
+                day=each.day,
+                language=each.language,
+                source=each.source,
+                left=each.left,
+                keyword=each.keyword,
+                right=each.right,
+            )
+            for each in found.excerpts
+        ],
+    )

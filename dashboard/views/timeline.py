@@ -1,0 +1,172 @@
+"""Counts in time with what a reader needs beside them: what is normal, gaps, changes, events."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+
+from pydantic import BaseModel, Field
+
+from dashboard.calendar import Event
+from dashboard.views.period import Period
+from index.contract import Bin
+from index.gaps import Missed
+from index.normal import WEEKS, Normal, deviation, normal_range
+from index.values import bin_name, hours_to, local_hour
+
+SEASON: Mapping[Bin, int] = {"day": 7, "week": 1, "month": 1, "hour": 168}
+"""After so many bins the same kind of bin comes again."""
+
+HISTORY_DAYS = 7 * WEEKS
+
+
+class Point(BaseModel):
+    """One bin of time."""
+
+    time: str = Field(description="`2026-11-24`, `2026-W48` or `2026-11`.")
+    posts: int | None = Field(description="How many posts; null: less than k, or none.")
+    expected: float | None = Field(default=None, description="What was to be expected.")
+    low: float | None = Field(default=None, description="The lower edge of what is normal.")
+    high: float | None = Field(default=None, description="The upper edge of what is normal.")
+    share: float | None = Field(default=None, description="Of all posts of that time.")
+    before: int | None = Field(default=None, description="The period before, at this place.")
+    gaps: list[str] = Field(default=[], description="Sources that missed a part of it.")
+    changes: list[str] = Field(default=[], description="Rule versions that began here.")
+    events: list[str] = Field(default=[], description="What the calendar has.")
+
+
+class Timeline(BaseModel):
+    """A line in time; every bin of the period is there."""
+
+    bin: Bin
+    k: int = Field(description="What is below it is hidden.")
+    points: list[Point]
+
+    @property
+    def learning(self) -> bool:
+        """Whether there is too little history to say what is normal."""
+        return all(point.expected is None for point in self.points)
+
+    @property
+    def visible(self) -> bool:
+        return any(point.posts is not None for point in self.points)
+
+    @property
+    def recent(self) -> list[Point]:
+        """The last week of it."""
+        return self.points[-(7 if self.bin == "day" else 1) :]
+
+    @property
+    def deviation(self) -> float | None:
+        """How far the last week lies outside of what is normal (1: at the edge), on average over
+        its bins; None while that is learned or hidden.
+        """
+        known = [
+            deviation(point.posts, Normal(point.expected, point.low or 0.0, point.high))
+            for point in self.recent
+            if point.posts is not None and point.expected is not None and point.high is not None
+        ]
+        return sum(known) / len(known) if known else None
+
+    @property
+    def times(self) -> float | None:
+        """The last week as so many times what was to be expected."""
+        known = [
+            (point.posts, point.expected)
+            for point in self.recent
+            if point.posts is not None and point.expected is not None
+        ]
+        expected = sum(each for _, each in known)
+        return sum(posts for posts, _ in known) / expected if expected else None
+
+
+class Marks(BaseModel):
+    """What is drawn on every time axis."""
+
+    events: list[tuple[date, str]] = []
+    gaps: list[tuple[date, date, str]] = Field(
+        default=[], description="From, up to and with, and which source."
+    )
+
+
+def marks_of(
+    events: Iterable[Event], gaps: Iterable[Missed], *, language: str, timezone: str
+) -> Marks:
+    """The calendar and the gaps in the reader's language and the city's days."""
+    return Marks(
+        events=[(event.day, event.named(language)) for event in events],
+        gaps=[(_day(gap.start, timezone), _day(gap.end - 1, timezone), gap.source) for gap in gaps],
+    )
+
+
+def _day(milliseconds: int, timezone: str) -> date:
+    return date.fromisoformat(bin_name(local_hour(milliseconds, timezone), "day"))
+
+
+def bins_of(period: Period, bin: Bin) -> list[str]:
+    """The bins that lie in `period`, whole ones only."""
+    days = [period.since + timedelta(days=number) for number in range(period.days)]
+    found: dict[str, int] = {}
+    for day in days:
+        name = bin_name(hours_to(day), bin)
+        found[name] = found.get(name, 0) + 1
+    if bin == "week":
+        return [name for name, there in found.items() if there == 7]  # noqa: PLR2004  (days)
+    if bin == "month":
+        return [
+            name
+            for name, there in found.items()
+            if there == _length_of_month(date.fromisoformat(f"{name}-01"))
+        ]
+    return list(found)
+
+
+def _length_of_month(first: date) -> int:
+    return ((first + timedelta(days=32)).replace(day=1) - first).days
+
+
+def timeline(
+    counts: Mapping[str, int | None],
+    *,
+    period: Period,
+    bin: Bin,
+    k: int,
+    whole: Mapping[str, int | None] | None = None,
+    before: Sequence[int | None] = (),
+    changes: Mapping[str, str] | None = None,
+    marks: Marks | None = None,
+) -> Timeline:
+    """The line of `counts` in `period`; what lies before it says what is normal. `whole` has the
+    counts of all posts, for shares; `changes` says in which bins a version of the rule began.
+    """
+    history = bins_of(period.earlier(HISTORY_DAYS), bin)
+    values = [counts.get(name) for name in history]
+    first = next((place for place, value in enumerate(values) if value is not None), len(values))
+    # Before the first post that may be shown there was nothing to learn from.
+    normal: list[Normal | None] = [None] * first
+    normal += normal_range(values[first:], season=SEASON[bin], k=k)
+    by_name = dict(zip(history, normal, strict=True))
+    marks = marks or Marks()
+    points: list[Point] = []
+    for place, name in enumerate(bins_of(period, bin)):
+        posts, usual = counts.get(name), by_name.get(name)
+        everything = None if whole is None else whole.get(name)
+        points.append(
+            Point(
+                time=name,
+                posts=posts,
+                expected=usual.expected if usual else None,
+                low=usual.low if usual else None,
+                high=usual.high if usual else None,
+                share=posts / everything if posts is not None and everything else None,
+                before=before[place] if place < len(before) else None,
+                gaps=sorted(
+                    {source for start, end, source in marks.gaps if _touches(start, end, name, bin)}
+                ),
+                changes=[what for time, what in (changes or {}).items() if time == name],
+                events=[title for day, title in marks.events if _touches(day, day, name, bin)],
+            )
+        )
+    return Timeline(bin=bin, k=k, points=points)
+
+
+def _touches(start: date, end: date, name: str, bin: Bin) -> bool:
+    return bin_name(hours_to(start), bin) <= name <= bin_name(hours_to(end), bin)

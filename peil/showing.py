@@ -1,0 +1,131 @@
+"""The dashboard over a working folder: what the pages are made of, and how it is served."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from dashboard.application import create
+from dashboard.calendar import load_calendar
+from dashboard.city import City, Snapshot
+from dashboard.entrance import Entrance
+from dashboard.purposes import Purposes, load_purposes
+from dashboard.serving import serve
+from dashboard.views.monitor import SourceState
+from index.answers import Answers, Log
+from index.remembered import RememberedStore
+from ingest.health import warning
+from ingest.sources import Source
+from peil.health import Pulse
+from peil.pipeline import Pipeline, actor
+from peil.schedule import next_run
+from privacy.register import Entry
+from rules.guidance import load_guidance
+from stream.clock import to_datetime
+
+
+def entrance_of(pipeline: Pipeline) -> Entrance:
+    """The doors of this folder's dashboard; Stop when its settings are not safe."""
+    settings = pipeline.settings
+    return Entrance.of(
+        settings.dashboard,
+        engine=pipeline.database,
+        purposes=Purposes(
+            load_purposes(pipeline.folder.config),
+            folder=settings.purpose,
+            clock=pipeline.clock,
+            timezone=settings.timezone,
+        ),
+        log=pipeline.access,
+        clock=pipeline.clock,
+    )
+
+
+def city_of(pipeline: Pipeline) -> City:
+    """What the pages are made of. Everything is made here: requests come in many threads."""
+    settings = pipeline.settings
+    store = RememberedStore(pipeline.store)
+    store.reload()
+
+    def ask(*, reader: str, purpose: str, log: Log) -> Answers:
+        return pipeline.answers(purpose=purpose, reader=reader, log=log, store=store)
+
+    return City(
+        timezone=settings.timezone,
+        k=settings.privacy.k,
+        clock=pipeline.clock,
+        database=pipeline.database,
+        access=pipeline.access,
+        metrics=pipeline.metrics,
+        book=pipeline.book,
+        guidance=load_guidance(pipeline.folder.config),
+        events=load_calendar(pipeline.folder.config),
+        sources=partial(source_states, pipeline),
+        ask=ask,
+        snapshot=Snapshot(store.reload, clock=pipeline.clock),
+    )
+
+
+def show(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
+    """The role `dashboard`: answers until it is told to end."""
+    entrance = entrance_of(pipeline)
+    city = city_of(pipeline)
+    serve(
+        create(city, entrance),
+        entrance.site,
+        city.snapshot,
+        every=pipeline.settings.dashboard.refresh_seconds,
+        turn=pulse.turned,
+        stopping=stopping,
+    )
+
+
+def link_of(pipeline: Pipeline) -> str:
+    """The address to open on one's own machine: with a one-time link where only it can come."""
+    entrance = entrance_of(pipeline)
+    if not entrance.site.is_local:
+        return entrance.site.link("/")
+    return entrance.site.link(f"/enter?link={entrance.sessions.offer(actor())}")
+
+
+def source_states(pipeline: Pipeline) -> list[SourceState]:
+    """Every source: whether it is open, when it ran, and what a person should look at."""
+    entries = {entry.source: entry for entry in pipeline.register.entries()}
+    outcomes = pipeline.memory.last_outcomes()
+    return [
+        _state(pipeline, source, entries, outcomes.get(source.id))
+        for source in pipeline.sources.values()
+    ]
+
+
+def _state(
+    pipeline: Pipeline,
+    source: Source,
+    entries: Mapping[str, Entry],
+    last: tuple[int, int, int, str] | None,
+) -> SourceState:
+    now, entry = pipeline.clock.now(), entries.get(source.id)
+    trouble = warning(pipeline.memory.runs(source.id), now=now)
+    if entry is None and last is not None:
+        trouble = "it is closed in the register"
+    elif entry is not None and entry.until <= now:
+        trouble = "its entry in the register is over"
+    following = next_run(
+        source, last=last[0] if last else None, timezone=pipeline.settings.timezone
+    )
+    return SourceState(
+        source=source.id,
+        title=source.title,
+        collector=source.collector,
+        keeps=source.keep,
+        schedule=source.every or source.cron or "",
+        open_until=None if entry is None else to_datetime(entry.until).date().isoformat(),
+        next_run=None if following is None else _moment(max(following, now)),
+        last_run=None if last is None else _moment(last[0]),
+        read=last[1] if last else 0,
+        appended=last[2] if last else 0,
+        outcome=last[3] if last else "",
+        trouble=trouble,
+    )
+
+
+def _moment(at: int) -> str:
+    return to_datetime(at).isoformat(timespec="minutes")
