@@ -1,0 +1,21 @@
+/** What every page runs. */
+
+import htmx from "htmx.org";
+
+import { offerCopies } from "./clipboard";
+import { csrf } from "./csrf";
+import * as keys from "./keys";
+import * as live from "./live";
+import { remember } from "./memory";
+import { offerThemes } from "./theme";
+
+htmx.on("htmx:config:request", ({ detail }) => {
+  if (detail.ctx.request.method.toUpperCase() !== "GET") {
+    detail.ctx.request.headers["X-CSRF-Token"] = csrf();
+  }
+});
+offerCopies();
+offerThemes();
+remember();
+keys.listen();
+live.listen();
