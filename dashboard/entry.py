@@ -3,58 +3,40 @@
 Every page here reads and works without JavaScript.
 """
 
-import re
-from typing import Annotated, Any, Final
-from urllib.parse import urlencode, urlsplit
+from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, FastAPI, Form
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from dashboard.accounts import Identity
 from dashboard.entrance import LANGUAGE_COOKIE, Entrance, Pages
 from dashboard.purposes import Purpose
-from dashboard.rights import ChooseFirst, EnterFirst, NotAllowed
-from dashboard.roles import who_has
-from dashboard.security import API, Security, refused
+from dashboard.refusals import (
+    ENTER,
+    LANGUAGE,
+    LEAVE,
+    PURPOSE,
+    answer_refusals,
+    path_here,
+    refused,
+    the_pages,
+)
+from dashboard.rights import EnterFirst
+from dashboard.security import Security
 from dashboard.sessions import Session, csrf_of, new_token
 
-ENTER, PURPOSE, LEAVE = "/enter", "/purpose", "/leave"
-LANGUAGE = "/language"
-OPEN: Final = frozenset({ENTER, LANGUAGE})
-"""What is answered to somebody who is not in."""
-
-ENTERED: Final = frozenset({PURPOSE, LEAVE})
-"""What is answered to whoever is in, without a purpose and whatever the roles."""
-
-HERE = re.compile(r"/(?![/\\])[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,2000}")
 SEE_OTHER = 303
 YEAR_SECONDS = 365 * 86_400
 
 router = APIRouter(include_in_schema=False)
 
 
-def path_here(given: str) -> str:
-    """`given` when it is the path of a page of this site to go on to, else that of the first page.
-
-    An allow-list of characters: what a browser strips or turns (control characters, backslashes)
-    could make another site of it. The doors themselves are no place to go on to.
-    """
-    path = given if HERE.fullmatch(given) else "/"
-    doors = (ENTER, PURPOSE, LEAVE, LANGUAGE, API.rstrip("/"))
-    return "/" if urlsplit(path).path.startswith(doors) else path
-
-
 def the_entrance(connection: HTTPConnection) -> Entrance:
     """The entrance of the application that is asked."""
     entrance: Entrance = connection.app.state.entrance
     return entrance
-
-
-def the_pages(connection: HTTPConnection) -> Pages:
-    """How this application's pages look."""
-    pages: Pages = connection.app.state.pages
-    return pages
 
 
 def entered(connection: HTTPConnection) -> Session:
@@ -287,48 +269,6 @@ def _go(path: str) -> Response:
     return RedirectResponse(path, SEE_OTHER)
 
 
-# What the pages and the API answer to whoever may not read.
-
-
-def _lead_to(door: str, request: Request, *, status: int, detail: str) -> Response:
-    """A page leads to `door` and from there back; a part of a page makes the whole page go; the
-    API says what is missing.
-    """
-    if request.url.path.startswith(API):
-        headers = {"WWW-Authenticate": f'Session location="{ENTER}"'} if status == 401 else {}  # noqa: PLR2004
-        return JSONResponse({"detail": detail}, status, headers=headers)
-    if "hx-request" in request.headers:
-        back = urlsplit(request.headers.get("hx-current-url", "/"))
-        onward = path_here(f"{back.path}?{back.query}" if back.query else back.path)
-        return Response(
-            status_code=status,
-            headers={"HX-Redirect": f"{door}?{urlencode({'next': onward})}"},
-        )
-    url = request.url
-    onward = path_here(f"{url.path}?{url.query}" if url.query else url.path)
-    if request.method not in ("GET", "HEAD"):
-        onward = "/"
-    return _go(f"{door}?{urlencode({'next': onward})}")
-
-
-async def _enter_first(request: Request, _error: Exception) -> Response:
-    detail = f"log in first: {ENTER}"
-    return _lead_to(ENTER, request, status=401, detail=detail)
-
-
-async def _choose_first(request: Request, _error: Exception) -> Response:
-    detail = f"choose a purpose first: {PURPOSE}"
-    return _lead_to(PURPOSE, request, status=403, detail=detail)
-
-
-async def _not_allowed(request: Request, error: Exception) -> Response:
-    right = error.right if isinstance(error, NotAllowed) else "counts"
-    if request.url.path.startswith(API):
-        return JSONResponse({"detail": str(error)}, 403)
-    message = "Your account may not see this page."
-    return refused(the_pages(request), request, message, status=403, roles=who_has(right))
-
-
 def install(app: FastAPI, entrance: Entrance, pages: Pages) -> None:
     """The doors of `app`, and what stands before every page. Called after every other middleware
     was added, so that this one is the outermost.
@@ -336,7 +276,5 @@ def install(app: FastAPI, entrance: Entrance, pages: Pages) -> None:
     app.state.entrance = entrance
     app.state.pages = pages
     app.include_router(router)
-    app.add_exception_handler(EnterFirst, _enter_first)
-    app.add_exception_handler(ChooseFirst, _choose_first)
-    app.add_exception_handler(NotAllowed, _not_allowed)
+    answer_refusals(app)
     app.add_middleware(Security, entrance=entrance, pages=pages)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.entrance import Entrance, Pages
 from dashboard.limits import Rates
+from dashboard.refusals import API, refused
 from dashboard.sessions import csrf_of
 
 logger = logging.getLogger(__name__)
@@ -21,7 +22,6 @@ logger = logging.getLogger(__name__)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing. All others need the token of the session."""
 
-API = "/api/"
 STATIC = "/static/"
 FORM = "application/x-www-form-urlencoded"
 MOST_FIELDS = 1_000
@@ -172,13 +172,6 @@ class Security:
             headers["Strict-Transport-Security"] = TRANSPORT
         if not scope["path"].startswith(STATIC):
             headers["Cache-Control"] = NO_STORE
-
-
-def refused(
-    pages: Pages, request: Request, message: str, *, status: int, roles: str = ""
-) -> Response:
-    """The page that says why not, and which `roles` it takes."""
-    return pages.render(request, "entry/refused.html", status=status, message=message, roles=roles)
 
 
 def _field(headers: Headers, body: bytes) -> str:

@@ -1,0 +1,101 @@
+"""What is answered to whoever may not read: a page leads to the door that is missing and back from
+there, the API says what is missing.
+"""
+
+import re
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+
+from fastapi import FastAPI
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from dashboard.entrance import Pages
+from dashboard.rights import ChooseFirst, EnterFirst, NotAllowed
+from dashboard.roles import who_has
+
+API = "/api/"
+ENTER, PURPOSE, LEAVE = "/enter", "/purpose", "/leave"
+LANGUAGE = "/language"
+OPEN: Final = frozenset({ENTER, LANGUAGE})
+"""What is answered to somebody who is not in."""
+
+ENTERED: Final = frozenset({PURPOSE, LEAVE})
+"""What is answered to whoever is in, without a purpose and whatever the roles."""
+
+HERE = re.compile(r"/(?![/\\])[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,2000}")
+
+
+def path_here(given: str) -> str:
+    """`given` when it is the path of a page of this site to go on to, else that of the first page.
+
+    An allow-list of characters: what a browser strips or turns (control characters, backslashes)
+    could make another site of it. The doors themselves are no place to go on to.
+    """
+    path = given if HERE.fullmatch(given) else "/"
+    doors = (ENTER, PURPOSE, LEAVE, LANGUAGE, API.rstrip("/"))
+    return "/" if urlsplit(path).path.startswith(doors) else path
+
+
+def the_pages(connection: HTTPConnection) -> Pages:
+    """How this application's pages look."""
+    pages: Pages = connection.app.state.pages
+    return pages
+
+
+def refused(
+    pages: Pages, request: Request, message: str, *, status: int, roles: str = ""
+) -> Response:
+    """The page that says why not, and which `roles` it takes."""
+    return pages.render(request, "entry/refused.html", status=status, message=message, roles=roles)
+
+
+def answer_refusals(app: FastAPI) -> None:
+    """Let `app` answer so."""
+    app.add_exception_handler(EnterFirst, _enter_first)
+    app.add_exception_handler(ChooseFirst, _choose_first)
+    app.add_exception_handler(NotAllowed, _not_allowed)
+
+
+def _lead_to(door: str, request: Request, *, status: int, detail: str) -> Response:
+    """A page leads to `door` and from there back; a part of a page makes the whole page go; the
+    API says what is missing.
+    """
+    if request.url.path.startswith(API):
+        headers = (
+            {"WWW-Authenticate": f'Session location="{ENTER}"'}
+            if status == HTTPStatus.UNAUTHORIZED
+            else {}
+        )
+        return JSONResponse({"detail": detail}, status, headers=headers)
+    if "hx-request" in request.headers:
+        back = urlsplit(request.headers.get("hx-current-url", "/"))
+        onward = path_here(f"{back.path}?{back.query}" if back.query else back.path)
+        return Response(
+            status_code=status,
+            headers={"HX-Redirect": f"{door}?{urlencode({'next': onward})}"},
+        )
+    url = request.url
+    onward = path_here(f"{url.path}?{url.query}" if url.query else url.path)
+    if request.method not in ("GET", "HEAD"):
+        onward = "/"
+    return RedirectResponse(f"{door}?{urlencode({'next': onward})}", HTTPStatus.SEE_OTHER)
+
+
+async def _enter_first(request: Request, _error: Exception) -> Response:
+    detail = f"log in first: {ENTER}"
+    return _lead_to(ENTER, request, status=401, detail=detail)
+
+
+async def _choose_first(request: Request, _error: Exception) -> Response:
+    detail = f"choose a purpose first: {PURPOSE}"
+    return _lead_to(PURPOSE, request, status=403, detail=detail)
+
+
+async def _not_allowed(request: Request, error: Exception) -> Response:
+    right = error.right if isinstance(error, NotAllowed) else "counts"
+    if request.url.path.startswith(API):
+        return JSONResponse({"detail": str(error)}, 403)
+    message = "Your account may not see this page."
+    return refused(the_pages(request), request, message, status=403, roles=who_has(right))
