@@ -85,9 +85,18 @@ def stack_rows(stack: Stack, spoken: Language, names: Mapping[str, str]) -> Rows
     return columns, rows
 
 
-def bar_rows(bars: Bars, spoken: Language, names: Mapping[str, str], label: str) -> Rows:
-    """The values of a dimension, the largest first."""
-    say = spoken.gettext
+def bar_rows(
+    bars: Bars,
+    spoken: Language,
+    label: str,
+    *,
+    names: Mapping[str, str] | None = None,
+    language: bool = False,
+) -> Rows:
+    """The values of a dimension, the largest first. `names` has those that are known by another
+    name; `language` says that they are languages.
+    """
+    say, known = spoken.gettext, names or {}
     columns = [
         {"label": label, "role": "name"},
         _numbers(say("Posts"), "value"),
@@ -96,7 +105,7 @@ def bar_rows(bars: Bars, spoken: Language, names: Mapping[str, str], label: str)
     rows = [
         {
             "cells": [
-                {"text": names.get(bar.value, bar.value)},
+                {"text": _named(bar.value, spoken, known, language=language)},
                 _count(bar.posts, spoken),
                 _share(bar.share, spoken),
             ]
@@ -104,6 +113,12 @@ def bar_rows(bars: Bars, spoken: Language, names: Mapping[str, str], label: str)
         for bar in bars.bars
     ]
     return columns, rows
+
+
+def _named(value: str, spoken: Language, names: Mapping[str, str], *, language: bool) -> str:
+    if value == UNKNOWN:
+        return spoken.gettext("not said")
+    return spoken.named(value) if language else names.get(value, value)
 
 
 def _role(tone: str) -> str:

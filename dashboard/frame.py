@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from dashboard.assets import Assets
+from dashboard.figures import bar_rows, stack_rows, timeline_rows
 from dashboard.languages import LANGUAGES, Language, language
 from dashboard.rights import Reader
 from dashboard.sparks import spark
@@ -30,7 +31,7 @@ class Place:
     name: str
     address: str
     title: str
-    current: bool
+    here: bool
 
 
 NAVIGATION = (
@@ -101,7 +102,9 @@ class Pages:
             address=request.url.path + (f"?{query}" if query else ""),
             snapshot=city.snapshot.number,
         )
-        html = environment.get_template(template).render(frame=frame, **values)
+        part = request.headers.get("hx-request") == "true"
+        layout = "part.html" if part else "base.html"
+        html = environment.get_template(template).render(frame=frame, layout=layout, **values)
         return HTMLResponse(html, status_code=status)
 
 
@@ -128,6 +131,10 @@ def _environment(spoken: Language) -> Environment:
         "markdown": _markdown,
         "address": _address,
         "spark": spark,
+        "moment": spoken.moment,
+        "timeline_rows": lambda line, **how: timeline_rows(line, spoken, **how),
+        "stack_rows": lambda stack, names: stack_rows(stack, spoken, names),
+        "bar_rows": lambda bars, label, **how: bar_rows(bars, spoken, label, **how),
     }
     environment.filters.update(filters)
     return environment

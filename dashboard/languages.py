@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from babel import Locale
-from babel.dates import format_date, format_skeleton
+from babel.dates import format_date, format_datetime, format_skeleton
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
@@ -64,6 +64,10 @@ class Language:
     def short_day(self, day: date) -> str:
         """A day as an axis has it."""
         return format_skeleton("MMMd", day, locale=self._locale)
+
+    def moment(self, written: str) -> str:
+        """A moment as a machine wrote it (ISO 8601), to the minute."""
+        return format_datetime(datetime.fromisoformat(written), "short", locale=self._locale)
 
     def bin(self, name: str) -> str:
         """A bin of time as people write it."""

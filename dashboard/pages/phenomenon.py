@@ -56,7 +56,7 @@ def terms_part(
     """The words that are typical of it."""
     found = _terms(city, reader, rule, period)
     return pages.render(
-        request, "phenomenon-terms.html", reader=reader, here="monitor", terms=found,
+        request, "phenomenon-terms.html", reader=reader, here="monitor", terms=found, k=city.k,
         about=rule_named(city, rule), period=period,
     )  # fmt: skip
 
