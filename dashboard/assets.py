@@ -27,7 +27,9 @@ class Assets:
         try:
             names = json.loads(manifest.read_bytes())
         except FileNotFoundError:
-            raise Stop(f"the pages' scripts and styles are not in {folder}: run make assets") from None
+            raise Stop(
+                f"the pages' scripts and styles are not in {folder}: run make assets"
+            ) from None
         missing = sorted(each for each in names.values() if not (folder / each).is_file())
         if missing:
             raise Stop(f"{folder} lacks {', '.join(missing)}: run make assets")
@@ -37,6 +39,11 @@ class Assets:
     def style(self) -> str:
         """The address of the style of every page."""
         return self.address("style.css")
+
+    @property
+    def font(self) -> str:
+        """The address of the letter that nearly every page needs, to be asked for at once."""
+        return self.address("source-sans-3-latin-wght-normal.woff2")
 
     @property
     def icon(self) -> str:

@@ -37,6 +37,8 @@ interface Drawn {
 const SIZE = 12;
 const LINE = 16;
 const LABELS = 180;
+/** Between a name and what it names. */
+const SLACK = 14;
 
 /** Whether the names run along the height: figures of names, not of times. */
 export function isLying(data: Data): boolean {
@@ -107,7 +109,7 @@ function timeline(given: Given): EChartsCoreOption {
 
   return {
     grid: { ...room, containLabel: false, outerBoundsMode: "none" },
-    xAxis: timeAxis(given, room),
+    xAxis: [timeAxis(given, room), gapAxis(data)],
     yAxis: valueAxis(axis, write, colours),
     series,
     graphic: endLabels(given, room, named.map((each) => ({
@@ -134,9 +136,9 @@ function stack(given: Given): EChartsCoreOption {
   });
   return {
     grid: { ...room, containLabel: false, outerBoundsMode: "none" },
-    xAxis: timeAxis(given, room),
+    xAxis: [timeAxis(given, room), gapAxis(data)],
     yAxis: valueAxis(axis, written.share, colours),
-    aria: { enabled: true, label: { description: given.title }, decal: decals(lines, colours) },
+    aria: { enabled: true, label: { description: given.title }, decal: decals(lines, colours, [{ symbol: "none" }]) },
     series: [
       gaps(given, 1),
       ...lines.map(({ label, role }, index) => ({
@@ -159,7 +161,7 @@ function lyingStack(given: Given): EChartsCoreOption {
   const { data, colours, written } = given;
   const lines = parts(data);
   const values = shares(lines);
-  const left = Math.min(LABELS, Math.max(...data.names.map(given.wide), 0) + 10);
+  const left = Math.min(LABELS, Math.max(...data.names.map(given.wide), 0) + SLACK);
   const wide = given.width - left - 8;
   let begun = 0;
   const middles = lines.map((_, index) => {
@@ -174,7 +176,7 @@ function lyingStack(given: Given): EChartsCoreOption {
     grid: { left, right: 8, top: 24, bottom: 6, containLabel: false, outerBoundsMode: "none" },
     xAxis: { type: "value", min: 0, max: 1, show: false },
     yAxis: nameAxis(data, colours, left),
-    aria: { enabled: true, label: { description: given.title }, decal: decals(lines, colours) },
+    aria: { enabled: true, label: { description: given.title }, decal: decals(lines, colours, []) },
     series: lines.map(({ label, role }, index) => ({
       type: "bar",
       name: label,
@@ -208,8 +210,8 @@ function bars(given: Given): EChartsCoreOption {
   const other = line(data, "compare");
   const lines = [main, other].filter((each) => each !== undefined);
   const write = main?.role === "share" ? written.share : written.count;
-  const left = Math.min(LABELS, given.width * 0.45, Math.max(...data.names.map(given.wide), 0) + 10);
-  const most = top(lines.flatMap(({ points }) => points)).top;
+  const left = Math.min(LABELS, given.width * 0.45, Math.max(...data.names.map(given.wide), 0) + SLACK);
+  const most = Math.max(1e-9, ...lines.flatMap(({ points }) => points.map((value) => value ?? 0)));
   const right = Math.max(...lines.flatMap(({ points }) => points.map((value) => given.wide(write(value ?? 0))))) + 14;
   return {
     grid: { left, right, top: 6, bottom: 6, containLabel: false, outerBoundsMode: "none" },
@@ -278,9 +280,9 @@ function gaps({ data, colours }: Given, height: number): unknown {
   return {
     type: "bar",
     name: "",
+    xAxisIndex: 1,
     data: data.gaps.map((isGap) => (isGap ? height : null)),
     barWidth: "100%",
-    barGap: "-100%",
     silent: true,
     z: 0,
     itemStyle: {
@@ -359,6 +361,11 @@ function timeAxis({ data, colours, width, wide }: Given, room: Room): unknown {
   };
 }
 
+/** Gaps have an axis of their own: they are as wide as a bin, whatever is drawn in it. */
+function gapAxis(data: Data): unknown {
+  return { type: "category", data: data.names, boundaryGap: true, show: false };
+}
+
 function valueAxis(
   axis: { readonly top: number; readonly step: number },
   write: (value: number) => string,
@@ -381,7 +388,7 @@ function nameAxis(data: Data, colours: Palette, left: number): unknown {
     inverse: true,
     axisLine: { show: false },
     axisTick: { show: false },
-    axisLabel: { color: colours.ink, interval: 0, width: left - 10, overflow: "truncate" },
+    axisLabel: { color: colours.ink, interval: 0, width: left - 8, overflow: "truncate" },
   };
 }
 
@@ -420,14 +427,14 @@ function endLabels(
 }
 
 /** Patterns beside colours, so that parts are told apart without them. */
-function decals(lines: readonly Line[], colours: Palette): unknown {
+function decals(lines: readonly Line[], colours: Palette, before: readonly unknown[]): unknown {
   const shapes: Readonly<Record<string, unknown>> = {
     "tone:negative": { symbol: "rect", rotation: Math.PI / 4, dashArrayX: [1, 0], dashArrayY: [1, 6], color: colours.ground },
     "tone:neutral": { symbol: "none" },
     "tone:positive": { symbol: "circle", dashArrayX: [[0, 8], [4, 8]], dashArrayY: [4, 4], symbolSize: 0.5, color: colours.ground },
     "tone:abstained": { symbol: "rect", rotation: -Math.PI / 4, dashArrayX: [1, 0], dashArrayY: [1, 4], color: colours.edge },
   };
-  return { show: true, decals: [{ symbol: "none" }, ...lines.map(({ role }) => shapes[role] ?? { symbol: "none" })] };
+  return { show: true, decals: [...before, ...lines.map(({ role }) => shapes[role] ?? { symbol: "none" })] };
 }
 
 function toneColour(role: string, index: number, colours: Palette): string {

@@ -44,7 +44,7 @@ export function diagnostics(words: string, checked: Checked): Diagnostic[] {
       from,
       to: Math.min(to, words.length),
       severity,
-      message: fault.help ? `${fault.message}. ${fault.help}` : fault.message,
+      message: [fault.message.replace(/\.$/, ""), fault.help].filter(Boolean).join(". "),
     };
   };
   return [
