@@ -144,9 +144,10 @@ def _certificate(settings: DashboardSettings) -> tuple[str, str] | None:
     if not any(files):
         return None
     names = ("dashboard.certificate_file", "dashboard.key_file")
-    for name, file in zip(names, files, strict=True):
-        if not file:
-            raise Stop(f"{name} is empty; the certificate and its key belong together")
+    given = dict(zip(names, files, strict=True))
+    if empty := next((name for name, file in given.items() if not file), None):
+        raise Stop(f"{empty} is empty; the certificate and its key belong together")
+    for name, file in given.items():
         if not Path(file).is_file():
             raise Stop(f"{name}: there is no file {file}; check the path")
     return files
