@@ -1,21 +1,37 @@
 """The demo: the real pipeline over fictional posts that ship with peil."""
 
 import json
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
+from pydantic import BaseModel
+
+from ingest.contract import Batch, Cursor
+from ingest.files import FileCollector, FileSettings
+from ingest.intake import Account
 from peil.folder import WorkingFolder
-from peil.importing import Accounting, Progress, import_files
+from peil.importing import Accounting, Progress, collect
 from peil.pipeline import Pipeline
 from peil.shipped import shipped_config
-from stream.clock import to_datetime
+from peil.story import NEWS, Composed, Happened, Story, compose, load_phrases, load_story
+from stream.clock import to_datetime, to_milliseconds
+from stream.events import Gap
 
-SOURCE = "demo"
 DAYS = 30
+SEED = 18
 PURPOSE = "trying peil out with fictional posts"
+FORUM_SHARE = 0.6
+"""How many of the posts that were written by hand are in the forum."""
+
+MOST_THREADS = 4
+
+QUERY = re.compile(r"query = '''.*?'''", re.DOTALL)
 
 QUESTIONS: tuple[tuple[str, str, str], ...] = (
     (
@@ -32,44 +48,199 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
 )
 """What an analyst might ask: the question, its query, and what to count by (empty: texts)."""
 
+Item = dict[str, Any]
+
 
 def make_folder(root: Path) -> WorkingFolder:
-    """A working folder for the demo at `root`, with its purpose and its source."""
+    """A working folder for the demo at `root`, with its purpose, its sources and the places of
+    its city.
+    """
     folder = WorkingFolder.init(root)
+    demo = _shipped()
     written = folder.settings.read_text("utf-8")
-    folder.settings.write_text(written.replace('purpose = ""', f'purpose = "{PURPOSE}"'), "utf-8")
-    described = (shipped_config() / "demo" / "demo.toml").read_text("utf-8")
-    (folder.config / "sources" / f"{SOURCE}.toml").write_text(described, "utf-8")
+    threads = min(os.cpu_count() or 1, MOST_THREADS)  # a demo is alone on the machine
+    written = written.replace('purpose = ""', f'purpose = "{PURPOSE}"')
+    folder.settings.write_text(f"{written}\n[enrich]\nthreads = {threads}\n", "utf-8")
+    for source in (demo / "sources").glob("*.toml"):
+        (folder.config / "sources" / source.name).write_bytes(source.read_bytes())
+    with (folder.config / "places.toml").open("a", encoding="utf-8") as places:
+        places.write((demo / "places.toml").read_text("utf-8"))
     return folder
 
 
 def fill(pipeline: Pipeline, *, progress: Progress) -> Accounting:
-    """Open the source in the register and import the demo's posts, dated back from today."""
-    today = to_datetime(pipeline.clock.now()).date()
-    pipeline.register.open(
-        SOURCE,
-        owner="whoever tries peil",
-        purpose=PURPOSE,
-        basis="none is needed: no post is real",
-        dpia="none is needed: no person is real",
-        obtained="written for peil",
-        until=today + timedelta(days=90),
-    )
-    path = pipeline.folder.root / "demo-posts.ndjson"
-    with path.open("w", encoding="utf-8") as file:
-        for item in posts(pipeline.clock.now(), timezone=pipeline.settings.timezone):
-            file.write(json.dumps(item, ensure_ascii=False) + "\n")
-    return import_files(pipeline, [path], source=SOURCE, again=False, progress=progress)
+    """Open the sources in the register and import the demo's posts, dated back from today: those
+    from before a rule changed while the rule was as it was then.
+    """
+    story, config = load_story(_shipped()), pipeline.folder.config
+    now, zone = pipeline.clock.now(), ZoneInfo(pipeline.settings.timezone)
+    today = to_datetime(now).astimezone(zone).date()
+    _open(pipeline, story.sources, until=today + timedelta(days=90))
+    (config / "events.toml").write_text(_calendar(story.event, today), "utf-8")
+    turn = today - timedelta(days=story.changed.day)
+    before: list[Item] = []
+    after: list[Item] = []
+    for item in posts(now, timezone=pipeline.settings.timezone):
+        day = datetime.fromisoformat(item["created_at"]).date()
+        (before if day < turn else after).append(item)
+    rule = config / "rules" / f"{story.changed.rule}.toml"
+    current = rule.read_text("utf-8")
+    rule.write_text(QUERY.sub(lambda _: f"query = '''{story.changed.query}'''", current), "utf-8")
+    with Pipeline(pipeline.folder, pipeline.settings, clock=pipeline.clock) as earlier:
+        accounts = _bring(earlier, before, gaps=(), progress=progress)
+    rule.write_text(current, "utf-8")
+    gaps = [
+        Gap(
+            source=each.source,
+            start=_midnight(today - timedelta(days=each.days[0]), zone),
+            end=_midnight(today - timedelta(days=each.days[1]), zone),
+            why=each.why,
+        )
+        for each in story.missed
+    ]
+    return _sum([*accounts, *_bring(pipeline, after, gaps=gaps, progress=progress)])
 
 
-def posts(now: int, *, timezone: str) -> Iterator[dict[str, Any]]:
-    """The shipped posts as an export would hold them, so that the last ones are of yesterday."""
-    today = to_datetime(now).astimezone(ZoneInfo(timezone)).date()
-    with (shipped_config() / "demo" / "posts.ndjson").open(encoding="utf-8") as file:
+def posts(now: int, *, timezone: str) -> Iterator[Item]:
+    """The shipped and the composed posts as exports would hold them, each with its `source`, so
+    that the last ones are of yesterday.
+    """
+    zone, demo = ZoneInfo(timezone), _shipped()
+    today = to_datetime(now).astimezone(zone).date()
+    story = load_story(demo)
+    rng = Random(SEED)  # noqa: S311  (the same posts for everybody)
+    for item in _written(demo, story, rng):
+        yield _dated(item, today, zone)
+    for number, post in enumerate(compose(story, load_phrases(demo), today=today, rng=rng), 1):
+        yield _dated(_exported(number, post), today, zone)
+
+
+def _written(demo: Path, story: Story, rng: Random) -> Iterator[Item]:
+    """The posts that were written one by one, by people of the forum and of the neighbourhood."""
+    with (demo / "posts.ndjson").open(encoding="utf-8") as file:
         for line in file:
-            item = json.loads(line)
-            day = today - timedelta(days=item.pop("days_ago"))
-            moment = datetime.fromisoformat(f"{day.isoformat()}T{item.pop('time')}")
-            item["created_at"] = moment.replace(tzinfo=ZoneInfo(timezone)).isoformat()
-            item["lang"] = item.pop("declared")
-            yield item
+            item: Item = json.loads(line)
+            forum = rng.random() < FORUM_SHARE and story.sees("stadsforum", item["days_ago"])
+            yield {**item, "source": "stadsforum" if forum else "buurtplein"}
+
+
+def _exported(number: int, post: Composed) -> Item:
+    return {
+        "id": f"story-{number:05d}",
+        "days_ago": post.day,
+        "time": f"{post.minute // 60:02d}:{post.minute % 60:02d}",
+        "author": post.author,
+        "like_count": post.likes,
+        "declared": post.language,
+        "kind": "article" if post.source == NEWS else "post",
+        "source": post.source,
+        "body": post.text,
+    }
+
+
+def _dated(item: Item, today: date, zone: ZoneInfo) -> Item:
+    day = today - timedelta(days=item.pop("days_ago"))
+    moment = datetime.fromisoformat(f"{day.isoformat()}T{item.pop('time')}")
+    item["created_at"] = moment.replace(tzinfo=zone).isoformat()
+    item["lang"] = item.pop("declared")
+    return item
+
+
+class _Interrupted:
+    """A collector of files that tells of a time in which there was nothing to collect."""
+
+    name: ClassVar[str] = FileCollector.name
+    Settings: ClassVar[type[BaseModel]] = FileSettings
+    repeats: ClassVar[bool] = FileCollector.repeats
+    live: ClassVar[bool] = FileCollector.live
+
+    def __init__(self, files: FileCollector, gaps: Sequence[Gap]) -> None:
+        self._files = files
+        self._gaps = gaps
+
+    def poll(self, cursor: Cursor) -> Iterator[Batch]:
+        yield Batch(cursor=cursor, gaps=self._gaps)
+        yield from self._files.poll(cursor)
+
+
+def _bring(
+    pipeline: Pipeline, items: Sequence[Item], *, gaps: Sequence[Gap], progress: Progress
+) -> list[Accounting]:
+    """Import `items` into the sources that they name."""
+    pipeline.publish_rules()
+    accounts: list[Accounting] = []
+    by_source: dict[str, list[Item]] = {}
+    for item in items:
+        by_source.setdefault(item.pop("source"), []).append(item)
+    for source, some in by_source.items():
+        described = pipeline.sources[source]
+        path = pipeline.folder.root / "demo-posts" / f"{source}-until-{some[-1]['id']}.ndjson"
+        path.parent.mkdir(exist_ok=True)
+        with path.open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(item, ensure_ascii=False) + "\n" for item in some)
+        files = FileCollector(
+            FileSettings.model_validate(dict(described.settings)),
+            paths=[path],
+            clock=pipeline.clock,
+            progress=lambda items: progress("read", items, None),
+        )
+        collector = _Interrupted(files, [gap for gap in gaps if gap.source == source])
+        accounts.append(collect(pipeline, described, collector, progress=progress))
+    return accounts
+
+
+def _open(pipeline: Pipeline, sources: Iterable[str], *, until: date) -> None:
+    for source in sources:
+        pipeline.register.open(
+            source,
+            owner="whoever tries peil",
+            purpose=PURPOSE,
+            basis="none is needed: no post is real",
+            dpia="none is needed: no person is real",
+            obtained="written for peil",
+            until=until,
+            organisation=source == NEWS,
+        )
+
+
+def _calendar(events: Iterable[Happened], today: date) -> str:
+    lines = ["# The events of the demo's city, which does not exist."]
+    for each in events:
+        titles = ", ".join(f"{name} = {json.dumps(words)}" for name, words in each.title.items())
+        lines += [
+            "",
+            "[[event]]",
+            f"id = {json.dumps(each.id)}",
+            f"day = {today - timedelta(days=each.day)}",
+            f"title = {{ {titles} }}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _midnight(day: date, zone: ZoneInfo) -> int:
+    return to_milliseconds(datetime(day.year, day.month, day.day, tzinfo=zone))
+
+
+def _sum(accounts: Sequence[Accounting]) -> Accounting:
+    """What became of the items of all imports together."""
+    total = Account()
+    for each in accounts:
+        total.read += each.account.read
+        total.appended += each.account.appended
+        total.rejected += each.account.rejected
+        total.gaps += each.account.gaps
+        total.dropped += each.account.dropped
+        total.skipped += each.account.skipped
+        total.ids += each.account.ids
+    return Accounting(
+        total,
+        drained=all(each.drained for each in accounts),
+        kept=sum(each.kept for each in accounts),
+        recent=sum(each.recent for each in accounts),
+        superseded=sum(each.superseded for each in accounts),
+        elsewhere=sum(each.elsewhere for each in accounts),
+    )
+
+
+def _shipped() -> Path:
+    return shipped_config() / "demo"
