@@ -346,12 +346,22 @@ class Pipeline:
         """Be the one who indexes while the block runs; false when a `peil run` does it anyway."""
         return self.locks.wait_for(INDEX, clock=self.clock, give_up=self.backend.is_served)
 
-    def answers(self, *, purpose: str | None = None, scope: Scope = "kept") -> Answers:
-        """What the person at this machine may ask, for the purpose of the settings."""
+    def answers(
+        self,
+        *,
+        purpose: str | None = None,
+        scope: Scope = "kept",
+        reader: str | None = None,
+        log: Log | None = None,
+        store: Store | None = None,
+    ) -> Answers:
+        """What somebody may ask: by default the person at this machine, for the purpose of the
+        settings, of this folder's store and in its access log.
+        """
         return Answers(
-            self.store,
-            log=self.access,
-            actor=actor(),
+            store or self.store,
+            log=log or self.access,
+            actor=reader or actor(),
             purpose=self.settings.purpose if purpose is None else purpose,
             thresholds=self.thresholds,
             series=self.series,
