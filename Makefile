@@ -4,13 +4,16 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help setup demo test servers check bench lock clean
+.PHONY: help setup assets demo test servers check bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: $(STAMP)  ## Make the environment in .venv (pinned and hash-checked).
+setup: $(STAMP) assets  ## Make the environment in .venv (pinned and hash-checked), and the pages' files.
+
+assets: $(STAMP)  ## Build the pages' scripts and styles (Node and packages of npm), when they changed.
+	@$(BIN)/python hatch_build.py
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] <= (3, 13) else f"peil needs Python 3.11, 3.12 or 3.13; {sys.executable} is {v.major}.{v.minor}. Name another: make PYTHON=python3.12 …")'
@@ -51,4 +54,4 @@ lock: setup  ## Resolve the ranges in pyproject.toml to pinned versions with has
 	$(BIN)/uv pip compile pyproject.toml --extra cluster --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --constraint requirements/dev.txt --output-file requirements/cluster.txt
 
 clean:  ## Remove what was built.
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist dashboard/static dashboard/browser/node_modules dashboard/browser/.built-tests .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
