@@ -27,9 +27,8 @@ from stream.testing import START
 COMMAND = (sys.executable, "-c", "from peil.command import main; main()")
 CONFIG = Path(__file__).parents[2] / "config"
 STORY = load_story(CONFIG / "demo")
-pytestmark = pytest.mark.timeout(
-    600
-)  # every post is labelled, and that takes a minute of two cores
+pytestmark = pytest.mark.timeout(600)
+"""Every post is labelled, which takes a minute of two cores that do nothing else."""
 
 
 @pytest.fixture(scope="module")

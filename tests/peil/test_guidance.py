@@ -2,8 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.calendar import load_calendar
+from peil.folder import WorkingFolder
 from peil.guidance import personal, read_over
 from rules.documents import load_book
+from rules.guidance import load_guidance
 from rules.lint import Finding
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -46,3 +49,9 @@ def test_a_person_a_missing_and_an_orphaned_page_are_told(tmp_path: Path) -> Non
 
 def test_a_folder_that_keeps_no_guidance_is_left_alone(tmp_path: Path) -> None:
     assert not read_over(tmp_path, BOOK)
+
+
+def test_a_new_folder_has_the_guidance_and_the_calendar(tmp_path: Path) -> None:
+    config = WorkingFolder.init(tmp_path / "city").config
+    assert load_guidance(config) == load_guidance(CONFIG)
+    assert load_calendar(config) == load_calendar(CONFIG)
