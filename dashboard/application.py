@@ -18,7 +18,7 @@ from dashboard.entry import install
 from dashboard.frame import Pages
 from dashboard.pages import explore, export, lists, live, monitor, phenomenon
 from dashboard.pages.asking import NotThere, Refused
-from dashboard.security import API
+from dashboard.refusals import API
 from index.contract import TooBroad
 from rules.errors import QueryError
 from stream.errors import PeilError, Reject, Retry, Stop

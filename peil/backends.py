@@ -108,7 +108,7 @@ def open_elastic(settings: Settings, *, clock: Clock) -> "ElasticStore":
 class Embedded:
     """A log of SQLite and a store of tantivy in the working folder."""
 
-    roles = ("collect", "enrich", "index")
+    roles = ("collect", "enrich", "index", "dashboard")
     housekeeping_ms = HOUR_MS
 
     def __init__(
@@ -149,7 +149,7 @@ class Embedded:
 class Cluster:
     """A log of Kafka and a store of Elasticsearch."""
 
-    roles = ("collect", "enrich", "index", HOUSE)
+    roles = ("collect", "enrich", "index", HOUSE, "dashboard")
     housekeeping_ms = 20 * MINUTE_MS
     """An erased record is gone when Kafka has compacted: two rounds after its erasure."""
 

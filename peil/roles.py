@@ -30,6 +30,8 @@ METRICS_MS = 10_000
 RECHECK_MS = 600_000
 """So often a few posts of each source are looked for on their platform."""
 
+DASHBOARD = "dashboard"
+
 REFUSED_MS = 300_000
 """A source that could not run is tried again after so long."""
 
@@ -197,7 +199,7 @@ ROLES: Mapping[str, Role] = {
     "enrich": enrich,
     "index": index,
     HOUSE: house,
-    "dashboard": dashboard,
+    DASHBOARD: dashboard,
 }
 """By name, in the order in which a post passes them; `Backend.roles` says which there are."""
 

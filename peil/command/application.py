@@ -15,7 +15,7 @@ from peil.command.session import Session, SessionContext
 from peil.display import console
 from peil.folder import WorkingFolder
 from peil.importing import import_files
-from peil.roles import ROLES, RoleProcess
+from peil.roles import DASHBOARD, ROLES, RoleProcess
 from peil.supervisor import SIGNALS, Supervisor
 from stream.clock import SystemClock
 
@@ -38,6 +38,7 @@ application.add_typer(cluster.migrate, name="migrate")
 application.command(name="overview")(first.overview_)
 for command in (
     first.demo,
+    first.link,
     questions.search,
     questions.series,
     upkeep.expire,
@@ -138,6 +139,8 @@ def run(
     with context.obj.pipeline() as pipeline:
         root, settings = pipeline.folder.root, pipeline.settings
         roles = [role] if role else list(pipeline.backend.roles)
+        if DASHBOARD in roles:
+            first.show_link(pipeline)
     target = RoleProcess(root, settings, roles=roles, log_level=logging.getLogger().level)
     if role:
         raise typer.Exit(target(role))

@@ -1,5 +1,7 @@
 """`peil overview` and `peil demo`: what a person sees first."""
 
+import logging
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +14,9 @@ from peil.demo import DAYS, QUESTIONS, fill, make_folder
 from peil.display import as_json, bar, console, sparkline, table
 from peil.overview import Overview, overview
 from peil.pipeline import Pipeline
+from peil.roles import DASHBOARD, RoleProcess
 from peil.settings import load_settings
+from peil.supervisor import SIGNALS
 from privacy.suppress import text
 from stream.clock import SystemClock
 
@@ -38,10 +42,30 @@ def overview_(
         _show(found, k=k)
 
 
+def link(context: SessionContext) -> None:
+    """The address of the dashboard, with a link that lets you in once on your own machine.
+
+    Example: peil link
+    """
+    with context.obj.pipeline() as pipeline:
+        show_link(pipeline)
+
+
+def show_link(pipeline: Pipeline) -> None:
+    """Say where the dashboard is."""
+    from peil.showing import link_of  # noqa: PLC0415  (what it needs takes a second to load)
+
+    console().print(f"The dashboard: {link_of(pipeline)}", markup=False, soft_wrap=True)
+
+
 def demo(
     directory: Annotated[Path, typer.Argument(help="A folder to make for it.")] = DEMO,
+    dashboard: Annotated[
+        bool, typer.Option(help="Show the dashboard at the end, until Ctrl-C.")
+    ] = True,
 ) -> None:
-    """The whole pipeline over fictional posts of a city that does not exist, in a minute.
+    """The whole pipeline over fictional posts of a city that does not exist, in a minute; then
+    its dashboard.
 
     Example: peil demo
     """
@@ -71,6 +95,13 @@ def demo(
         "  peil overview",
         markup=False,
     )
+    if dashboard:
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until there is somebody to end properly
+        with Pipeline(folder, settings, clock=SystemClock()) as pipeline:
+            show_link(pipeline)
+        out.print("Open it in a browser within ten minutes. Ctrl-C ends it.", markup=False)
+        show = RoleProcess(folder.root, settings, roles=[DASHBOARD], log_level=logging.WARNING)
+        raise typer.Exit(show(DASHBOARD))
 
 
 def _overview(pipeline: Pipeline, answers: Answers, *, days: int) -> Overview:
