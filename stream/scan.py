@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from stream.broker import Broker, Record, TopicName
 
-NEAR = 200
+NEAR = 100
 """Records so near each other are read in one go: what lies between costs less than a new read."""
 
 AT_ONCE = 5_000

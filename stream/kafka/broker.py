@@ -11,12 +11,14 @@ from stream.kafka.connection import Connection
 from stream.kafka.envelope import Message, beat, erasure, wrap
 from stream.kafka.layout import Layout, Pace
 from stream.kafka.member import KafkaMember
-from stream.kafka.reader import Reader
+from stream.kafka.reader import FEW_BYTES, Reader
 from stream.kafka.writer import Writer
 from stream.settings import StreamSettings
 from stream.topics import topics as all_topics
 
 AT_ONCE = 5_000
+FEW = 100
+"""Who asks for no more than so many records reads here and there, not on and on."""
 
 
 class KafkaBroker:
@@ -43,6 +45,7 @@ class KafkaBroker:
         self._clock = clock
         self._connection = Connection(kafka)
         self._reader = Reader(self._connection, prefix=kafka.prefix)
+        self._picker = Reader(self._connection, prefix=kafka.prefix, fetch_bytes=FEW_BYTES)
         largest = settings.record_bytes * max(topic.size_factor for topic in topics)
         self._writer = Writer(self._connection, record_bytes=largest)
         self._layout = Layout(
@@ -93,7 +96,8 @@ class KafkaBroker:
     def read(
         self, topic: TopicName, partition: int, *, start: int = 0, limit: int = 1000
     ) -> Sequence[Record]:
-        return self._reader.read(self._known(topic), partition, start=start, limit=limit)
+        reader = self._picker if limit <= FEW else self._reader
+        return reader.read(self._known(topic), partition, start=start, limit=limit)
 
     def topics(self) -> Mapping[TopicName, Topic]:
         return self._topics
@@ -138,6 +142,7 @@ class KafkaBroker:
     def close(self) -> None:
         self._writer.close()
         self._reader.close()
+        self._picker.close()
 
     def _send(self, topic: TopicName, messages: Sequence[Message]) -> list[tuple[int, int]]:
         there = self._reader.partitions(topic)

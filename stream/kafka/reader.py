@@ -16,6 +16,9 @@ from stream.kafka.envelope import is_beat, unwrap
 
 POLL_MS = 500
 FETCH_BYTES = 4 << 20
+FEW_BYTES = 64 << 10
+"""Fetched at once by a reader of single records: most of more would be thrown away."""
+
 AGAIN_SECONDS = 0.1
 
 
@@ -46,9 +49,12 @@ class Reader:
     One call at a time; shared between threads.
     """
 
-    def __init__(self, connection: Connection, *, prefix: str) -> None:
+    def __init__(
+        self, connection: Connection, *, prefix: str, fetch_bytes: int = FETCH_BYTES
+    ) -> None:
         self._connection = connection
         self._prefix = prefix
+        self._fetch_bytes = fetch_bytes
         self._lock = threading.Lock()
         self._consumer: KafkaConsumer | None = None
         self._admin: KafkaAdminClient | None = None
@@ -172,7 +178,7 @@ class Reader:
                     enable_auto_commit=False,
                     auto_offset_reset="none",
                     request_timeout_ms=patience_ms,
-                    max_partition_fetch_bytes=FETCH_BYTES,
+                    max_partition_fetch_bytes=self._fetch_bytes,
                 )
             with self._forgetting():
                 yield self._consumer
