@@ -102,6 +102,7 @@ async function buildTests(out) {
       .filter((name) => name.endsWith(".ts"))
       .map((name) => `tests/${name}`),
     platform: "node",
+    target: "node20",
     format: "esm",
     minify: false,
     entryNames: "[name]",

@@ -164,6 +164,7 @@ export class Figure {
     this.#place = place;
     this.#show();
     if (this.#readout === null || place < 0) return;
+    delete this.#readout.dataset["hint"];
     const words = {
       hidden: say("hidden", { k: this.#element.dataset["k"] ?? "10" }),
       gap: say("gap"),
