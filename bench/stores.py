@@ -47,7 +47,14 @@ RULES = tuple(f"rule-{number}" for number in range(12))
 TONES = ("negative", "neutral", "positive")
 
 
-def posts(count: int, *, words: Sequence[str], now: int, rng: random.Random) -> Iterator[Post]:
+def posts(
+    count: int,
+    *,
+    words: Sequence[str],
+    now: int,
+    rng: random.Random,
+    rules: Sequence[str] = RULES,
+) -> Iterator[Post]:
     """Varied posts; the same arguments give the same ones."""
     known = [(text, tokenise(text)) for text in words]
     for number in range(count):
@@ -69,7 +76,7 @@ def posts(count: int, *, words: Sequence[str], now: int, rng: random.Random) -> 
             tokens=(*tokens, more),
             lang=_label(rng.choice(LANGUAGES)),
             sentiment=_label(rng.choice(TONES)),
-            matches=() if recent else (Match(rng.choice(RULES), "1", ((0, 1),)),),
+            matches=() if recent else (Match(rng.choice(rules), "1", ((0, 1),)),),
         )
 
 
