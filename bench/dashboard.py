@@ -85,7 +85,7 @@ class Reader:
             name = self._rng.choice(list(kinds))
             started = time.monotonic()
             answer = kinds[name]()
-            if answer.status_code == 200:
+            if answer.is_success:
                 self.took[name].append((time.monotonic() - started) * 1_000)
             else:
                 self.failed.append(f"{name}: {answer.status_code} {answer.text[:200]}")

@@ -38,7 +38,6 @@ application.add_typer(cluster.migrate, name="migrate")
 application.command(name="overview")(first.overview_)
 for command in (
     first.demo,
-    first.link,
     questions.search,
     questions.series,
     upkeep.expire,

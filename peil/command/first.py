@@ -42,15 +42,6 @@ def overview_(
         _show(found, k=k)
 
 
-def link(context: SessionContext) -> None:
-    """The address of the dashboard, with a link that lets you in once on your own machine.
-
-    Example: peil link
-    """
-    with context.obj.pipeline() as pipeline:
-        show_link(pipeline)
-
-
 def show_link(pipeline: Pipeline) -> None:
     """Say where the dashboard is."""
     from peil.showing import link_of  # noqa: PLC0415  (what it needs takes a second to load)
