@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 import dashboard
 from dashboard.accounts import Accounts
+from dashboard.application import create
 from dashboard.entrance import Entrance
 from dashboard.entry import install
 from dashboard.purposes import Purpose, Purposes
@@ -26,9 +27,13 @@ from dashboard.settings import DashboardSettings
 from dashboard.site import Site
 from dashboard.testing import PASSWORD
 from peil.database import open_database
+from peil.folder import WorkingFolder
+from peil.pipeline import Pipeline
+from peil.settings import load_settings
+from peil.showing import city_of, entrance_of
 from privacy.access import AccessLog
 from privacy.keys import KeyRing
-from stream.clock import ManualClock
+from stream.clock import ManualClock, SystemClock
 from stream.testing import START
 
 HERE = "http://127.0.0.1:8300"
@@ -62,7 +67,7 @@ class DemoPages:
         **values: Any,
     ) -> Response:
         frame = SimpleNamespace(csrf=csrf)
-        page = self._environment.get_template(template).render(frame=frame, csrf=csrf, **values)
+        page = self._environment.get_template(template).render(frame=frame, **values)
         return HTMLResponse(page, status)
 
 
@@ -112,35 +117,13 @@ def demo_app() -> FastAPI:
     return app
 
 
-class House:
-    """One dashboard: its parts, its application, and browsers that come to it."""
+class Doors:
+    """An application behind its doors, and browsers that come to it."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        folder: Path,
-        clock: ManualClock,
-        *,
-        register: Sequence[Purpose] = (),
-        purpose: str = FOLDERS_PURPOSE,
-        **settings: Any,
-    ) -> None:
-        self.clock = clock
-        self.engine = engine
-        self.settings = DashboardSettings(**settings)
-        keys = KeyRing(folder / "keys", clock=clock, longest_retention_days=90)
-        self.log = AccessLog(engine, keys=keys, folder=folder / "keys", clock=clock)
-        self.entrance = Entrance(
-            self.settings,
-            site=Site.of(self.settings),
-            accounts=Accounts(engine, clock=clock, hasher=QUICK),
-            sessions=open_sessions(self.settings, engine=engine, clock=clock),
-            purposes=Purposes(register, folder=purpose, clock=clock, timezone="Europe/Amsterdam"),
-            log=self.log,
-            clock=clock,
-        )
-        self.app = demo_app()
-        install(self.app, self.entrance, DemoPages())
+    def __init__(self, app: FastAPI, entrance: Entrance, log: AccessLog) -> None:
+        self.app = app
+        self.entrance = entrance
+        self.log = log
 
     def browser(self, *, base: str = HERE, client: str = "127.0.0.1", **headers: str) -> TestClient:
         return TestClient(
@@ -200,6 +183,38 @@ class House:
         ]
 
 
+class House(Doors):
+    """Demo pages behind the real doors."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        folder: Path,
+        clock: ManualClock,
+        *,
+        register: Sequence[Purpose] = (),
+        purpose: str = FOLDERS_PURPOSE,
+        **settings: Any,
+    ) -> None:
+        self.clock = clock
+        self.engine = engine
+        self.settings = DashboardSettings(**settings)
+        keys = KeyRing(folder / "keys", clock=clock, longest_retention_days=90)
+        log = AccessLog(engine, keys=keys, folder=folder / "keys", clock=clock)
+        entrance = Entrance(
+            self.settings,
+            site=Site.of(self.settings),
+            accounts=Accounts(engine, clock=clock, hasher=QUICK),
+            sessions=open_sessions(self.settings, engine=engine, clock=clock),
+            purposes=Purposes(register, folder=purpose, clock=clock, timezone="Europe/Amsterdam"),
+            log=log,
+            clock=clock,
+        )
+        app = demo_app()
+        install(app, entrance, DemoPages())
+        super().__init__(app, entrance, log)
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(START)
@@ -223,3 +238,15 @@ def build(tmp_path: Path, engine: Engine, clock: ManualClock) -> Callable[..., H
 @pytest.fixture
 def house(build: Callable[..., House]) -> House:
     return build()
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Iterator[Doors]:
+    """The whole application over a working folder in which nothing was collected yet."""
+    folder = WorkingFolder.init(tmp_path / "city")
+    purpose = f"purpose={FOLDERS_PURPOSE}"
+    settings = load_settings(folder.settings, environ={}, overrides=[purpose])
+    with Pipeline(folder, settings, clock=SystemClock()) as pipeline:
+        entrance = entrance_of(pipeline)
+        entrance.accounts = Accounts(pipeline.database, clock=pipeline.clock, hasher=QUICK)
+        yield Doors(create(city_of(pipeline), entrance), entrance, pipeline.access)

@@ -14,6 +14,14 @@ def test_each_role_gets_what_it_may_and_nothing_else(house: Any) -> None:
     assert assert_matrix(house.app, house.client) > 50
 
 
+def test_the_whole_application_gives_each_role_what_it_may(whole: Any) -> None:
+    assert assert_matrix(whole.app, whole.client) > 150
+
+
+def test_nothing_of_the_whole_application_changes_without_a_page_of_ours(whole: Any) -> None:
+    assert assert_nothing_changes_without_token(whole.app, whole.client) >= 10
+
+
 def test_nothing_changes_without_a_page_of_ours(house: Any) -> None:
     assert assert_nothing_changes_without_token(house.app, house.client) >= 6
 
