@@ -58,6 +58,12 @@ class DashboardSettings(BaseModel):
     language: Literal["nl", "en"] = Field(
         default="nl", description="The language of pages until a reader chooses the other one."
     )
+    refresh_seconds: float = Field(
+        default=30.0,
+        ge=5,
+        description="So often a dashboard looks for what is new; between two looks every page "
+        "shows the same.",
+    )
     requests_a_minute: int = Field(
         default=600,
         ge=10,

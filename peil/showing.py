@@ -15,7 +15,7 @@ from index.remembered import RememberedStore
 from ingest.health import warning
 from ingest.sources import Source
 from peil.health import Pulse
-from peil.pipeline import Pipeline, actor
+from peil.pipeline import Pipeline
 from peil.schedule import next_run
 from privacy.register import Entry
 from rules.guidance import load_guidance
@@ -76,14 +76,6 @@ def show(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None
         turn=pulse.turned,
         stopping=stopping,
     )
-
-
-def link_of(pipeline: Pipeline) -> str:
-    """The address to open on one's own machine: with a one-time link where only it can come."""
-    entrance = entrance_of(pipeline)
-    if not entrance.site.is_local:
-        return entrance.site.link("/")
-    return entrance.site.link(f"/enter?link={entrance.sessions.offer(actor())}")
 
 
 def source_states(pipeline: Pipeline) -> list[SourceState]:

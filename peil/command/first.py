@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from dashboard.site import Site
 from index.answers import Answers
 from peil.command.accounting import stages
 from peil.command.session import SessionContext
+from peil.command.users import one_time_link
 from peil.demo import DAYS, QUESTIONS, fill, make_folder
 from peil.display import as_json, bar, console, sparkline, table
 from peil.overview import Overview, overview
@@ -43,10 +45,10 @@ def overview_(
 
 
 def show_link(pipeline: Pipeline) -> None:
-    """Say where the dashboard is."""
-    from peil.showing import link_of  # noqa: PLC0415  (what it needs takes a second to load)
-
-    console().print(f"The dashboard: {link_of(pipeline)}", markup=False, soft_wrap=True)
+    """Say where the dashboard is, with a link on one's own machine."""
+    site = Site.of(pipeline.settings.dashboard)
+    address = one_time_link(pipeline) if site.is_local else site.link("/")
+    console().print(f"The dashboard: {address}", markup=False, soft_wrap=True)
 
 
 def demo(
