@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { csv } from "../src/chart/csv";
-import { days, number, read, shares, spread, top, type Cell, type Table } from "../src/chart/data";
+import { days, number, read, rowsOf, shares, spread, top, type Cell, type Table } from "../src/chart/data";
 import { readout } from "../src/chart/readout";
 
 function cell(text: string, value: string | null = null, hidden = false): Cell {
@@ -84,4 +84,8 @@ test("a file has machine's numbers, says what is hidden, and holds no formula", 
   };
   assert.equal(csv(table, words), "Day,Posts,From,Up to,\r\n2026-11-02,1200,900,1300,\r\n2026-11-03,<10,–,–,gap; learning; v2\r\n");
   assert.equal(csv(evil, words), "'=cmd,\"a \"\"b\"\", c\"\r\n'@sum(1),-5\r\n");
+});
+
+test("labels that would touch stand in rows", () => {
+  assert.deepEqual(rowsOf([[0, 50], [40, 90], [60, 100], [97, 120]]), [0, 1, 0, 1]);
 });

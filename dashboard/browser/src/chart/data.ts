@@ -142,6 +142,17 @@ export function spread(
   return placed;
 }
 
+/** The row of each label (0: the lowest), so that none stands over another; `ends` are pixels. */
+export function rowsOf(ends: readonly (readonly [from: number, to: number])[]): readonly number[] {
+  const taken: number[] = [];
+  return ends.map(([from, to]) => {
+    const free = taken.findIndex((until) => until + 6 < from);
+    const row = free < 0 ? taken.length : free;
+    taken[row] = to;
+    return row;
+  });
+}
+
 /**
  * The days of the bins `from` to `to`, both of them in it: the first day, and the day after the
  * last. A bin ends where the next begins; the last is as long as the one before it.

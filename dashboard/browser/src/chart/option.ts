@@ -2,7 +2,7 @@
 
 import type { EChartsCoreOption } from "echarts/core";
 
-import { line, measure, parts, shares, spread, top, type Data, type Line, type Point } from "./data";
+import { line, measure, parts, rowsOf, shares, spread, top, type Data, type Line, type Point } from "./data";
 import type { Palette } from "./palette";
 import type { Written } from "./readout";
 
@@ -36,6 +36,7 @@ interface Drawn {
 
 const SIZE = 12;
 const LINE = 16;
+const MARK = 13;
 const LABELS = 180;
 /** Between a name and what it names. */
 const SLACK = 14;
@@ -101,7 +102,7 @@ function timeline(given: Given): EChartsCoreOption {
     }
     series.push({
       ...plain({ ...main, points: learned(false) }, colours.series[0]!, { width: 2 }),
-      markLine: marks(given),
+      markLine: markLines(given, room),
     });
   }
   if (other) series.push(plain(other, colours.series[1]!, { width: 2, type: [6, 2] }));
@@ -149,7 +150,7 @@ function stack(given: Given): EChartsCoreOption {
         barCategoryGap: data.names.length > 60 ? "0%" : "12%",
         silent: true,
         itemStyle: { color: toneColour(role, index, colours) },
-        ...(index === 0 ? { markLine: marks(given) } : {}),
+        ...(index === 0 ? { markLine: markLines(given, room) } : {}),
       })),
       hiddenMarks(data, lines.map((each) => ({ line: each, colour: "" })), colours, true),
     ],
@@ -317,28 +318,51 @@ function hiddenMarks(
   };
 }
 
+interface Mark {
+  readonly text: string;
+  readonly place: number;
+  readonly kind: "dotted" | "solid";
+  readonly align: "left" | "center" | "right";
+  readonly row: number;
+}
+
 /** Dotted where the rule or the model changed, whole where the calendar has an event. */
-function marks({ data, colours }: Given): unknown {
-  const shape = (text: string, place: number, type: string): unknown => ({
-    xAxis: place,
-    lineStyle: { type, color: colours.muted, width: 1 },
-    label: {
-      formatter: text.length > 28 ? `${text.slice(0, 27)}…` : text,
-      position: "end",
-      color: colours.muted,
-      fontSize: 11,
-      align: place > data.names.length * 0.7 ? "right" : place < data.names.length * 0.3 ? "left" : "center",
-      distance: 2,
-    },
+function marksOf({ data, width, wide }: Given, room: Omit<Room, "top">): readonly Mark[] {
+  const cut = (text: string): string => (text.length > 28 ? `${text.slice(0, 27)}…` : text);
+  const found = data.names.flatMap((_, place) => [
+    ...(data.changes[place] ? [{ text: cut(data.changes[place]), place, kind: "dotted" as const }] : []),
+    ...(data.events[place] ? [{ text: cut(data.events[place]), place, kind: "solid" as const }] : []),
+  ]);
+  const space = width - room.left - room.right;
+  const placed = found.map((each) => {
+    const at = room.left + (space * (each.place + 0.5)) / data.names.length;
+    const half = wide(each.text) / 2;
+    if (at - half < 0) return { ...each, align: "left" as const, ends: [at, at + 2 * half] as const };
+    if (at + half > width) return { ...each, align: "right" as const, ends: [at - 2 * half, at] as const };
+    return { ...each, align: "center" as const, ends: [at - half, at + half] as const };
   });
+  const rows = rowsOf(placed.map(({ ends }) => ends));
+  return placed.map((each, index) => ({ ...each, row: rows[index]! }));
+}
+
+function markLines(given: Given, room: Room): unknown {
+  const { colours } = given;
   return {
     symbol: "none",
     silent: true,
     animation: false,
-    data: [
-      ...data.changes.flatMap((text, place) => (text ? [shape(text, place, "dotted")] : [])),
-      ...data.events.flatMap((text, place) => (text ? [shape(text, place, "solid")] : [])),
-    ],
+    data: marksOf(given, room).map(({ text, place, kind, align, row }) => ({
+      xAxis: place,
+      lineStyle: { type: kind, color: colours.muted, width: 1 },
+      label: {
+        formatter: text,
+        position: "end",
+        color: colours.muted,
+        fontSize: 11,
+        align,
+        distance: 2 + row * MARK,
+      },
+    })),
   };
 }
 
@@ -393,14 +417,14 @@ function nameAxis(data: Data, colours: Palette, left: number): unknown {
 }
 
 function roomFor(given: Given, axis: readonly string[], ends: readonly string[]): Room {
-  const marked = [...given.data.changes, ...given.data.events].some(Boolean);
   const widest = (texts: readonly string[]): number => Math.max(0, ...texts.map(given.wide));
-  return {
+  const room = {
     left: widest(axis) + 12,
     right: ends.length > 0 ? Math.min(widest(ends), given.width * 0.3) + 10 : 8,
-    top: marked ? 22 : 10,
     bottom: 28,
   };
+  const rows = Math.max(0, ...marksOf(given, room).map(({ row }) => row + 1));
+  return { ...room, top: 10 + rows * MARK };
 }
 
 function endLabels(

@@ -33,7 +33,8 @@ export class Box {
     this.#example = this.#help?.innerHTML ?? "";
     const host = document.createElement("div");
     host.className = "query-box";
-    const root = host.attachShadow({ mode: "open", delegatesFocus: true });
+    const root = host.attachShadow({ mode: "open" });
+    host.focus = () => this.#view.focus();
     // Whoever looks for the search box finds what can be typed in.
     if ("search" in text.dataset) {
       delete text.dataset["search"];
