@@ -35,8 +35,9 @@ pytestmark = pytest.mark.timeout(600)
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("demo") / "city"
     done = subprocess.run(
-        [*COMMAND, "demo", str(folder)], capture_output=True, text=True, timeout=580, check=False
-    )
+        [*COMMAND, "demo", str(folder), "--no-dashboard"],
+        capture_output=True, text=True, timeout=580, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
 
