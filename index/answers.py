@@ -1,11 +1,13 @@
 """The only door to the store for a reader: suppressed, coarsened, written in the access log."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Literal, Protocol
 
 import msgspec
 
+from index.conditions import conditions
 from index.contract import Bin, Cell, Dimension, Hit, Question, Scope, Store, Table, TooBroad
 from index.results import (
     Comparison,
@@ -18,7 +20,9 @@ from index.results import (
     TypicalTerm,
 )  # fmt: skip
 from index.series import Series
-from index.values import MULTIPLE, bins_between, values_of
+from index.simplest import settled, with_dates
+from index.values import EPOCH, MULTIPLE, bins_between, local_hour, values_of
+from privacy.noise import Noise
 from privacy.suppress import (
     Size,
     Thresholds,
@@ -27,11 +31,13 @@ from privacy.suppress import (
     shown,
     suppress,
 )  # fmt: skip
+from rules.evaluator import evaluate
 from rules.explain import in_context
 from rules.folding import fold
 from rules.lists import Lists
 from rules.parser import parse
-from rules.tree import Term, named
+from rules.tree import And, Node, Term, named
+from stream.clock import Clock
 from stream.errors import Stop
 from stream.metrics import Metrics
 from stream.post import Post
@@ -39,6 +45,9 @@ from stream.post import Post
 MAX_TEXTS = 50
 ENOUGH = 2
 """Texts are drawn freely from so many times as many."""
+
+WIDER = 4
+"""So many times as many are drawn as are shown, because of an author one is."""
 
 BINS: tuple[Bin, ...] = ("day", "week", "month")
 CONTEXT = 40
@@ -89,6 +98,8 @@ class Answers:
         metrics: Metrics,
         lists: Lists,
         rng: random.Random,
+        clock: Clock,
+        noise: Noise,
         text_reads_a_day: int,
         scope: Scope = "kept",
     ) -> None:
@@ -107,6 +118,8 @@ class Answers:
         self._metrics = metrics
         self._lists = lists
         self._rng = rng
+        self._clock = clock
+        self._noise = noise
         self._text_reads_a_day = text_reads_a_day
         self._scope: Scope = scope
 
@@ -121,7 +134,7 @@ class Answers:
         """How many posts match."""
         question = self._asked("count", query, period)
         k = self._k(question)
-        return Count(posts=shown(_size(self._store.count(question)), k=k), k=k)
+        return Count(posts=self._posts(question, self._store.count(question), k=k), k=k)
 
     def over_time(
         self,
@@ -147,8 +160,8 @@ class Answers:
         )
         # All posts decide where the axis begins and ends: the first and the last bin of a
         # question would tell that something small is there.
-        everything = Question(since=question.since, until=question.until)
-        axis = self._store.count_over_time(everything, bin=name)
+        everything = Question(since=period.get("since"), until=period.get("until"))
+        axis = self._store.count_over_time(self._settled(everything), bin=name)
         bins = bins_between([*_visible(axis, k=self._thresholds.k), *_visible(table, k=k)], name)
         if len(bins) > MAX_BINS:
             raise TooBroad(f"{len(bins)} bins by {name} are too many: narrow the period")
@@ -165,7 +178,7 @@ class Answers:
             keys = [(each, value) for each in bins for value in values]
         cells: dict[tuple[str, ...], Cell] = {key: Cell(0, 0) for key in keys}
         cells |= table.cells
-        result = self._suppressed(table, cells, k=k, keep_hidden=True)
+        result = self._suppressed(question, table, cells, k=k, keep_hidden=True)
         return msgspec.structs.replace(result, cells={key: result.cells[key] for key in keys})
 
     def long_series(self, rule: str = "", *, bin: LongBin = "week") -> Counts:
@@ -177,7 +190,7 @@ class Answers:
         gone = self._series.phenomenon(rule, bin=bin) if rule else self._series.volumes(bin=bin)
         k = self._k(question)
         table = self._store.count_over_time(question, bin=bin)
-        here = self._suppressed(table, table.cells, k=k, keep_hidden=True).cells
+        here = self._suppressed(question, table, table.cells, k=k, keep_hidden=True).cells
         cells: dict[tuple[str, ...], int | None] = {
             (each,): _sum(here.get((each,)), gone.get(each))
             for each in bins_between([*gone, *_visible(table, k=k)], bin)
@@ -200,7 +213,7 @@ class Answers:
         question = self._asked(f"facets:{','.join(by)}", query, period)
         k = self._k(question)
         return Facets(
-            count=Count(posts=shown(_size(self._store.count(question)), k=k), k=k),
+            count=Count(posts=self._posts(question, self._store.count(question), k=k), k=k),
             by={each: self._top(question, each, limit) for each in by},
         )
 
@@ -209,11 +222,10 @@ class Answers:
         in the access log, with both in it.
         """
         sides = [
-            self.question(each.query, since=each.since, until=each.until)
-            for each in (first, second)
+            self._typed(each.query, since=each.since, until=each.until) for each in (first, second)
         ]
         self._written(f"compare:{by}", {"first": first, "second": second, "scope": self._scope})
-        one, other = (self._top(side, by, MAX_VALUES) for side in sides)
+        one, other = (self._top(self._settled(side), by, MAX_VALUES) for side in sides)
         largest = sorted(
             {*one.cells, *other.cells},
             key=lambda key: (-max(one.cells.get(key) or 0, other.cells.get(key) or 0), key),
@@ -229,8 +241,8 @@ class Answers:
             return []
         found: list[Completion] = []
         for word in self._store.words(stem, limit=limit):
-            cell = self._store.count(Question(query=Term(word)))
-            posts = shown(_size(cell), k=self._thresholds.k)
+            question = self._settled(Question(query=Term(word)))
+            posts = self._posts(question, self._store.count(question), k=self._thresholds.k)
             if posts is not None:
                 found.append(Completion(word=word, posts=posts))
         return sorted(found, key=lambda each: (-each.posts, each.word))
@@ -239,7 +251,7 @@ class Answers:
         # All values first: what is cut off would otherwise seem to be what is hidden.
         table = self._store.top(question, by=by, limit=MAX_VALUES)
         k = self._k(question)
-        result = self._suppressed(table, table.cells, k=k, keep_hidden=False)
+        result = self._suppressed(question, table, table.cells, k=k, keep_hidden=False)
         largest = sorted(result.cells.items(), key=lambda item: (-(item[1] or 0), item[0]))
         return Counts(
             dimensions=result.dimensions, cells=dict(largest[:limit]), total=result.total, k=k
@@ -252,13 +264,13 @@ class Answers:
         question = self._asked("typical_terms", query, period)
         against = Question(since=question.since, until=question.until, scope=self._scope)
         terms = self._store.typical_terms(question, against=against, limit=limit * 5)
-        publishable = [
-            TypicalTerm(word=term.word, posts=posts, score=term.score)
-            for term in terms
-            if (posts := shown(_size(term.inside), k=self._k(question))) is not None
-            and term.score > 0
-        ]
-        return publishable[:limit]
+        k, found = self._k(question), list[TypicalTerm]()
+        for term in terms:
+            of_word = msgspec.structs.replace(question, query=_and(question.query, Term(term.word)))
+            posts = self._posts(of_word, term.inside, k=k)
+            if posts is not None and term.score > 0:
+                found.append(TypicalTerm(word=term.word, posts=posts, score=round(term.score, 1)))
+        return sorted(found, key=lambda each: (-each.score, each.word))[:limit]
 
     def texts(
         self, query: str = "", *, limit: int = 10, reason: str = "", **period: int | None
@@ -279,7 +291,7 @@ class Answers:
             )
         reason = reason.strip()
         question = self._asked("texts", query, period, reason=reason)
-        whole = _size(self._store.count(question))
+        whole = self._store.count(question)
         question = msgspec.structs.replace(question, readable=True)
         size = _size(self._store.count(question))
         k = self._k(question)
@@ -294,10 +306,13 @@ class Answers:
         drawn = min(limit, MAX_TEXTS)
         if size.posts < ENOUGH * drawn:  # how many there are to read is not to be counted
             drawn = min(drawn, k)
-        hits = self._store.sample(question, limit=drawn, seed=seed)
+        hits = _of_different_authors(
+            self._store.sample(question, limit=drawn * WIDER, seed=seed), drawn
+        )
         excerpts: list[Excerpt] = []
+        typed = self.question(query).query
         for row, hit in enumerate(hits, 1):
-            span = _keyword(hit)
+            span = self._keyword(hit, typed)
             width = len(hit.post.text) if reason else CONTEXT
             words = in_context(hit.post, span, width=width) if hit.post.tokens else None
             excerpts.append(
@@ -311,7 +326,16 @@ class Answers:
                     right=words.right if words else "",
                 )
             )
-        return Texts(excerpts=tuple(excerpts), posts=shown(whole, k=k), k=k)
+        posts = self._posts(msgspec.structs.replace(question, readable=False), whole, k=k)
+        return Texts(excerpts=tuple(excerpts), posts=posts, k=k)
+
+    def _keyword(self, hit: Hit, typed: Node | None) -> tuple[int, int]:
+        """The token span to show a text around: the query's as it was typed, else a rule's, else
+        its beginning.
+        """
+        found = evaluate(typed, hit.post, timezone=self._timezone).spans if typed else ()
+        matched = [span for match in hit.post.matches for span in match.spans]
+        return next(iter([*found, *hit.spans, *matched]), (0, min(8, len(hit.post.tokens))))
 
     def _value(self, post: Post, dimension: Dimension) -> str:
         """The one value that `post` counts under, so that a text and the counts agree."""
@@ -333,14 +357,47 @@ class Answers:
         reason: str = "",
     ) -> Question:
         question = msgspec.structs.replace(
-            self.question(query, since=period.get("since"), until=period.get("until")),
+            self._typed(query, since=period.get("since"), until=period.get("until")),
             scope=scope or self._scope,
         )
         said = {"query": query, "scope": question.scope, **period}
         if reason:
             said["reason"] = reason
         self._written(action, said)
-        return question
+        return self._settled(question)
+
+    def _typed(self, query: str, *, since: int | None, until: int | None) -> Question:
+        question = self.question(query, since=since, until=until)
+        return with_dates(question, query, timezone=self._timezone)
+
+    def _settled(self, question: Question) -> Question:
+        """What is asked of the store: whole days that are over, and nothing in it that makes a
+        difference of fewer than k authors.
+        """
+        today = EPOCH + timedelta(days=local_hour(self._clock.now(), self._timezone) // 24)
+        return settled(
+            question,
+            self._store,
+            least=self._k(question),
+            today=today,
+            timezone=self._timezone,
+        )
+
+    def _posts(self, question: Question, cell: Cell, *, k: int) -> int | None:
+        """What may be shown of the count of a whole question."""
+        size = _size(cell)
+        return shown(size, k=k, noise=self._noise_of(question, ())((), size))
+
+    def _noise_of(
+        self, question: Question, dimensions: Sequence[Dimension]
+    ) -> Callable[[tuple[str, ...], Size], int]:
+        """The noise of the cells of a table."""
+
+        def noise(key: tuple[str, ...], size: Size) -> int:
+            asked = conditions(question, dimensions, key, timezone=self._timezone)
+            return self._noise(size.posts, size.record, asked)
+
+        return noise
 
     def _written(self, action: str, said: Mapping[str, Any]) -> None:
         """Put a question into the access log; nothing may be answered before."""
@@ -350,6 +407,7 @@ class Answers:
 
     def _suppressed(
         self,
+        question: Question,
         table: Table,
         cells: Mapping[tuple[str, ...], Cell],
         *,
@@ -359,9 +417,10 @@ class Answers:
         result = suppress(
             {key: _size(cell) for key, cell in sorted(cells.items())},
             _size(table.total),
-            additive=not MULTIPLE.intersection(table.dimensions),
+            additive=[each not in MULTIPLE for each in table.dimensions],
             k=k,
             k_of=self._k_of_rules if table.dimensions[-1] in RULES else None,
+            noise=self._noise_of(question, table.dimensions),
         )
         self._metrics.count("peil_answers_hidden_cells_total", result.hidden)
         kept = {
@@ -371,12 +430,6 @@ class Answers:
 
     def _k_of_rules(self, key: tuple[str, ...]) -> int:
         return self._thresholds.of_rule(key[-1].partition("@")[0])
-
-
-def _keyword(hit: Hit) -> tuple[int, int]:
-    """The token span to show a text around: the query's, else a rule's, else its beginning."""
-    matched = [span for match in hit.post.matches for span in match.spans]
-    return next(iter([*hit.spans, *matched]), (0, min(8, len(hit.post.tokens))))
 
 
 def _sum(*counts: int | None) -> int | None:
@@ -391,7 +444,16 @@ def _only(counts: Counts, keys: Sequence[tuple[str, ...]]) -> Counts:
 
 
 def _size(cell: Cell) -> Size:
-    return Size(cell.posts, cell.authors)
+    return Size(cell.posts, cell.authors, cell.record)
+
+
+def _and(tree: Node | None, other: Node) -> Node:
+    return other if tree is None else And((tree, other))
+
+
+def _of_different_authors(hits: Sequence[Hit], limit: int) -> Sequence[Hit]:
+    """The first `limit` hits, of each author one."""
+    return list({hit.post.author: hit for hit in reversed(hits)}.values())[::-1][:limit]
 
 
 def _visible(table: Table, *, k: int) -> list[str]:

@@ -2,14 +2,17 @@
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from index.contract import Cell, Dimension, Question, RolledUp, Table
+from index.document import record_of
 from index.rollups import roll_up
 from index.tally import Tally, author_of
 from index.typical import MIN_LETTERS
 from index.values import values_of
-from privacy.suppress import Thresholds
+from privacy.suppress import MOST_A_DAY, Thresholds
 from rules.evaluator import evaluate
 from stream.partitions import Partition, partition_of
 from stream.post import Post
@@ -44,7 +47,12 @@ class BruteStore:
             epoch, _, digits = post.author.partition("-")
             epochs.setdefault(epoch, set()).add(digits)
         authors = max((len(known) for known in epochs.values()), default=0)
-        return Cell(len(posts), min(self._k, authors))
+        days = Counter(
+            (post.author, values_of(post, "day", timezone=self._timezone), partition_of(post))
+            for post in posts
+        )
+        counted = sum(min(number, MOST_A_DAY) for number in days.values())
+        return Cell(counted, min(self._k, authors), sum(record_of(post.id) for post in posts))
 
     def count(self, question: Question) -> Cell:
         return self.cell(self.matching(question))
@@ -63,6 +71,27 @@ class BruteStore:
         counted = {key: self.cell(found) for key, found in sorted(cells.items())}
         return Table(dimensions=dimensions, cells=counted, total=self.cell(posts), k=self._k)
 
+    def differ(self, first: Question, second: Question, least: int) -> bool:
+        """Whether so many authors answer one of two questions and not the other."""
+        one, other = ({post.id: post for post in self.matching(each)} for each in (first, second))
+        either = {**one, **other}
+        return self.cell([either[key] for key in one.keys() ^ other.keys()]).authors >= least
+
+    def blocks(self, question: Question, least: int) -> list[date]:
+        """The days at whose end another `least` authors are together."""
+        by_day: dict[str, list[Post]] = {}
+        for post in self.matching(question):
+            (day,) = values_of(post, "day", timezone=self._timezone)
+            by_day.setdefault(day, []).append(post)
+        found: list[date] = []
+        waiting: list[Post] = []
+        for day in sorted(by_day):
+            waiting += by_day[day]
+            if self.cell(waiting).authors >= least:
+                found.append(date.fromisoformat(day))
+                waiting = []
+        return found
+
     def roll_up(self, partition: Partition, thresholds: Thresholds) -> RolledUp:
         """The counts that are kept of a partition."""
         posts = [post for post in self._posts if partition_of(post) == partition]
@@ -72,7 +101,8 @@ class BruteStore:
             for post in posts:
                 values = (values_of(post, each, timezone=self._timezone) for each in dimensions)
                 for key in itertools.product(*values):
-                    tally.add(key, 1, [author_of(post.author)])
+                    day = (post.author, values_of(post, "day", timezone=self._timezone))
+                    tally.add_one(key, author_of(post.author), record=record_of(post.id), day=day)
             return tally
 
         return roll_up(count, thresholds)

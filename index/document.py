@@ -1,6 +1,7 @@
 """A post as it is found: which fields there are and what stands in each, in every engine."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 from index.contract import Dimension
@@ -21,8 +22,19 @@ LABELS: tuple[Dimension, ...] = (
 WORDS = (*LABELS, "folded_place", "has", "special")
 """Fields of whole words, of which a post can have several or none."""
 
-NUMBERS = ("epoch", "ms", "hour", "day", "version", "keep_until", "first_observed")
-"""Fields of one number that fits into 63 bits. `ms` is when the post was made."""
+NUMBERS = (
+    "epoch", "ms", "hour", "day", "version", "keep_until", "first_observed", "record",
+    "author_day",
+)  # fmt: skip
+"""Fields of one number that fits into 63 bits. `ms` is when the post was made, `record` is what
+the noise of its counts is made of, `author_day` stands for its author and local day.
+"""
+
+RECORD_BITS = 24
+"""So short that the sum over hundreds of millions of posts is exact in a float of 64 bits."""
+
+AUTHOR_DAY_BITS = 52
+"""So short that a float of 64 bits holds it: engines give the values of numbers as such."""
 
 SPECIAL = "yes"
 """The one value of field `special`: a rule on a special category of personal data matched."""
@@ -58,6 +70,8 @@ def document(post: Post, *, timezone: str) -> Document:
         "version": post.version,
         "keep_until": post.keep_until,
         "first_observed": post.first_observed,
+        "record": record_of(post.id),
+        "author_day": author_day(epoch, who, hour // 24),
     }
     return Document(words, numbers, who)
 
@@ -71,6 +85,17 @@ def forms_at(
     marked = [*((CASED + cased,) if cased else ()), *((LEMMA + lemma,) if lemma else ())]
     marked += [PART + part for part in parts]
     return tuple(dict.fromkeys(fitting(form) for form in (*forms, *marked)))
+
+
+def record_of(post_id: str) -> int:
+    """The key of a post that the noise of counts is made of: its id is a keyed hash already."""
+    return int(post_id, 16) & ((1 << RECORD_BITS) - 1)
+
+
+def author_day(epoch: int, who: int, day: int) -> int:
+    """What an author's posts of one day have in common, and no others."""
+    text = f"{epoch}:{who}:{day}".encode()
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> (64 - AUTHOR_DAY_BITS)
 
 
 def id_numbers(post_id: str) -> tuple[int, int]:

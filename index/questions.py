@@ -2,7 +2,9 @@
 
 import hashlib
 import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
@@ -19,10 +21,13 @@ from index.contract import (
     Term,
     TooBroad,
 )  # fmt: skip
+from index.document import record_of
 from index.tally import Tally, author_of
 from index.typical import typical
-from index.values import MULTIPLE, values_of
+from index.values import MULTIPLE, local_hour, values_of
 from rules.evaluator import evaluate
+from rules.tree import And, Node, Not, Or
+from stream.partitions import partition_of
 from stream.post import Post
 
 Q = TypeVar("Q")
@@ -57,6 +62,10 @@ class Finder(Protocol[Q]):
 
     def tally(self, query: Q, dimensions: Sequence[Dimension]) -> Tally:
         """The counts of the posts of `kept` that `query` matches; nothing is verified."""
+        ...
+
+    def has_authors(self, query: Q, least: int) -> bool:
+        """Whether at least so many authors wrote the posts of `kept` that `query` matches."""
         ...
 
     def words(self, prefix: str, limit: int) -> Sequence[str]:
@@ -126,6 +135,23 @@ class Questions(Generic[Q]):
     def words(self, prefix: str, *, limit: int) -> Sequence[str]:
         return self._finder.words(prefix, limit)
 
+    def differ(self, first: Question, second: Question, *, least: int) -> bool:
+        either = msgspec.structs.replace(first, query=_either(first.query, second.query))
+        compiled = self._finder.compile(either)
+        if compiled.exact and first.scope == "kept":
+            return self._finder.has_authors(compiled.upper, least)
+        authors: dict[int, set[int]] = defaultdict(set)
+        for post in self._posts(either):
+            epoch, who = author_of(post.author)
+            authors[epoch].add(who)
+            if len(authors[epoch]) >= least:
+                return True
+        return False
+
+    def blocks(self, question: Question, *, least: int) -> Sequence[date]:
+        tally, _ = self._tallies(question, ("day",))
+        return [date.fromisoformat(day) for (day,) in tally.blocks(least)]
+
     def _table(self, question: Question, dimensions: tuple[Dimension, ...]) -> Table:
         tally, total = self._tallies(question, dimensions)
         return tally.table(dimensions, total.cell())
@@ -142,12 +168,16 @@ class Questions(Generic[Q]):
             return counted, self._finder.tally(compiled.upper, ())
         cells, total = Tally(self._k), Tally(self._k)
         for post in self._posts(question):  # reading and verifying a post is what costs: once
-            author = author_of(post.author)
-            total.add((), 1, [author])
+            author, record = author_of(post.author), record_of(post.id)
+            day = (*author, self._day(post), partition_of(post))
+            total.add_one((), author, record=record, day=day)
             values = (values_of(post, each, timezone=self._timezone) for each in dimensions)
             for key in itertools.product(*values):
-                cells.add(key, 1, [author])
+                cells.add_one(key, author, record=record, day=day)
         return cells, total
+
+    def _day(self, post: Post) -> int:
+        return local_hour(post.created_at, self._timezone) // 24
 
     def _posts(self, question: Question) -> Iterator[Post]:
         """Every post that answers `question`, once; verified where the engine cannot decide."""
@@ -172,6 +202,14 @@ class Questions(Generic[Q]):
         if question.query is None:
             return Hit(post, ())
         return Hit(post, evaluate(question.query, post, timezone=self._timezone).spans)
+
+
+def _either(first: Node | None, second: Node | None) -> Node:
+    """What answers one of two queries and not the other."""
+    if first is None or second is None:
+        other = second if first is None else first
+        return Or(()) if other is None else Not(other)
+    return Or((And((first, Not(second))), And((second, Not(first)))))
 
 
 def _rank(post_id: str, seed: int) -> bytes:

@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from datetime import date
 from typing import Any, TypeVar, cast
 
 from index.contract import (
@@ -82,6 +83,20 @@ class RememberedStore:
             ("typical_terms", question, against, limit),
             lambda: self._store.typical_terms(question, against=against, limit=limit),
         )
+
+    def differ(self, first: Question, second: Question, *, least: int) -> bool:
+        return self._once(
+            ("differ", first, second, least),
+            lambda: self._store.differ(first, second, least=least),
+        )
+
+    def blocks(self, question: Question, *, least: int) -> Sequence[date]:
+        return self._once(
+            ("blocks", question, least), lambda: self._store.blocks(question, least=least)
+        )
+
+    def words(self, prefix: str, *, limit: int) -> Sequence[str]:
+        return self._once(("words", prefix, limit), lambda: self._store.words(prefix, limit=limit))
 
     def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
         return self._store.sample(question, limit=limit, seed=seed)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from index.contract import Cell, Term
+from index.document import record_of
 from index.tally import Tally, author_of
 from stream.post import Post
 
@@ -43,7 +44,7 @@ def _count(posts: Iterable[Post], k: int) -> tuple[Tally, set[str]]:
         for form in forms:
             if len(form) >= MIN_LETTERS and not form.isdigit():
                 words.add(form)
-                tally.add((form,), 1, [author_of(post.author)])
+                tally.add((form,), 1, [author_of(post.author)], record=record_of(post.id))
     return tally, words
 
 

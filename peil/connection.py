@@ -61,7 +61,7 @@ class Connection:
         until: date | None = None,
     ) -> Counts:
         """Counts per hour, day, week or month; without `bin` per what can be shown best."""
-        return self._answers.over_time(query, bin=bin, **self._period(since, until))
+        return self._answers.over_time(query, bin=bin, by=None, **self._period(since, until))
 
     def top(
         self,

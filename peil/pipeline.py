@@ -41,6 +41,8 @@ from privacy.gate import Gate
 from privacy.keys import KeyRing
 from privacy.ledger import Ledger
 from privacy.marks import KeyMarks
+from privacy.noise import KEY as NOISE_KEY
+from privacy.noise import Noise
 from privacy.register import Register
 from privacy.suppress import Thresholds
 from rules.documents import Book, load_book
@@ -368,6 +370,8 @@ class Pipeline:
             timezone=self.settings.timezone,
             metrics=self.metrics,
             lists=self.book.lookup(),
+            clock=self.clock,
+            noise=Noise(self.keys.key(NOISE_KEY)),
             text_reads_a_day=self.settings.privacy.text_reads_a_day,
             scope=scope,
             rng=random.Random(),  # noqa: S311  (which texts are drawn is no secret)

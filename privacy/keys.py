@@ -18,8 +18,9 @@ EPOCH_DAYS = 90
 
 KEY_BYTES = 32
 PSEUDONYM_DIGITS = 32
-LASTING = ("id", "objection")
-"""The keys that do not rotate."""
+LASTING = ("id", "objection", "noise")
+"""The keys that do not rotate. `noise` makes no posts; a second one would be a second draw of the
+noise of every count, so it is held to its mark like the others."""
 
 NOBODY = "\x00unknown"
 """Stands for a missing author: all of them count as one."""

@@ -1,10 +1,12 @@
-"""The first form of suppression: small counts are not shown, nor what would give them away.
+"""Suppression: small counts are not shown, nor what would give them away.
 
-Held against: reading one table, with its total, and everything that follows from it by
-subtraction. Not held against yet: differences between several overlapping queries; the noise
-for those comes with the dashboard. docs/privacy.md states the attacker.
+Three things together: a cell of fewer than k authors or posts is hidden; in a table whose cells
+add up nothing is hidden alone; and what is shown has noise (`privacy.noise`). What a question is
+before it is counted, `index.simplest` decides. docs/privacy.md states the attacker, what holds
+against him, and what was measured.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -14,6 +16,11 @@ K = 10
 SPECIAL_K = 25
 """The threshold of rules on special categories of personal data (GDPR, article 9)."""
 
+MOST_A_DAY = 3
+"""So many posts of one author on one local day are counted in a cell; more of them are not. Of
+posts that go at different times each kind has its own three.
+"""
+
 BANDS = (25, 100)
 """Above k, kept counts tell how many authors there were only by the band that they fall in."""
 
@@ -21,10 +28,13 @@ Key = tuple[str, ...]
 
 
 class Size(NamedTuple):
-    """A cell before suppression; `authors` counts distinct ones, exact at least up to k."""
+    """A cell before suppression; `authors` counts distinct ones, exact at least up to k, and
+    `record` is the sum of its posts' record keys.
+    """
 
     posts: int
     authors: int
+    record: int = 0
 
 
 class Thresholds(NamedTuple):
@@ -48,9 +58,14 @@ class Shown(NamedTuple):
     hidden: int
 
 
-def shown(size: Size, *, k: int = K) -> int | None:
-    """The count, or None when fewer than `k` authors or posts stand behind it."""
-    return size.posts if size.posts >= k and size.authors >= k else None
+def shown(size: Size, *, k: int = K, noise: int = 0) -> int | None:
+    """The count with `noise`, or None when fewer than `k` authors or posts stand behind it or
+    seem to: so the edge of what is shown is not exactly at k posts.
+    """
+    if size.posts < k or size.authors < k:
+        return None
+    posts = size.posts + noise
+    return posts if posts >= k else None
 
 
 def band(authors: int, *, k: int = K) -> int:
@@ -67,40 +82,69 @@ def suppress(
     cells: Mapping[Key, Size],
     total: Size,
     *,
-    additive: bool,
+    additive: Sequence[bool],
     k: int = K,
     k_of: Callable[[Key], int] | None = None,
+    noise: Callable[[Key, Size], int] = lambda _key, _size: 0,
 ) -> Shown:
-    """What of a table by one dimension may be shown. `k_of` gives cells a higher threshold.
+    """What of a table may be shown. `k_of` gives cells a higher threshold; `noise` is that of a
+    cell, of the total when its key is empty.
 
-    `additive` says that every post counts in exactly one cell, so that the cells and the total
-    give away what is hidden between them. Then either nothing is hidden, or at least two cells
-    are whose sum is k or more; the smallest shown cell is withheld as well until that is so.
+    `additive` says of each dimension that a post has one value of it: cells along it add up to a
+    sum that can be known, which gives away what is hidden between them. So of the cells of one
+    sum either none is hidden, or at least two are whose sum is k or more; the smallest shown
+    cell is withheld as well until that is so.
     """
-    values = {
-        key: shown(size, k=k if k_of is None else max(k, k_of(key))) for key, size in cells.items()
-    }
-    whole = shown(total, k=k)
+    whole = shown(total, k=k, noise=noise((), total))
     if whole is None:
         return Shown(dict.fromkeys(cells), None, len(cells))
-    if additive:
-        _protect(cells, values, total, k=k)
+    values = {
+        key: shown(size, k=k if k_of is None else max(k, k_of(key)), noise=noise(key, size))
+        for key, size in cells.items()
+    }
+    _protect(cells, values, _sums(cells, additive), k=k)
     return Shown(values, whole, sum(value is None for value in values.values()))
 
 
 def _protect(
-    cells: Mapping[Key, Size], values: dict[Key, int | None], total: Size, *, k: int
+    cells: Mapping[Key, Size],
+    values: dict[Key, int | None],
+    groups: Sequence[Sequence[Key]],
+    *,
+    k: int,
 ) -> None:
-    """Withhold more cells until the hidden rest of the total tells nothing about one of them."""
+    """Withhold more cells until the hidden rest of no sum tells anything about one of them."""
     while True:
-        hidden = [key for key, value in values.items() if value is None]
-        rest = total.posts - sum(value for value in values.values() if value is not None)
-        if not hidden or (len(hidden) > 1 and rest >= k):
+        withheld = [key for group in groups if (key := _to_withhold(group, cells, values, k=k))]
+        if not withheld:
             return
-        showing = [key for key, value in values.items() if value is not None]
-        if not showing:
-            return
-        values[min(showing, key=lambda key: (cells[key].posts, key))] = None
+        values.update(dict.fromkeys(withheld))
+
+
+def _sums(cells: Mapping[Key, Size], additive: Sequence[bool]) -> Sequence[Sequence[Key]]:
+    """The cells of each sum that can be known: all of them, a row, a column."""
+    groups: dict[tuple[str | None, ...], list[Key]] = defaultdict(list)
+    places = range(len(additive))
+    for along in (places, *((place,) for place in places if len(places) > 1)):
+        if all(additive[place] for place in along):
+            for key in cells:
+                fixed = (None if place in along else value for place, value in enumerate(key))
+                groups[tuple(fixed)].append(key)
+    return list(groups.values())
+
+
+def _to_withhold(
+    group: Sequence[Key], cells: Mapping[Key, Size], values: Mapping[Key, int | None], *, k: int
+) -> Key | None:
+    """The next cell that must go so that what is hidden in `group` is protected, if any."""
+    hidden = [key for key in group if values[key] is None]
+    showing = [key for key in group if values[key] is not None]
+    # A cell that holds nothing protects none: that it is empty may be known.
+    some = [key for key in hidden if cells[key].posts]
+    rest = sum(cells[key].posts for key in hidden)
+    if not some or not showing or (len(some) > 1 and rest >= k):
+        return None
+    return min(showing, key=lambda key: (cells[key].posts, key))
 
 
 Bin = TypeVar("Bin", bound=str)

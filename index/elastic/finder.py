@@ -29,6 +29,7 @@ class ElasticFinder:
         self._cluster = cluster
         self._ask = ask
         self._k = k
+        self._busy: tuple[Sequence[str], Sequence[int]] | None = None
         self._compiler = Compiler(ElasticEngine())
         self._rough = Compiler(ElasticEngine(), rough=True)
 
@@ -71,7 +72,21 @@ class ElasticFinder:
 
     def tally(self, query: Query, dimensions: Sequence[Dimension]) -> Tally:
         (aliases,) = self._ask("kept")
-        return counting.count(self._cluster, aliases, query, dimensions, k=self._k)
+        busy = self._busy_of(aliases)
+        return counting.count(self._cluster, aliases, query, dimensions, k=self._k, busy=busy)
+
+    def forget(self) -> None:
+        """What was remembered of the posts may have changed."""
+        self._busy = None
+
+    def _busy_of(self, aliases: Sequence[str]) -> Sequence[int]:
+        if self._busy is None or self._busy[0] != aliases:
+            self._busy = aliases, counting.busy(self._cluster, aliases)
+        return self._busy[1]
+
+    def has_authors(self, query: Query, least: int) -> bool:
+        (aliases,) = self._ask("kept")
+        return counting.has_authors(self._cluster, aliases, query, least)
 
     def words(self, prefix: str, limit: int) -> Sequence[str]:
         """The words of some posts at random: Elasticsearch lists those of no text."""

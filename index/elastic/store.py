@@ -46,8 +46,8 @@ class ElasticStore(Questions[Query]):
         self._found: Mapping[str, Mapping[Partition, Located]] = {}
         # Whether all that this process sent is seen by searches.
         self._settled = True
-        finder = ElasticFinder(self._cluster, self._asked, k=k)
-        super().__init__(finder, timezone=timezone, k=k, max_candidates=max_candidates)
+        self._elastic = ElasticFinder(self._cluster, self._asked, k=k)
+        super().__init__(self._elastic, timezone=timezone, k=k, max_candidates=max_candidates)
 
     # Writing.
 
@@ -111,6 +111,7 @@ class ElasticStore(Questions[Query]):
             self._catalogue.load()
             raise
         self._settled = True
+        self._elastic.forget()
 
     def purge(self) -> int:
         self.flush()
@@ -131,8 +132,10 @@ class ElasticStore(Questions[Query]):
         held = [each for each in self._catalogue.held if each == partition]
         aliases = self._catalogue.aliases(held)
 
+        busy = counting.busy(self._cluster, aliases)
+
         def count(dimensions: Sequence[Dimension], k: int) -> Tally:
-            return counting.count(self._cluster, aliases, EVERYTHING, dimensions, k=k)
+            return counting.count(self._cluster, aliases, EVERYTHING, dimensions, k=k, busy=busy)
 
         return roll_up(count, thresholds)
 

@@ -1,22 +1,31 @@
 """One partition: an index of tantivy in a folder of its own."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tantivy
 from tantivy import DocAddress, Query
 
+from index.contract import TooBroad
 from index.document import id_numbers
 from index.local.query import TantivyEngine
 from index.local.schema import schema, stored
+from privacy.suppress import MOST_A_DAY
 from stream.codec import decode_post
 from stream.errors import Retry, Stop
 from stream.lifecycle import Located
 from stream.partitions import Partition
 from stream.post import Post
 from stream.version import MAX_GENERATION, pack
+
+MOST = 60_000
+"""The most values of one field that are asked for at once; tantivy has at most 65,000 buckets."""
+
+
+AT_FIRST = 64
+"""Of so many posts the authors are looked at before those of all are counted."""
 
 
 class TooManyBuckets(Exception):
@@ -44,6 +53,7 @@ class LocalPartition:
             ) from error
         self._index.config_reader("manual")
         self._writer: tantivy.IndexWriter | None = None
+        self._busy: tuple[Query | None] | None = None
         self._stamp = self._written()
         self.reload()
 
@@ -52,6 +62,7 @@ class LocalPartition:
         self._stamp = self._written()
         self._index.reload()
         self.searcher = self._index.searcher()
+        self._busy = None
 
     def renewed(self) -> "LocalPartition":
         """This partition with what was committed since: itself when that is nothing, or when it
@@ -203,6 +214,59 @@ class LocalPartition:
         """The `limit` most frequent forms that begin with `prefix`, with about how many posts."""
         return dict(self.searcher.terms_with_prefix("tokens", prefix, limit=limit))
 
+    def halves(self, query: Query, field: str) -> Sequence[Query]:
+        """What `query` matches in two parts by a number of the posts."""
+        first, last = self.bounds(query, field)
+        if first >= last:
+            raise TooBroad("there are too many different values to count at once: ask for fewer")
+        middle = (first + last) // 2 + 1
+        engine = TantivyEngine(self.schema)
+        return [
+            engine.every([query, engine.between(field, start, end)])
+            for start, end in ((None, middle), (middle, None))
+        ]
+
+    def busy(self) -> Query | None:
+        """Everything of the authors who wrote more posts on a day than count; None when there
+        are none. Found once, because few authors do and each count must know.
+        """
+        if self._busy is None:
+            engine = TantivyEngine(self.schema)
+            days = self._find_busy(Query.all_query())
+            found = self.addresses(engine.one_of("author_day", days)) if days else []
+            one_each = dict(zip(self.column("who", found), found, strict=True))
+            authors = [self.post(address).author for address in one_each.values()]
+            self._busy = (engine.among("author", authors) if authors else None,)
+        return self._busy[0]
+
+    def _find_busy(self, query: Query) -> list[int]:
+        terms = {"field": "author_day", "size": MOST, "segment_size": MOST}
+        try:
+            answer = whole(self.aggregate(query, {"busy": {"terms": terms}})["busy"])
+        except TooManyBuckets:
+            return [
+                each for half in self.halves(query, "author_day") for each in self._find_busy(half)
+            ]
+        return [int(each["key"]) for each in answer["buckets"] if each["doc_count"] > MOST_A_DAY]
+
+    def has_authors(self, query: Query, least: int, known: dict[int, set[int]]) -> bool:
+        """Whether at least so many authors wrote what `query` matches, beside those `known`, by
+        their epochs; adds to these.
+        """
+        hits = self.searcher.search(_unscored(query), limit=AT_FIRST, count=False).hits
+        addresses = [address for _, address in hits]
+        for epoch, who in zip(
+            *(self.column(name, addresses) for name in ("epoch", "who")), strict=True
+        ):
+            known.setdefault(epoch, set()).add(who)
+        if len(hits) == AT_FIRST and not any(len(authors) >= least for authors in known.values()):
+            terms = {"field": "who", "size": least, "segment_size": least}
+            request = {"epoch": {"terms": {"field": "epoch"}, "aggs": {"who": {"terms": terms}}}}
+            for epoch in self.aggregate(query, request)["epoch"]["buckets"]:
+                authors = known.setdefault(int(epoch["key"]), set())
+                authors.update(int(who["key"]) for who in epoch["who"]["buckets"])
+        return any(len(authors) >= least for authors in known.values())
+
     def bounds(self, query: Query, field: str) -> tuple[int, int]:
         """The smallest and the largest value of a number of the posts that `query` matches."""
         request = {name: {name: {"field": field}} for name in ("min", "max")}
@@ -226,6 +290,13 @@ class LocalPartition:
             names[high, low]: Located(self.name, version, keep_until, first_observed)
             for high, low, version, keep_until, first_observed in columns
         }
+
+
+def whole(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An aggregation's answer in which no bucket is missing."""
+    if answer.get("sum_other_doc_count") or answer.get("doc_count_error_upper_bound"):
+        raise TooManyBuckets
+    return answer
 
 
 def stored_posts(folder: Path) -> list[Post]:

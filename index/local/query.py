@@ -42,6 +42,10 @@ class TantivyEngine:
     def among(self, field: str, values: Sequence[str]) -> Query:
         return self.at_least(1, [Query.term_query(self._schema, field, each) for each in values])
 
+    def one_of(self, field: str, numbers: Sequence[int]) -> Query:
+        """Posts whose number `field` is one of these; the field must be indexed."""
+        return Query.term_set_query(self._schema, field, list(numbers))
+
     def between(self, field: str, first: int | None, end: int | None) -> Query:
         return Query.range_query(
             self._schema,

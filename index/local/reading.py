@@ -46,6 +46,10 @@ class LocalFinder:
     def tally(self, query: Query, dimensions: Sequence[Dimension]) -> Tally:
         return counting.count(self._ask("kept"), query, dimensions, k=self._k)
 
+    def has_authors(self, query: Query, least: int) -> bool:
+        known: dict[int, set[int]] = {}
+        return any(each.has_authors(query, least, known) for each in reversed(self._ask("kept")))
+
     def words(self, prefix: str, limit: int) -> Sequence[str]:
         found = Counter[str]()
         for partition in self._ask("kept"):

@@ -8,7 +8,7 @@ from index.document import NUMBERS, WORDS, document, forms_at, id_numbers
 from stream.codec import encode_post
 from stream.post import Post
 
-VERSION = 3
+VERSION = 4
 """Part of the store's manifest: an index of another version is built anew, not read."""
 
 _forms = lru_cache(maxsize=50_000)(forms_at)
@@ -25,7 +25,7 @@ def schema() -> tantivy.Schema:
     for name in ("id_high", "id_low", "who"):
         builder.add_unsigned_field(name, fast=True)
     for name in NUMBERS:
-        builder.add_integer_field(name, fast=True)
+        builder.add_integer_field(name, fast=True, indexed=name == "author_day")
     builder.add_bytes_field("post", stored=True)
     return builder.build()
 

@@ -72,7 +72,7 @@ def search(
             if not _print(result.rows(), json=json, csv=csv):
                 console().print(text(result.posts, k=result.k))
         elif (step := _chosen(by, BINS)) is not None:
-            _show(answers.over_time(query, bin=step, **period), json=json, csv=csv)
+            _show(answers.over_time(query, bin=step, by=None, **period), json=json, csv=csv)
         elif (dimension := _chosen(by, BY)) is not None:
             _show(answers.top(query, by=dimension, limit=limit, **period), json=json, csv=csv)
         else:

@@ -1,6 +1,7 @@
 import random
 import tempfile
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from index.contract import Cell, Dimension, Question, TooBroad
 from index.local.store import LocalStore
 from index.results import Counts
 from index.series import Series
+from index.simplest import settled
 from index.testing import TIMEZONE, fill
+from index.values import EPOCH, local_hour
+from privacy.noise import COINS, Noise
 from privacy.suppress import Thresholds
 from rules.testing import tokenised_posts
 from rules.tokens import tokenise
@@ -28,6 +32,9 @@ from stream.post import Label, Match, Post
 from stream.testing import START, make_post
 
 K = 3
+LATER = START + 7 * DAY_MS
+TODAY = EPOCH + timedelta(days=local_hour(LATER, TIMEZONE) // 24)
+NOISE = Noise(bytes(32))
 QUERIES = (
     "",
     "huis",
@@ -61,7 +68,8 @@ def ask(store: LocalStore, log: Log, folder: Path, **changes: Any) -> Answers:
         "log": log, "actor": "anna", "purpose": "a test",
         "thresholds": Thresholds(K, lambda _rule: False),
         "series": series, "timezone": TIMEZONE, "metrics": NoMetrics(), "lists": {}.get,
-        "rng": random.Random(1), "text_reads_a_day": 3,
+        "rng": random.Random(1), "text_reads_a_day": 3, "clock": ManualClock(LATER),
+        "noise": NOISE,
     }  # fmt: skip
     return Answers(store, **(options | changes))
 
@@ -87,12 +95,12 @@ def store(tmp_path: Path) -> Iterator[LocalStore]:
     made.close()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(tokenised_posts(), max_size=40, unique_by=lambda post: post.id),
     st.sampled_from(QUERIES),
 )
-def test_what_is_shown_is_true_and_what_is_small_is_not_shown(
+def test_what_is_shown_is_about_true_and_what_is_small_is_not_shown(
     found: list[Post], query: str
 ) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -100,34 +108,39 @@ def test_what_is_shown_is_true_and_what_is_small_is_not_shown(
         fill(store, found)
         answers = ask(store, Log(), Path(name))
         brute = BruteStore(found, timezone=TIMEZONE, k=K)
-        question = answers.question(query)
-        assert answers.count(query).posts == enough(brute.count(question))
+        question = settled(answers.question(query), store, least=K, today=TODAY, timezone=TIMEZONE)
+        check_number(answers.count(query).posts, brute.count(question))
         dimensions: tuple[Dimension, ...] = ("language", "rule", "kind")
         for by in dimensions:
             check(answers.top(query, by=by), brute, question)
         check(answers.over_time(query), brute, question)
+        check(answers.over_time(query, by="language"), brute, question)
         store.close()
 
 
-def enough(cell: Cell) -> int | None:
-    return cell.posts if min(cell.posts, cell.authors) >= K else None
+def check_number(posts: int | None, true: Cell) -> None:
+    """It is about the true one, and stands for at least k."""
+    if posts is not None:
+        assert min(true.posts, true.authors, posts) >= K
+        assert abs(posts - true.posts) <= COINS
 
 
 def check(counts: Counts, brute: BruteStore, question: Question) -> None:
-    """Every number is the true one, none stands for fewer than k, and what is hidden beside a
-    shown total of an additive table is never a single cell or a small rest.
+    """No number stands for fewer than k, and of a sum that can be known what is hidden is never
+    a single cell or a small rest.
     """
     true: Mapping[tuple[str, ...], Cell] = brute.table(question, counts.dimensions).cells
-    assert counts.total == enough(brute.count(question))
+    check_number(counts.total, brute.count(question))
     for key, posts in counts.cells.items():
-        assert posts is None or posts == enough(true[key])
-    if counts.total is not None and counts.dimensions[0] != "rule":
-        rest = counts.total - sum(posts or 0 for posts in counts.cells.values())
-        hidden = [key for key in true if counts.cells.get(key) is None]
-        shown = [key for key, posts in counts.cells.items() if posts is not None]
-        assert not hidden or not shown or (len(hidden) > 1 and rest >= K)
+        if posts is not None:
+            check_number(posts, true[key])
+    hidden = [key for key in true if counts.cells.get(key) is None]
+    shown = [key for key, posts in counts.cells.items() if posts is not None]
+    if counts.dimensions[0] != "rule" and hidden and shown:
+        assert len(hidden) > 1
+        assert sum(true[key].posts for key in hidden) >= K
     if counts.total is None:
-        assert all(posts is None for posts in counts.cells.values())
+        assert not shown
 
 
 def test_a_text_is_shown_in_context_and_whole_only_for_a_reason(
@@ -157,7 +170,8 @@ def test_texts_have_a_quota_for_each_person_and_counts_have_none(
         assert answers.texts("huis").excerpts
     with pytest.raises(Stop, match="text_reads_a_day"):
         answers.texts("huis")
-    assert answers.count("huis").posts == 5
+    for _ in range(5):
+        assert answers.count("huis")
     assert ask(store, log, tmp_path, actor="bart").texts("huis").excerpts
 
 
@@ -171,7 +185,7 @@ def test_one_post_shows_neither_that_it_is_there_nor_when(
             shown = answers.over_time(query, bin=bin_)
             assert set(shown.cells.values()) == {None}
             assert list(shown.cells) == list(answers.over_time("", bin=bin_).cells)
-    assert len(answers.over_time("", bin="hour").cells) == 1
+    assert set(answers.over_time("", bin="day").cells) == {("2026-09-21",)}
 
 
 def test_an_axis_without_end_is_too_broad(store: LocalStore, tmp_path: Path) -> None:
@@ -193,7 +207,7 @@ def test_what_may_be_read_is_counted_without_what_may_not(
     ]
     fill(store, found)
     answers = ask(store, Log(), tmp_path)
-    assert answers.count("huis").posts == 10
+    assert answers.count("huis").posts is not None
     assert answers.texts("huis").excerpts == ()
 
 
@@ -207,7 +221,8 @@ def test_how_many_texts_are_drawn_tells_nothing_of_those_that_are_not(
     ]
     fill(store, found)
     texts = ask(store, Log(), tmp_path).texts("huis", limit=50)
-    assert (texts.posts, len(texts.excerpts)) == (20, K)
+    assert texts.posts is not None
+    assert len(texts.excerpts) == K
 
 
 def test_two_authors_are_not_read(store: LocalStore, tmp_path: Path) -> None:

@@ -1,0 +1,95 @@
+"""What a question asks, written so that the same wish is the same text: for the part of the noise
+that goes by the question.
+
+A count by language and a question with `lang:nl` are the same wish, and so are a bin of a table
+and its period; the order of operands and where a NOT stands make no difference.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
+
+from index.contract import Dimension, Question
+from index.values import start_of
+from rules.tree import And, Field, Keywords, Near, Node, Not, Of, Or, Together
+
+FIELDS: Mapping[str, str] = {"lang": "language"}
+"""Fields of the rule language whose dimension has another name."""
+
+Key = tuple[str, ...]
+
+
+def conditions(
+    question: Question, dimensions: Sequence[Dimension], key: Key, *, timezone: str
+) -> str:
+    """The text of the posts in cell `key` of a table of `question` by `dimensions`; an empty key
+    stands for all of them.
+    """
+    found = set(_parts(question.query)) if question.query is not None else set[str]()
+    since, until = question.since, question.until
+    for dimension, value in zip(dimensions, key, strict=False):
+        bounds = _bounds(dimension, value, timezone)
+        if bounds is None:
+            found.add(f"{dimension}={value}")
+        else:
+            since = bounds[0] if since is None else max(since, bounds[0])
+            until = bounds[1] if until is None else min(until, bounds[1])
+    period = f"{since}..{until} {question.scope} {question.readable}"
+    return "\n".join([period, *sorted(found)])
+
+
+def _parts(tree: Node) -> Iterator[str]:
+    """The conditions that must all hold."""
+    if isinstance(tree, And):
+        for child in tree.children:
+            yield from _parts(child)
+    else:
+        yield _text(tree, negated=False)
+
+
+def _text(node: Node, *, negated: bool) -> str:
+    match node:
+        case Not():
+            return _text(node.child, negated=not negated)
+        case And() | Or():
+            word = "and" if isinstance(node, And) is not negated else "or"
+            return _sorted(word, node.children, negated=negated)
+        case Of():
+            least = len(node.members) - node.least + 1 if negated else node.least
+            return _sorted(f"{least} of", node.members, negated=negated)
+        case Field(values=(value,)):
+            text = f"{FIELDS.get(node.name, node.name)}={value}"
+        case Field():
+            text = f"{FIELDS.get(node.name, node.name)}={sorted(node.values)}"
+        case Near(ordered=False):
+            text = _sorted(f"near {node.distance}", (node.left, node.right), negated=False)
+        case Together():
+            text = _sorted("together", (node.left, node.right), negated=False)
+        case Keywords():
+            text = f"${node.name}@{node.version}"
+        case _:
+            text = repr(node)
+    return f"not {text}" if negated else text
+
+
+def _sorted(word: str, nodes: Sequence[Node], *, negated: bool) -> str:
+    texts = sorted({_text(node, negated=negated) for node in nodes})
+    return f"({word}: {', '.join(texts)})"
+
+
+@lru_cache(maxsize=10_000)
+def _bounds(dimension: Dimension, value: str, timezone: str) -> tuple[int, int] | None:
+    """The period of a bin in Unix ms; None for what is no bin of whole days."""
+    match dimension:
+        case "day":
+            first = date.fromisoformat(value)
+            end = first + timedelta(days=1)
+        case "week":
+            first = date.fromisoformat(f"{value}-1")
+            end = first + timedelta(days=7)
+        case "month":
+            first = date.fromisoformat(f"{value}-01")
+            end = (first + timedelta(days=31)).replace(day=1)
+        case _:
+            return None
+    return start_of(first, timezone), start_of(end, timezone)
