@@ -61,6 +61,7 @@ export class Box {
           activateOnTypingDelay: COMPLETE_AFTER_MS,
           // Enter searches, unless somebody went into the list.
           selectOnOpen: false,
+          interactionDelay: 0,
           icons: false,
         }),
         linter((view) => this.#check(view), { delay: CHECK_AFTER_MS }),
