@@ -80,7 +80,7 @@ class Language:
         if len(name) == len("2026-11"):
             return format_skeleton("yMMMM", date.fromisoformat(f"{name}-01"), locale=self._locale)
         day = date.fromisoformat(name)
-        return format_skeleton("EEEMMMd", day, locale=self._locale)
+        return format_skeleton("MMMEd", day, locale=self._locale)
 
     def named(self, code: str) -> str:
         """A language's code by its name in this one."""

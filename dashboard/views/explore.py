@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from dashboard.views.period import Period
 from dashboard.views.phenomenon import Term, terms
 from dashboard.views.shares import Bars, bars_of
-from dashboard.views.timeline import Marks, Timeline, bins_of, timeline
+from dashboard.views.timeline import HISTORY_DAYS, Marks, Timeline, bins_of, timeline
 from index.answers import Answers
 from index.contract import Bin, Dimension
 from index.results import Counts
@@ -113,11 +113,12 @@ def typical(answers: Answers, asked: Asked) -> list[Term]:
 def _line(answers: Answers, asked: Asked, *, marks: Marks) -> tuple[Counts, Timeline]:
     period = asked.period
     bin_: Bin = "week" if period.days > LONG_DAYS else "day"
-    counts = answers.over_time(asked.query, bin=bin_, **period.asked)
+    long = period.earlier(HISTORY_DAYS).asked
+    counts = answers.over_time(asked.query, bin=bin_, **long)
     values = {key[0]: posts for key, posts in counts.cells.items()}
     if bin_ == "day" and not any(values.get(name) for name in bins_of(period, "day")):
-        weekly = answers.over_time(asked.query, bin="week", **period.asked)
+        weekly = answers.over_time(asked.query, bin="week", **long)
         found = {key[0]: posts for key, posts in weekly.cells.items()}
-        if any(found.values()):
+        if any(found.get(name) for name in bins_of(period, "week")):
             bin_, counts, values = "week", weekly, found
     return counts, timeline(values, period=period, bin=bin_, k=counts.k, marks=marks)

@@ -1,12 +1,13 @@
 """The page Monitor: what is different from normal, and every phenomenon beside the others."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field
 
 from dashboard.views.period import Period
-from dashboard.views.timeline import HISTORY_DAYS, Marks, Timeline, timeline
+from dashboard.views.timeline import HISTORY_DAYS, Marks, Point, Timeline, timeline
 from index.answers import Answers
 from index.normal import Change, change, dispersion_of
 from index.results import Counts
@@ -29,6 +30,12 @@ class Ratio(BaseModel):
     high: float
     real: bool = Field(description="Whether the interval leaves out `as much as before`.")
 
+    @property
+    def prominence(self) -> float:
+        """1 when one end of the interval is "as much as before", more beyond it."""
+        width = math.log(self.high / self.ratio)
+        return abs(math.log(self.ratio)) / width if width else 0.0
+
 
 class Panel(BaseModel):
     """One phenomenon in the grid."""
@@ -44,11 +51,22 @@ class Panel(BaseModel):
     standing: Standing = Field(description="The last week against what is normal.")
 
     @property
-    def order(self) -> tuple[bool, float, int, str]:
-        """The furthest from normal first, then the largest."""
-        deviation = self.line.deviation
-        known = deviation is not None
-        return not known, -abs(deviation or 0.0), -(self.posts or 0), self.rule
+    def prominence(self) -> float:
+        """How far it stands out: 1 is the edge of what is usual for the last week, or of "as much
+        as in the period before"; the larger of both.
+        """
+        found = [0.0]
+        if self.line.deviation is not None:
+            found.append(abs(self.line.deviation))
+        if self.change is not None:
+            found.append(self.change.prominence)
+        return max(found)
+
+    @property
+    def peak(self) -> Point | None:
+        """Where the line is highest, if it can be shown."""
+        shown = [point for point in self.line.points if point.posts is not None]
+        return max(shown, key=lambda point: point.posts or 0, default=None)
 
 
 class SourceState(BaseModel):
@@ -76,7 +94,7 @@ class Monitor(BaseModel):
     posts: int | None = Field(description="All posts of the period.")
     change: Ratio | None
     whole: Timeline = Field(description="All posts in time.")
-    unusual: list[str] = Field(description="Rules whose last week was unusual, most first.")
+    unusual: list[str] = Field(description="Rules that stand out, most first.")
     panels: list[Panel]
     marks: Marks
     active_rules: int
@@ -136,7 +154,7 @@ def monitor(
                 standing=standing_of(drawn),
             )
         )
-    panels.sort(key=lambda panel: panel.order)
+    panels.sort(key=lambda panel: (-panel.prominence, -(panel.posts or 0), panel.rule))
     last = max((each.last_run for each in sources if each.last_run), default=None)
     return Monitor(
         period=period,
@@ -144,9 +162,7 @@ def monitor(
         posts=total,
         change=ratio_of(change(total, total_before)),
         whole=everything,
-        unusual=[panel.rule for panel in panels if panel.standing in {"higher", "lower"}][
-            :MOST_CARDS
-        ],
+        unusual=[panel.rule for panel in panels if panel.prominence > 1][:MOST_CARDS],
         panels=panels,
         marks=marks,
         active_rules=len(rules),

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from dashboard.views.monitor import Ratio, Standing, ratio_of, standing_of
 from dashboard.views.period import Period
 from dashboard.views.shares import TONES, Bars, Stack, bars_of, stack_of
-from dashboard.views.timeline import HISTORY_DAYS, Marks, Timeline, bins_of, timeline
+from dashboard.views.timeline import HISTORY_DAYS, LEAD_DAYS, Marks, Timeline, bins_of, timeline
 from index.answers import Answers
 from index.contract import Bin, Dimension
 from index.normal import change, dispersion_of
@@ -96,7 +96,8 @@ def phenomenon(
     facets = answers.facets(query, by=PARTS, limit=MOST_BARS, **period.asked)
     now, before = (answers.count(query, **each.asked).posts for each in (period, period.before))
     everything = answers.count("", **period.asked).posts
-    tones = answers.over_time(query, bin=bin_, by="sentiment", **period.asked)
+    lead = period.earlier(LEAD_DAYS).asked
+    tones = answers.over_time(query, bin=bin_, by="sentiment", **lead)
     values = list(counts.cells.values())
     spread = dispersion_of(values, season=7 if bin_ == "day" else 1, k=counts.k)
     compared = None
@@ -120,7 +121,7 @@ def phenomenon(
     )
 
 
-def terms(answers: Answers, query: str, *, period: Period, limit: int = 30) -> list[Term]:
+def terms(answers: Answers, query: str, *, period: Period, limit: int = 20) -> list[Term]:
     """Typical words; a question of its own, because many posts are read for it."""
     found: list[TypicalTerm] = list(answers.typical_terms(query, limit=limit, **period.asked))
     return [Term(word=each.word, posts=each.posts, score=round(each.score, 2)) for each in found]
@@ -144,7 +145,7 @@ def _line(
         if each == (bin or "month") or (names and shown >= len(names) / 2):
             break
     whole = answers.over_time("", bin=each, **long.asked)
-    versions = answers.over_time(query, bin=each, by="rule_version", **period.asked)
+    versions = answers.over_time(query, bin=each, by="rule_version", **long.asked)
     before = period.before
     earlier = [values.get(name) for name in bins_of(before, each)]
     drawn = timeline(

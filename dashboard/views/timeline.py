@@ -16,6 +16,8 @@ SEASON: Mapping[Bin, int] = {"day": 7, "week": 1, "month": 1, "hour": 168}
 """After so many bins the same kind of bin comes again."""
 
 HISTORY_DAYS = 7 * WEEKS
+LEAD_DAYS = 31
+"""A bin begins at most so many days before a day in it."""
 
 
 class Point(BaseModel):
@@ -102,25 +104,13 @@ def _day(milliseconds: int, timezone: str) -> date:
 
 
 def bins_of(period: Period, bin: Bin) -> list[str]:
-    """The bins that lie in `period`, whole ones only."""
+    """The bins that touch `period` and end within it. The first may have begun before it, so
+    count from `LEAD_DAYS` earlier.
+    """
     days = [period.since + timedelta(days=number) for number in range(period.days)]
-    found: dict[str, int] = {}
-    for day in days:
-        name = bin_name(hours_to(day), bin)
-        found[name] = found.get(name, 0) + 1
-    if bin == "week":
-        return [name for name, there in found.items() if there == 7]  # noqa: PLR2004  (days)
-    if bin == "month":
-        return [
-            name
-            for name, there in found.items()
-            if there == _length_of_month(date.fromisoformat(f"{name}-01"))
-        ]
-    return list(found)
-
-
-def _length_of_month(first: date) -> int:
-    return ((first + timedelta(days=32)).replace(day=1) - first).days
+    names = dict.fromkeys(bin_name(hours_to(day), bin) for day in days)
+    after = bin_name(hours_to(period.until), bin)
+    return [name for name in names if name != after]
 
 
 def timeline(
@@ -134,7 +124,8 @@ def timeline(
     changes: Mapping[str, str] | None = None,
     marks: Marks | None = None,
 ) -> Timeline:
-    """The line of `counts` in `period`; what lies before it says what is normal. `whole` has the
+    """The line of `counts` in `period`; what was counted in the `HISTORY_DAYS` before it says what
+    is normal. `whole` has the
     counts of all posts, for shares; `changes` says in which bins a version of the rule began.
     """
     history = bins_of(period.earlier(HISTORY_DAYS), bin)
