@@ -98,14 +98,14 @@ def enter(
     wait = door.attempts.begin(account=name, address=address)
     if wait:
         message = "Too many wrong passwords. Wait a moment, then try again."
-        answer = _form(door, pages, request, onward, message=message, status=429)
+        answer = _form(door, pages, request, onward, message=message, name=name, status=429)
         answer.headers["Retry-After"] = str(wait)
         return answer
     identity = door.accounts.verify(name, password)
     if identity is None:
         door.note_refused(name, address=address)
         message = "The name or the password is not right."
-        return _form(door, pages, request, onward, message=message, status=403)
+        return _form(door, pages, request, onward, message=message, name=name, status=403)
     door.attempts.succeeded(account=name, address=address)
     return _come_in(door, request, identity, onward)
 
@@ -203,6 +203,7 @@ def _form(
     onward: str,
     *,
     message: str = "",
+    name: str = "",
     status: int = 200,
 ) -> Response:
     # Its token belongs to no session yet: it only shows that the form came from here.
@@ -215,6 +216,7 @@ def _form(
         csrf=csrf_of(fresh),
         onward=onward,
         message=message,
+        name=name,
         is_local=door.site.is_local,
     )
     if not token:

@@ -3,6 +3,7 @@ there, the API says what is missing.
 """
 
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode, urlsplit
@@ -12,8 +13,8 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from dashboard.entrance import Pages
-from dashboard.rights import ChooseFirst, EnterFirst, NotAllowed
-from dashboard.roles import who_has
+from dashboard.rights import ChooseFirst, EnterFirst, NotAllowed, Reader
+from dashboard.roles import Role, who_has
 
 API = "/api/"
 ENTER, PURPOSE, LEAVE = "/enter", "/purpose", "/leave"
@@ -45,10 +46,18 @@ def the_pages(connection: HTTPConnection) -> Pages:
 
 
 def refused(
-    pages: Pages, request: Request, message: str, *, status: int, roles: str = ""
+    pages: Pages,
+    request: Request,
+    message: str,
+    *,
+    status: int,
+    roles: Sequence[Role] = (),
+    reader: Reader | None = None,
 ) -> Response:
     """The page that says why not, and which `roles` it takes."""
-    return pages.render(request, "entry/refused.html", status=status, message=message, roles=roles)
+    return pages.render(
+        request, "entry/refused.html", status=status, message=message, roles=roles, reader=reader
+    )
 
 
 def answer_refusals(app: FastAPI) -> None:
@@ -94,8 +103,13 @@ async def _choose_first(request: Request, _error: Exception) -> Response:
 
 
 async def _not_allowed(request: Request, error: Exception) -> Response:
-    right = error.right if isinstance(error, NotAllowed) else "counts"
-    if request.url.path.startswith(API):
-        return JSONResponse({"detail": str(error)}, 403)
-    message = "Your account may not see this page."
-    return refused(the_pages(request), request, message, status=403, roles=who_has(right))
+    if request.url.path.startswith(API) or not isinstance(error, NotAllowed):
+        return JSONResponse({"detail": str(error)}, HTTPStatus.FORBIDDEN)
+    return refused(
+        the_pages(request),
+        request,
+        "Your account may not see this page.",
+        status=HTTPStatus.FORBIDDEN,
+        roles=who_has(error.right),
+        reader=error.reader,
+    )

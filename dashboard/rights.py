@@ -38,11 +38,12 @@ class ChooseFirst(Exception):
 
 
 class NotAllowed(Exception):
-    """No role of the reader gives `right`."""
+    """No role of `reader` gives `right`."""
 
-    def __init__(self, right: Right) -> None:
-        super().__init__(f"the right {right} is missing; {who_has(right)} has it")
+    def __init__(self, right: Right, reader: Reader) -> None:
+        super().__init__(f"the right {right} is missing; {' or '.join(who_has(right))} has it")
         self.right: Right = right
+        self.reader = reader
 
 
 class Allow(SecurityBase):
@@ -56,7 +57,8 @@ class Allow(SecurityBase):
     def __init__(self, right: Right, *, background: bool) -> None:
         self.right: Right = right
         self.background = background
-        description = f"The session of a reader with the right {right}: {who_has(right)}."
+        roles = " or ".join(who_has(right))
+        description = f"The session of a reader with the right {right}: {roles}."
         self.model = APIKey.model_validate(
             {"in": APIKeyIn.cookie, "name": "__Host-peil", "description": description}
         )
@@ -66,7 +68,7 @@ class Allow(SecurityBase):
         entrance: Any = connection.app.state.entrance
         reader: Reader = entrance.reader(connection, touch=not self.background)
         if not reader.may(self.right):
-            raise NotAllowed(self.right)
+            raise NotAllowed(self.right, reader)
         return reader
 
 

@@ -1,6 +1,6 @@
 """Roles, and what each may do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -40,6 +40,6 @@ LOCAL_ROLES: Final = frozenset(
 """On one's own machine, where whoever started peil may do all this on the command line anyway."""
 
 
-def who_has(right: Right) -> str:
-    """The roles that give `right`, in words."""
-    return " or ".join(role.value for role in Role if right in MATRIX[role])
+def who_has(right: Right) -> Sequence[Role]:
+    """The roles that give `right`."""
+    return [role for role in Role if right in MATRIX[role]]

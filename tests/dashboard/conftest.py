@@ -54,6 +54,7 @@ class DemoPages:
             undefined=StrictUndefined,
             extensions=["jinja2.ext.i18n"],
         )
+        self._environment.filters["day"] = str
         self._environment.install_null_translations(newstyle=True)
 
     def render(

@@ -1,5 +1,6 @@
 """What stands before every page: hosts, proxies, cookies, headers, limits."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from dashboard.limits import MOST_KEYS, Rates
+from dashboard.roles import MATRIX, Role
 from dashboard.security import POLICY
 from dashboard.settings import DashboardSettings
 from dashboard.site import Site
@@ -224,6 +226,19 @@ def test_every_answer_carries_what_keeps_a_browser_safe(house: Any, path: str) -
 def test_no_page_may_run_what_stands_in_it() -> None:
     assert "unsafe" not in POLICY
     assert POLICY.startswith("default-src 'none'")
+
+
+def test_the_guide_says_what_roles_may_and_which_policy_holds() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "access.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\w+) \|(.*)\|$", guide, re.MULTILINE)
+    rights = ("counts", "texts", "log", "accounts")
+    told = {
+        name: {right for right, cell in zip(rights, cells.split("|"), strict=True) if "yes" in cell}
+        for name, cells in rows
+        if name in {*Role}
+    }
+    assert told == {role.value: set(MATRIX[role]) for role in Role}
+    assert POLICY in guide
 
 
 def test_over_tls_a_browser_is_told_to_stay_there(build: Build) -> None:
