@@ -3,7 +3,8 @@
 import re
 import secrets
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Sequence
+from contextlib import contextmanager
 from threading import BoundedSemaphore
 from typing import Final, Literal
 
@@ -16,7 +17,7 @@ from dashboard.roles import APART, Role
 from dashboard.tables import account
 from stream.clock import Clock
 from stream.database import alone
-from stream.errors import Stop
+from stream.errors import Retry, Stop
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 SHORTEST = 15
@@ -26,6 +27,9 @@ LONGEST = 1_000
 FEWEST_DIFFERENT = 6
 AT_ONCE = 2
 """Passwords that are hashed at the same time: each takes 64 MiB and a core for a moment."""
+
+LONGEST_TURN = 5
+"""Seconds that somebody waits for the turn."""
 
 NO_PASSWORD: Final = ""
 """In place of a hash: the account was removed, and nothing verifies against it."""
@@ -118,7 +122,8 @@ class Accounts:
 
     def verify(self, name: str, password: str) -> Identity | None:
         """Who that is, or None: in the same time for a name that there is and one that there is
-        not, and for both the same answer. Blocks for as long as hashing takes.
+        not, and for both the same answer. Blocks for as long as hashing takes; Retry when too many
+        wait for that.
         """
         there = select(account.c.password).where(
             account.c.name == name, account.c.removed.is_(None)
@@ -127,7 +132,7 @@ class Accounts:
             row = connection.execute(there).first()
         digest = self._nobodys if row is None else str(row.password)
         given = _normal(password[:LONGEST])
-        with self._turn:
+        with self._hashing():
             try:
                 self._hasher.verify(digest, given)
             except VerifyMismatchError:
@@ -153,8 +158,18 @@ class Accounts:
             )
         if len(set(normal)) < FEWEST_DIFFERENT or name in normal.casefold():
             raise Stop("the password is the name or nearly one letter; four or five words will do")
-        with self._turn:
+        with self._hashing():
             return self._hasher.hash(normal)
+
+    @contextmanager
+    def _hashing(self) -> Generator[None]:
+        """One's turn to hash; Retry when too many wait, so that they keep nobody from reading."""
+        if not self._turn.acquire(timeout=LONGEST_TURN):
+            raise Retry("too many people log in at this moment; try again", after=LONGEST_TURN)
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def _change(self, name: str, **values: object) -> None:
         with self._engine.begin() as connection:

@@ -18,7 +18,7 @@ from dashboard.sessions import Session, Sessions, csrf_of, open_sessions
 from dashboard.settings import DashboardSettings
 from dashboard.site import Site
 from privacy.access import AccessLog
-from stream.clock import HOUR_MS, Clock
+from stream.clock import Clock
 
 NOBODY = "(unknown)"
 """Who tried a name that there is not. It cannot be a name, and no such name is written down."""
@@ -172,8 +172,3 @@ class Entrance:
             outcome=outcome,
             payload=json.dumps(said, ensure_ascii=False),
         )
-
-    @property
-    def cookie_seconds(self) -> int:
-        """No browser keeps a session's cookie longer than the session can last."""
-        return self.settings.session_hours * HOUR_MS // 1000

@@ -259,7 +259,8 @@ def _choice(
 
 
 def _give(door: Entrance, answer: Response, token: str) -> None:
-    answer.set_cookie(door.site.cookie, token, max_age=door.cookie_seconds, **_flags(door))
+    # Without an age: it goes with the browser, however long the session could last.
+    answer.set_cookie(door.site.cookie, token, **_flags(door))
 
 
 def _flags(door: Entrance) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 it. Nothing leaves the machine in the open, so elsewhere than on loopback there is TLS.
 """
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -55,7 +56,7 @@ class Site:
         return cls(
             host=host,
             port=int(port),
-            address=settings.address,
+            address=settings.address.removesuffix(":443"),  # browsers leave it out
             proxy=settings.proxy,
             certificate=certificate,
         )
@@ -150,6 +151,14 @@ def _certificate(settings: DashboardSettings) -> tuple[str, str] | None:
     for name, file in given.items():
         if not Path(file).is_file():
             raise Stop(f"{name}: there is no file {file}; check the path")
+    try:
+        # Nobody is asked for a password: a key that needs one is refused.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files, password=lambda: "")
+    except OSError as error:
+        raise Stop(
+            f"{' and '.join(names)} do not fit together, or cannot be read ({error}); give the "
+            "certificate with its chain, and its key without a password, as PEM"
+        ) from error
     return files
 
 

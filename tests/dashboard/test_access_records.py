@@ -17,7 +17,7 @@ from peil.shipped import shipped_config
 from privacy.access import AccessLog
 from privacy.keys import KeyRing
 from stream.clock import HOUR_MS, ManualClock
-from stream.errors import Stop
+from stream.errors import Retry, Stop
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 JAN = Identity(account="jan", way="password")
@@ -131,6 +131,15 @@ def test_a_role_of_another_release_gives_nothing(accounts: Accounts, database: E
 def test_every_role_gives_something() -> None:
     assert set(MATRIX) == set(Role)
     assert all(MATRIX.values())
+
+
+def test_who_waits_too_long_for_a_turn_is_sent_away(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.accounts.LONGEST_TURN", 0.01)
+    with accounts._hashing(), accounts._hashing(), pytest.raises(Retry, match="log in"):
+        accounts.verify("jan", PASSWORD)
+    assert accounts.verify("jan", PASSWORD) == JAN
 
 
 # Sessions

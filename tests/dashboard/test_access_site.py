@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from bench.servers.certificates import Authority
 from dashboard.limits import MOST_KEYS, Rates
 from dashboard.roles import MATRIX, Role
 from dashboard.security import POLICY
@@ -68,20 +69,32 @@ def test_on_this_machine_it_starts_without_further_settings(listen: str) -> None
 
 
 def test_with_a_certificate_and_an_address_it_listens_outside(tmp_path: Path) -> None:
-    files = [tmp_path / "certificate.pem", tmp_path / "key.pem"]
-    for file in files:
-        file.touch()
-    certificate, key = map(str, files)
+    issued = Authority(tmp_path).issue("peil")
+    certificate, key = str(issued.certificate), str(issued.key)
     site = Site.of(
         DashboardSettings(
-            listen="0.0.0.0:443", certificate_file=certificate, key_file=key, address=PUBLIC
+            listen="0.0.0.0:443",
+            certificate_file=certificate,
+            key_file=key,
+            address=f"{PUBLIC}:443",
         )
     )
+    assert site.is_named("peil.example.org")
     assert (site.is_local, site.is_secure, site.cookie) == (False, True, "__Host-peil")
     options = site.server_options()
     assert (options["ssl_certfile"], options["ssl_keyfile"]) == (certificate, key)
     assert not options["proxy_headers"]
     assert not options["access_log"]  # it would hold addresses and one-time links
+
+
+def test_a_key_of_another_certificate_is_told_at_once(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    one, other = authority.issue("one"), authority.issue("other")
+    settings = DashboardSettings(
+        certificate_file=str(one.certificate), key_file=str(other.key), address=PUBLIC
+    )
+    with pytest.raises(Stop, match="do not fit together"):
+        Site.of(settings)
 
 
 @pytest.mark.parametrize(
