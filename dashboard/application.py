@@ -15,9 +15,10 @@ from dashboard.assets import ADDRESS, FOLDER, FOR_EVER, Assets
 from dashboard.city import City
 from dashboard.entrance import Entrance
 from dashboard.entry import install
+from dashboard.errors import NotThere, Refused, Told
 from dashboard.frame import Pages
+from dashboard.languages import Language, language, said
 from dashboard.pages import explore, export, lists, live, monitor, phenomenon
-from dashboard.pages.asking import NotThere, Refused
 from dashboard.refusals import API
 from index.contract import TooBroad
 from rules.errors import QueryError
@@ -84,21 +85,31 @@ async def _wrong(request: Request, error: Exception) -> Response:
     status = next((status for kind, status in STATUS if isinstance(error, kind)), broken)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         logger.warning("%s", error)
+    if isinstance(error, Told) and not request.url.path.startswith(API):
+        return _told(request, status, error.told(_language(request)))
     return _told(request, status, str(error))
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:
     problems = error.errors() if isinstance(error, RequestValidationError) else []
-    said = [
+    found = [
         f"{'.'.join(str(part) for part in each['loc'][1:])}: {each['msg']}" for each in problems
     ]
-    return _told(request, HTTPStatus.UNPROCESSABLE_ENTITY, "\n".join(said) or "it cannot be read")
+    return _told(request, HTTPStatus.UNPROCESSABLE_ENTITY, "\n".join(found) or "it cannot be read")
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus(500)
-    said = "there is nothing at this address" if status is HTTPStatus.NOT_FOUND else status.phrase
-    return _told(request, status, said)
+    if status is not HTTPStatus.NOT_FOUND:
+        return _told(request, status, status.phrase)
+    message = said("there is nothing at this address")
+    if not request.url.path.startswith(API):
+        message = _language(request).gettext(message)
+    return _told(request, status, message)
+
+
+def _language(request: Request) -> Language:
+    return language(request.app.state.entrance.language(request))
 
 
 def _told(request: Request, status: HTTPStatus, message: str) -> Response:

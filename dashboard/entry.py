@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from dashboard.accounts import Identity
 from dashboard.entrance import LANGUAGE_COOKIE, Entrance, Pages
+from dashboard.languages import said
 from dashboard.purposes import Purpose
 from dashboard.refusals import (
     ENTER,
@@ -63,11 +64,11 @@ def show_door(
     onward = path_here(next)
     if link:
         if "sec-purpose" in request.headers:  # a browser that looks ahead would use it up
-            return refused(pages, request, "Open the link itself.", status=403)
+            return refused(pages, request, said("Open the link itself."), status=403)
         identity = door.sessions.redeem(link)
         if identity is not None:
             return _come_in(door, request, identity, onward)
-        message = "This link was used before, or its ten minutes are over."
+        message = said("This link was used before, or its ten minutes are over.")
         return _form(door, pages, request, onward, message=message, status=403)
     if door.token(request):
         try:
@@ -97,14 +98,14 @@ def enter(
     name = name.strip().lower()[:64]
     wait = door.attempts.begin(account=name, address=address)
     if wait:
-        message = "Too many wrong passwords. Wait a moment, then try again."
+        message = said("Too many wrong passwords. Wait a moment, then try again.")
         answer = _form(door, pages, request, onward, message=message, name=name, status=429)
         answer.headers["Retry-After"] = str(wait)
         return answer
     identity = door.accounts.verify(name, password)
     if identity is None:
         door.note_refused(name, address=address)
-        message = "The name or the password is not right."
+        message = said("The name or the password is not right.")
         return _form(door, pages, request, onward, message=message, name=name, status=403)
     door.attempts.succeeded(account=name, address=address)
     return _come_in(door, request, identity, onward)
@@ -147,7 +148,7 @@ def choose_purpose(
     onward = path_here(next)
     chosen = door.purposes.get(purpose)
     if chosen is None:
-        message = "Choose one of these purposes."
+        message = said("Choose one of these purposes.")
         return _choice(door, pages, request, session, onward, message=message, status=403)
     return _go_on_for(door, door.token(request), session, chosen, onward)
 

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from dashboard.assets import Assets
 from dashboard.figures import bar_rows, stack_rows, timeline_rows
-from dashboard.languages import LANGUAGES, Language, language
+from dashboard.languages import LANGUAGES, Language, language, said
 from dashboard.rights import Reader
 from dashboard.sparks import spark
 from privacy.suppress import text
@@ -35,10 +35,10 @@ class Place:
 
 
 NAVIGATION = (
-    ("monitor", "/", "Monitor"),
-    ("explore", "/explore", "Explore"),
-    ("rules", "/rules", "Rules"),
-    ("sources", "/sources", "Sources"),
+    ("monitor", "/", said("Monitor")),
+    ("explore", "/explore", said("Explore")),
+    ("rules", "/rules", said("Rules")),
+    ("sources", "/sources", said("Sources")),
 )
 """The pages in their order; each finds its place here without moving another."""
 
@@ -123,6 +123,7 @@ def _environment(spoken: Language) -> Environment:
         "number": spoken.number,
         "percent": spoken.percent,
         "times": spoken.times,
+        "said": spoken.gettext,
         "day": spoken.day,
         "short_day": spoken.short_day,
         "bin": spoken.bin,

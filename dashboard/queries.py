@@ -7,9 +7,9 @@ import secrets
 import msgspec
 from sqlalchemy import Engine, delete, insert, select
 
+from dashboard.errors import Refused
 from dashboard.tables import saved_search, stored_query
 from stream.clock import Clock
-from stream.errors import Reject
 
 ID_BYTES = 9
 MOST_WORDS = 20_000
@@ -37,9 +37,11 @@ class Queries:
     def keep(self, words: str, *, account: str) -> str:
         """The id of these words; the same reader gets the same one again."""
         if len(words) > MOST_WORDS:
-            raise Reject(
-                f"a query of {len(words)} characters is too long: {MOST_WORDS} at most; put long "
-                "lists of words in config/lists"
+            raise Refused(
+                "a query of %(length)s characters is too long: %(most)s at most; put long lists of "
+                "words in config/lists",
+                length=len(words),
+                most=MOST_WORDS,
             )
         table = stored_query.c
         with self._engine.begin() as connection:
@@ -66,9 +68,9 @@ class Queries:
     def save(self, account: str, *, title: str, query: str, note: str, until: int) -> str:
         """Keep a search until then (Unix ms)."""
         if not title.strip():
-            raise Reject("a saved search needs a title")
+            raise Refused("a saved search needs a title")
         if len(self.saved(account)) >= MOST_SAVED:
-            raise Reject(f"you have {MOST_SAVED} saved searches: remove one first")
+            raise Refused("you have %(most)s saved searches: remove one first", most=MOST_SAVED)
         name = secrets.token_urlsafe(ID_BYTES)
         with self._engine.begin() as connection:
             connection.execute(

@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from dashboard.entrance import Pages
+from dashboard.languages import said
 from dashboard.rights import ChooseFirst, EnterFirst, NotAllowed, Reader
 from dashboard.roles import Role, who_has
 
@@ -108,7 +109,7 @@ async def _not_allowed(request: Request, error: Exception) -> Response:
     return refused(
         the_pages(request),
         request,
-        "Your account may not see this page.",
+        said("Your account may not see this page."),
         status=HTTPStatus.FORBIDDEN,
         roles=who_has(error.right),
         reader=error.reader,

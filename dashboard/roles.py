@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, Literal
 
+from dashboard.languages import said
+
 Right = Literal["counts", "texts", "accounts", "log"]
 RIGHTS: tuple[Right, ...] = ("counts", "texts", "accounts", "log")
 
@@ -33,6 +35,11 @@ APART: Final = (
     frozenset({Role.OFFICER, Role.ADMINISTRATOR}),
 )
 """Roles that one account may not have together: each looks after the other."""
+
+NAMES: Final = (
+    said("viewer"), said("analyst"), said("rule_author"), said("officer"), said("administrator")
+)  # fmt: skip
+"""The roles as pages name them."""
 
 LOCAL_ROLES: Final = frozenset(
     {Role.VIEWER, Role.ANALYST, Role.RULE_AUTHOR, Role.ADMINISTRATOR}

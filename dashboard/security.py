@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.entrance import Entrance, Pages
+from dashboard.languages import said
 from dashboard.limits import Rates
 from dashboard.refusals import API, refused
 from dashboard.sessions import csrf_of
@@ -94,25 +95,27 @@ class Security:
         except Exception:
             # The error goes on to the server's log; whoever asked learns nothing of its inside.
             if not started:
-                told = Refusal(500, "Something went wrong here, and it is in the log.")
+                told = Refusal(500, said("Something went wrong here, and it is in the log."))
                 await self._refused(request, told)(scope, receive, guarded)
             raise
 
     def _check(self, request: Request) -> None:
         site, headers = self._entrance.site, request.headers
         if not site.is_answered(request.scope):
-            raise Refusal(403, "This dashboard is only reached through its proxy, over TLS.")
+            raise Refusal(403, said("This dashboard is only reached through its proxy, over TLS."))
         if len(headers.getlist("host")) != 1 or not site.is_named(headers["host"]):
-            raise Refusal(421, "This is not the site that the request is for.")
+            raise Refusal(421, said("This is not the site that the request is for."))
         wait = self._by_address.wait(site.client(request.scope))
         token = self._entrance.token(request)
         if token and not wait:
             wait = self._by_session.wait(csrf_of(token))
         if wait:
-            raise Refusal(429, "Too many requests. Wait a moment, then try again.", after=wait)
+            raise Refusal(
+                429, said("Too many requests. Wait a moment, then try again."), after=wait
+            )
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._entrance.settings.body_bytes:
-            raise Refusal(413, "The request is too large.")
+            raise Refusal(413, said("The request is too large."))
 
     async def _checked_body(self, request: Request, receive: Receive) -> Receive:
         """The body once more for the application, after it was seen that a page of this site
@@ -124,12 +127,14 @@ class Security:
         if fetched != "same-origin" or (
             origin is not None and origin.lower() != site.origin(headers["host"])
         ):
-            raise Refusal(403, "The request comes from another site.")
+            raise Refusal(403, said("The request comes from another site."))
         body = await self._body(receive)
         given = headers.get("x-csrf-token") or _field(headers, body)
         token = self._entrance.token(request)
         if not token or not hmac.compare_digest(given.encode(), csrf_of(token).encode()):
-            raise Refusal(403, "The page was out of date. Go back, load it anew, and try again.")
+            raise Refusal(
+                403, said("The page was out of date. Go back, load it anew, and try again.")
+            )
         handed = False
 
         async def again() -> Message:
@@ -147,11 +152,11 @@ class Security:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise Refusal(400, "The request ended too early.")
+                raise Refusal(400, said("The request ended too early."))
             part = message.get("body", b"")
             left -= len(part)
             if left < 0:
-                raise Refusal(413, "The request is too large.")
+                raise Refusal(413, said("The request is too large."))
             parts.append(part)
             if not message.get("more_body", False):
                 return b"".join(parts)
@@ -181,5 +186,5 @@ def _field(headers: Headers, body: bytes) -> str:
     try:
         fields = parse_qsl(body.decode("latin-1"), max_num_fields=MOST_FIELDS)
     except ValueError:
-        raise Refusal(413, "The form has too many fields.") from None
+        raise Refusal(413, said("The form has too many fields.")) from None
     return next((value for name, value in fields if name == "csrf"), "")

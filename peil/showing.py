@@ -9,7 +9,7 @@ from dashboard.city import City, Snapshot
 from dashboard.entrance import Entrance
 from dashboard.purposes import Purposes, load_purposes
 from dashboard.serving import serve
-from dashboard.views.monitor import SourceState
+from dashboard.views.monitor import CLOSED, OVER, SourceState
 from index.answers import Answers, Log
 from index.remembered import RememberedStore
 from ingest.health import warning
@@ -97,9 +97,9 @@ def _state(
     now, entry = pipeline.clock.now(), entries.get(source.id)
     trouble = warning(pipeline.memory.runs(source.id), now=now)
     if entry is None and last is not None:
-        trouble = "it is closed in the register"
+        trouble = CLOSED
     elif entry is not None and entry.until <= now:
-        trouble = "its entry in the register is over"
+        trouble = OVER
     following = next_run(
         source, last=last[0] if last else None, timezone=pipeline.settings.timezone
     )

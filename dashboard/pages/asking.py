@@ -6,19 +6,11 @@ from typing import Annotated, cast
 from fastapi import Depends, Query, Request
 
 from dashboard.city import City
+from dashboard.errors import NotThere
 from dashboard.frame import Pages
 from dashboard.rights import Reader, allow
-from dashboard.views.period import Period, WrongPeriod, period_of
+from dashboard.views.period import Period, period_of
 from rules.documents import RuleDocument
-from stream.errors import PeilError
-
-
-class NotThere(PeilError):
-    """Nothing is at that address; the message says what there is."""
-
-
-class Refused(PeilError):
-    """What was asked cannot be answered; the message says what to change."""
 
 
 def city_of(request: Request) -> City:
@@ -47,10 +39,7 @@ def _period(
     ] = None,
     until: Annotated[date | None, Query(description="The day after the last.")] = None,
 ) -> Period:
-    try:
-        return period_of(period, since=since, until=until, today=city.today, timezone=city.timezone)
-    except WrongPeriod as error:
-        raise Refused(str(error)) from error
+    return period_of(period, since=since, until=until, today=city.today, timezone=city.timezone)
 
 
 ThePeriod = Annotated[Period, Depends(_period)]
@@ -60,5 +49,7 @@ def rule_named(city: City, rule: str) -> RuleDocument:
     """The rule of that id; NotThere when there is none."""
     found = city.book.rules.get(rule)
     if found is None:
-        raise NotThere(f"there is no phenomenon {rule!r}; the page Monitor shows all there are")
+        raise NotThere(
+            "there is no phenomenon %(rule)s; the page Monitor shows all there are", rule=repr(rule)
+        )
     return found

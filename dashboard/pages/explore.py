@@ -10,11 +10,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 
 from dashboard.city import City
+from dashboard.errors import NotThere, Refused
 from dashboard.pages.asking import (
     Counting,
-    NotThere,
     Reading,
-    Refused,
     TheCity,
     ThePages,
     ThePeriod,
@@ -80,7 +79,10 @@ def _filters(
     for name, given in values.items():
         for value in given:
             if not value or any(not (sign.isalnum() or sign in "-_?") for sign in value):
-                raise Refused(f"{name}={value!r} is no value to filter by: click one on the page")
+                raise Refused(
+                    "%(filter)s is no value to filter by: click one on the page",
+                    filter=f"{name}={value!r}",
+                )
     return Filters(q, values, with_)
 
 
@@ -106,7 +108,9 @@ def _words(queries: Queries, id: str) -> str:  # noqa: A002  (that is what it is
         return ""
     words = queries.words(id)
     if words is None:
-        raise NotThere(f"there is no query {id!r}; it may have been removed. Write it again")
+        raise NotThere(
+            "there is no query %(id)s; it may have been removed. Write it again", id=repr(id)
+        )
     return words
 
 
@@ -219,7 +223,7 @@ def save(
 ) -> Response:
     """Save a search with a note and an end."""
     if until <= city.today:
-        raise Refused(f"{until} is over: a saved search ends on a day to come")
+        raise Refused("%(day)s is over: a saved search ends on a day to come", day=until)
     queries.save(
         reader.account, title=title, query=query, note=note, until=start_of(until, city.timezone)
     )

@@ -10,8 +10,9 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import Response
 
 from dashboard.city import City
+from dashboard.errors import Refused
 from dashboard.exporting import MEDIA, Format, Mark, marked, written
-from dashboard.pages.asking import Counting, Reading, Refused, TheCity
+from dashboard.pages.asking import Counting, Reading, TheCity
 from dashboard.pages.explore import TheQuestion
 from dashboard.rights import Reader
 from dashboard.views.explore import FACETS, Asked

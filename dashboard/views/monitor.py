@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field
 
+from dashboard.languages import said
 from dashboard.views.period import Period
 from dashboard.views.timeline import HISTORY_DAYS, Marks, Point, Timeline, timeline
 from index.answers import Answers
@@ -67,6 +68,12 @@ class Panel(BaseModel):
         """Where the line is highest, if it can be shown."""
         shown = [point for point in self.line.points if point.posts is not None]
         return max(shown, key=lambda point: point.posts or 0, default=None)
+
+
+CLOSED = said("it is closed in the register")
+OVER = said("its entry in the register is over")
+OUTCOMES = (said("running"), said("ended"), said("failed"), said("cut off"))
+"""How runs of sources end, as they are kept."""
 
 
 class SourceState(BaseModel):

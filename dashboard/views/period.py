@@ -5,6 +5,7 @@ from typing import Literal, TypedDict, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dashboard.errors import Refused
 from index.values import start_of
 
 Named = Literal["7d", "4w", "3m", "own"]
@@ -20,7 +21,7 @@ class Bounds(TypedDict):
     until: int | None
 
 
-class WrongPeriod(ValueError):
+class WrongPeriod(Refused):
     """The days asked for are no period; the message says why."""
 
 
@@ -75,11 +76,15 @@ def period_of(
         first = since or last - timedelta(days=DAYS["4w"])
         if first >= last:
             raise WrongPeriod(
-                f"from {first} up to {last} there is no day that is over: choose an earlier "
-                "first day"
+                "from %(first)s up to %(last)s there is no day that is over: choose an earlier "
+                "first day",
+                first=first,
+                last=last,
             )
         if (last - first).days > LONGEST_DAYS:
-            raise WrongPeriod(f"{(last - first).days} days are too long: two years at most")
+            raise WrongPeriod(
+                "%(days)s days are too long: two years at most", days=(last - first).days
+            )
         return Period(name="own", since=first, until=last, timezone=timezone)
     chosen: Named = next((each for each in DAYS if each == name), "4w")
     return Period(

@@ -55,6 +55,7 @@ class DemoPages:
             extensions=["jinja2.ext.i18n"],
         )
         self._environment.filters["day"] = str
+        self._environment.filters["said"] = str
         self._environment.install_null_translations(newstyle=True)
 
     def render(
