@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
 
 import hatch_build
-from dashboard.assets import ADDRESS, FOLDER, Assets
+from dashboard.assets import ADDRESS, FOLDER, FOR_EVER, Assets, Files
 from rules.lexer import lex
 from stream.errors import Stop
 
@@ -65,6 +68,29 @@ def test_the_first_page_is_light() -> None:
 
 def test_nothing_is_built_twice() -> None:
     assert hatch_build.build(Path(hatch_build.__file__).parent) is False
+
+
+def test_files_travel_compressed_to_who_takes_that() -> None:
+    assets = Assets.of()
+    client = TestClient(Files(assets))
+    path = assets.script("page").removeprefix(ADDRESS)
+    plain = client.get(path, headers={"accept-encoding": "gzip;q=0"})
+    packed = client.get(path, headers={"accept-encoding": "br, gzip"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) < len(plain.content) / 2
+    assert packed.content == plain.content == (FOLDER / path).read_bytes()
+    for answer in (plain, packed):
+        assert answer.headers["content-type"].startswith("text/javascript")
+        assert answer.headers["cache-control"] == FOR_EVER
+        assert answer.headers["vary"] == "Accept-Encoding"
+
+
+def test_nothing_else_is_served() -> None:
+    client = TestClient(Starlette(routes=[Mount("/static", Files(Assets.of()))]))
+    assert client.get(Assets.of().style).status_code == 200
+    for path in ("manifest.json", "built-of", "../assets.py", "page.js", ""):
+        assert client.get(f"/static/{path}").status_code == 404
 
 
 def test_the_lock_file_names_no_registry() -> None:

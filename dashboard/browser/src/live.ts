@@ -1,6 +1,6 @@
 /**
- * Tells of newer data as it comes (server-sent events). What is marked `data-live` (and has an id)
- * changes in place; the rest when the reader asks. Nothing moves by itself.
+ * Tells of newer data as it comes (server-sent events). What is marked `data-live` changes in
+ * place; the rest when the reader asks. Nothing moves by itself.
  */
 
 import htmx from "htmx.org";
@@ -27,18 +27,21 @@ function setStale(isStale: boolean): void {
   for (const each of document.querySelectorAll<HTMLElement>("[data-stale]")) each.hidden = !isStale;
 }
 
-/** What is marked `data-live` as the server has it now. */
+/** What is marked `data-live`, as the server has it now. */
 async function refresh(): Promise<void> {
-  const marked = [...document.querySelectorAll<HTMLElement>("[data-live][id]")];
+  const marked = [...document.querySelectorAll<HTMLElement>("[data-live]")];
   if (marked.length === 0) return;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const element of marked) {
-    const newer = page.getElementById(element.id);
-    if (newer === null || element.contains(document.activeElement)) continue;
-    if (newer.innerHTML === element.innerHTML) continue;
-    element.replaceChildren(...[...newer.childNodes].map((node) => document.importNode(node, true)));
+  const newer = [...page.querySelectorAll<HTMLElement>("[data-live]")];
+  // Another number of them is another page: that is for the reader to ask for.
+  if (newer.length !== marked.length) return;
+  for (const [place, element] of marked.entries()) {
+    const other = newer[place];
+    if (other === undefined || other.id !== element.id) continue;
+    if (element.contains(document.activeElement) || other.innerHTML === element.innerHTML) continue;
+    element.replaceChildren(...[...other.childNodes].map((node) => document.importNode(node, true)));
     htmx.process(element);
   }
 }
