@@ -8,10 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
-from dashboard.assets import ADDRESS, FOLDER, FOR_EVER, Assets
+from dashboard.assets import ADDRESS, Assets, Files
 from dashboard.city import City
 from dashboard.entrance import Entrance
 from dashboard.entry import install
@@ -19,7 +17,7 @@ from dashboard.errors import NotThere, Refused, Told
 from dashboard.frame import Pages
 from dashboard.languages import Language, language, said
 from dashboard.pages import explore, export, lists, live, monitor, phenomenon
-from dashboard.refusals import API
+from dashboard.refusals import ANSWERS, API
 from index.contract import TooBroad
 from rules.errors import QueryError
 from stream.errors import PeilError, Reject, Retry, Stop
@@ -41,20 +39,6 @@ STATUS: tuple[tuple[type[PeilError], HTTPStatus], ...] = (
 """What an error of peil is on the web: the first kind that it is."""
 
 
-class Files(StaticFiles):
-    """Built files, which a browser may keep: their names change with their content."""
-
-    def file_response(self, *args: object, **kwargs: object) -> Response:
-        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
-        response.headers["Cache-Control"] = FOR_EVER
-        return response
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        if path == "manifest.json":
-            raise HTTPException(HTTPStatus.NOT_FOUND)
-        return await super().get_response(path, scope)
-
-
 def create(city: City, entrance: Entrance) -> FastAPI:
     """The dashboard of `city`, with `entrance` before every page. Stop when the browser's files
     were not built.
@@ -68,11 +52,12 @@ def create(city: City, entrance: Entrance) -> FastAPI:
         docs_url=None,  # they would load scripts from elsewhere
         redoc_url=None,
         strict_content_type=True,
+        responses=ANSWERS,
     )
     app.state.city = city
     for each in PAGES:
         app.include_router(each.router)
-    app.mount(ADDRESS.rstrip("/"), Files(directory=FOLDER), name="static")
+    app.mount(ADDRESS.rstrip("/"), Files(pages.assets), name="static")
     app.add_exception_handler(PeilError, _wrong)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _refused)

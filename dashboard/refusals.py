@@ -5,10 +5,11 @@ there, the API says what is missing.
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -25,6 +26,30 @@ OPEN: Final = frozenset({ENTER, LANGUAGE})
 
 ENTERED: Final = frozenset({PURPOSE, LEAVE})
 """What is answered to whoever is in, without a purpose and whatever the roles."""
+
+
+class Told(BaseModel):
+    """Why not, in words: what the API answers when it does not give what was asked for."""
+
+    detail: str
+
+
+ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"model": Told, "description": description}
+    for status, description in {
+        400: "The question cannot be answered: a query has mistakes, a period is too long.",
+        401: "Nobody is logged in.",
+        403: "No purpose is chosen, no role allows it, or the request comes from another site.",
+        404: "There is no such thing.",
+        409: "A quota is used up, or a person must act.",
+        413: "The request is too large.",
+        421: "The request is for another site.",
+        422: "The question cannot be read, or is too broad.",
+        429: "Too many requests: wait for as long as `Retry-After` says.",
+        503: "Not at this moment: try again.",
+    }.items()
+}
+"""What every operation of the API may answer beside what it is for, for its document."""
 
 HERE = re.compile(r"/(?![/\\])[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,2000}")
 

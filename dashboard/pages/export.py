@@ -29,7 +29,7 @@ By = Literal["day", "week", "month", "language", "sentiment", "source", "rule", 
 AsFormat = Annotated[Format, Query(alias="format", description="The format of the file.")]
 
 
-@router.get("/export/counts", tags=["export"], response_class=Response)
+@router.get("/export/counts", include_in_schema=False, response_class=Response)
 @router.get("/api/v1/export/counts", tags=["export"], response_class=Response)
 def counts(
     city: TheCity,
@@ -47,7 +47,7 @@ def counts(
     return _file(_counts(answers, asked, by), form, mark, name=f"peil-{by}")
 
 
-@router.post("/export/texts", tags=["export"], response_class=Response)
+@router.post("/export/texts", include_in_schema=False, response_class=Response)
 def texts(
     city: TheCity,
     reader: Reading,
