@@ -14,6 +14,10 @@ TONES = ("negative", "neutral", "positive", UNKNOWN)
 """As they are stacked; `?` is where the model abstained."""
 
 
+HIDDEN = "hidden"
+"""What is too small to be shown by itself, in a stack."""
+
+
 class Bar(BaseModel):
     """One value of a dimension."""
 
@@ -32,7 +36,9 @@ class Bars(BaseModel):
 
 
 class Stack(BaseModel):
-    """Shares of `names` in time; null where less than k, or none."""
+    """What there was in time, part by part; null where less than k, or none. `hidden` is what is
+    too small to be told apart.
+    """
 
     bin: Bin
     k: int
@@ -40,15 +46,10 @@ class Stack(BaseModel):
     times: list[str]
     values: dict[str, list[int | None]]
 
-    def share(self, name: str, place: int) -> float | None:
-        """The share at a time, of what may be shown there."""
-        shown = sum(self.values[each][place] or 0 for each in self.names)
-        value = self.values[name][place]
-        return value / shown if value is not None and shown else None
-
     @property
     def visible(self) -> bool:
-        return any(value is not None for line in self.values.values() for value in line)
+        parts = [line for name, line in self.values.items() if name != HIDDEN]
+        return any(value is not None for line in parts for value in line)
 
 
 def bars_of(counts: Counts) -> Bars:
@@ -79,7 +80,7 @@ def stack_of(
     return Stack(
         bin=bin,
         k=counts.k,
-        names=list(names),
+        names=[*names, HIDDEN],
         times=times,
-        values={name: [cells.get((time, name)) for time in times] for name in names},
+        values=values | {HIDDEN: rest},
     )

@@ -27,12 +27,15 @@ export function palette(element: Element): Palette {
     edge: token("edge"),
     sunken: token("sunken"),
     series: [1, 2, 3, 4, 5].map((each) => token(`series-${each}`)),
-    tones: Object.fromEntries(
-      ["negative", "neutral", "positive", "mixed", "abstained"].map((name) => [
-        name,
-        token(`tone-${name}`),
-      ]),
-    ),
+    tones: {
+      ...Object.fromEntries(
+        ["negative", "neutral", "positive", "mixed", "abstained"].map((name) => [
+          name,
+          token(`tone-${name}`),
+        ]),
+      ),
+      hidden: token("sunken"),
+    },
     font: style.fontFamily,
   };
 }
