@@ -71,12 +71,21 @@ def stack_of(
     counts: Counts,
     *,
     names: Sequence[str],
+    totals: Mapping[str, int | None],
     period: Period,
     bin: Bin,
 ) -> Stack:
-    """`counts` by time and one dimension, as shares of `names`."""
+    """`counts` by time and one dimension: `names`, and what of the `totals` in time is too small
+    to be told apart, so that what is shown is not taken for all there was.
+    """
     times = bins_of(period, bin)
     cells: Mapping[tuple[str, ...], int | None] = counts.cells
+    values = {name: [cells.get((time, name)) for time in times] for name in names}
+    rest: list[int | None] = []
+    for place, time in enumerate(times):
+        total = totals.get(time)
+        known = sum(values[name][place] or 0 for name in names)
+        rest.append(None if total is None else max(0, total - known))
     return Stack(
         bin=bin,
         k=counts.k,
