@@ -1,6 +1,6 @@
 """The dashboard under many readers at once: how long pages, answers and completion take.
 
-    python bench/dashboard.py [--posts 1000000] [--users 20] [--seconds 60] [--texts FILE]
+    python bench/readers.py [--posts 1000000] [--users 20] [--seconds 60] [--texts FILE]
         [--folder FOLDER]
 
 Fills a working folder's index with posts made from texts (91 days, the shipped rules, eight
