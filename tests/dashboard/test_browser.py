@@ -161,7 +161,7 @@ def test_a_figure_is_copied_as_its_table(page: Page) -> None:
     assert len(rows) == 62
     assert rows[1][:2] == ["2026-09-01", "120"]
     assert rows[21][:2] == ["2026-09-21", "<10"]
-    assert "nothing was collected" in rows[31][-1]
+    assert "not everything was collected" in rows[31][-1]
 
 
 def test_a_figure_is_saved_as_an_image_and_has_an_address(page: Page, tmp_path: Path) -> None:
