@@ -84,6 +84,11 @@ def _figures() -> dict[str, Any]:
             [{"cells": [{"text": name}, _number(value) if value else {"hidden": True}]}
              for name, value in BARS],
         ),
+        "pairs": _table(
+            [{"label": "Language", "role": "name"}, *_columns("share:July", "compare:August")[1:]],
+            [{"cells": [{"text": name}, _number(one), _number(other)]}
+             for name, one, other in (("Dutch", 0.62, 0.55), ("English", 0.3, 0.34))],
+        ),
         "lying": _table(
             [{"label": "Source", "role": "name"},
              *_columns("tone:negative:Negative", "tone:neutral:Neutral", "tone:positive:Positive",

@@ -7,7 +7,7 @@ import { csrf } from "./csrf";
 import * as keys from "./keys";
 import * as live from "./live";
 import { remember } from "./memory";
-import { offerThemes } from "./theme";
+import { offerThemes, printLight } from "./theme";
 
 htmx.on("htmx:config:request", ({ detail }) => {
   if (detail.ctx.request.method.toUpperCase() !== "GET") {
@@ -16,6 +16,7 @@ htmx.on("htmx:config:request", ({ detail }) => {
 });
 offerCopies();
 offerThemes();
+printLight();
 remember();
 keys.listen();
 live.listen();

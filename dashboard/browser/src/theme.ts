@@ -34,3 +34,13 @@ export function offerThemes(): void {
     document.dispatchEvent(new CustomEvent(THEME_CHANGED));
   });
 }
+
+/** Paper is light. */
+export function printLight(): void {
+  const change = (theme: Theme): void => {
+    apply(theme);
+    document.dispatchEvent(new CustomEvent(THEME_CHANGED));
+  };
+  addEventListener("beforeprint", () => change("light"));
+  addEventListener("afterprint", () => change(stored()));
+}

@@ -215,7 +215,7 @@ function bars(given: Given): EChartsCoreOption {
   const most = Math.max(1e-9, ...lines.flatMap(({ points }) => points.map((value) => value ?? 0)));
   const right = Math.max(...lines.flatMap(({ points }) => points.map((value) => given.wide(write(value ?? 0))))) + 14;
   return {
-    grid: { left, right, top: 6, bottom: 6, containLabel: false, outerBoundsMode: "none" },
+    grid: { left, right, top: other ? 24 : 6, bottom: 6, containLabel: false, outerBoundsMode: "none" },
     xAxis: { type: "value", min: 0, max: most, show: false },
     yAxis: nameAxis(data, colours, left),
     series: lines.map(({ points, hidden }, index) => ({
@@ -234,7 +234,19 @@ function bars(given: Given): EChartsCoreOption {
       barWidth: lines.length > 1 ? 9 : 16,
       silent: true,
     })),
+    graphic: other ? pairNames(given, left, [main?.label ?? "", other.label]) : [],
   };
+}
+
+/** The names of two series of bars, each in its colour, above them. */
+function pairNames({ colours, wide }: Given, left: number, names: readonly string[]): unknown[] {
+  let at = left;
+  return names.map((text, index) => {
+    const x = at;
+    at += wide(text) + 18;
+    const style = { text, fill: colours.series[index], font: font(colours) };
+    return { type: "text", x, y: 4, silent: true, style };
+  });
 }
 
 /** What is normal: the space between two lines. */
@@ -456,6 +468,7 @@ function decals(lines: readonly Line[], colours: Palette, before: readonly unkno
     "tone:negative": { symbol: "rect", rotation: Math.PI / 4, dashArrayX: [1, 0], dashArrayY: [1, 6], color: colours.ground },
     "tone:neutral": { symbol: "none" },
     "tone:positive": { symbol: "circle", dashArrayX: [[0, 8], [4, 8]], dashArrayY: [4, 4], symbolSize: 0.5, color: colours.ground },
+    "tone:hidden": { symbol: "circle", dashArrayX: [[0, 7], [3, 7]], dashArrayY: [3, 5], symbolSize: 0.5, color: colours.edge },
     "tone:abstained": { symbol: "rect", rotation: -Math.PI / 4, dashArrayX: [1, 0], dashArrayY: [1, 4], color: colours.edge },
   };
   return { show: true, decals: [...before, ...lines.map(({ role }) => shapes[role] ?? { symbol: "none" })] };
