@@ -41,6 +41,7 @@ WORDS = (
     "overlast", "fatbike* OR scooter*", "huur NEAR/5 duur", "woning OR huis", "buurt",
     '"te duur"', "school*", "politie", "vuurwerk* OR knal*", "samen AND (buurt OR straat)",
 )  # fmt: skip
+PLAIN = ("regen", "vandaag", "auto", "fiets", "gratis")
 PREFIXES = ("wo", "ov", "bu", "vuu", "sch", "fat", "hu", "sam", "po", "str")
 
 
@@ -97,7 +98,7 @@ class Reader:
     def _explore(self) -> httpx2.Response:
         words = self._rng.choice(WORDS)
         if self._rng.random() < 0.5:
-            words += f" NOT {self._rng.choice(WORDS).split()[0].strip('(*')}"
+            words = f"({words}) NOT {self._rng.choice(PLAIN)}"
         name = self._client.post(
             "/api/v1/queries", json={"words": words}, headers={"X-CSRF-Token": self._csrf}
         ).json()["id"]
