@@ -3,7 +3,8 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -84,11 +85,11 @@ def fill(pipeline: Pipeline, *, progress: Progress) -> Accounting:
         day = datetime.fromisoformat(item["created_at"]).date()
         (before if day < turn else after).append(item)
     rule = config / "rules" / f"{story.changed.rule}.toml"
-    current = rule.read_text("utf-8")
-    rule.write_text(QUERY.sub(lambda _: f"query = '''{story.changed.query}'''", current), "utf-8")
-    with Pipeline(pipeline.folder, pipeline.settings, clock=pipeline.clock) as earlier:
+    with (
+        _as_it_was(rule, story.changed.query),
+        Pipeline(pipeline.folder, pipeline.settings, clock=pipeline.clock) as earlier,
+    ):
         accounts = _bring(earlier, before, gaps=(), progress=progress)
-    rule.write_text(current, "utf-8")
     gaps = [
         Gap(
             source=each.source,
@@ -187,6 +188,17 @@ def _bring(
         collector = _Interrupted(files, [gap for gap in gaps if gap.source == source])
         accounts.append(collect(pipeline, described, collector, progress=progress))
     return accounts
+
+
+@contextmanager
+def _as_it_was(rule: Path, query: str) -> Generator[None]:
+    """While the block runs, the rule's file holds an earlier `query`."""
+    current = rule.read_text("utf-8")
+    rule.write_text(QUERY.sub(lambda _: f"query = '''{query}'''", current), "utf-8")
+    try:
+        yield
+    finally:
+        rule.write_text(current, "utf-8")
 
 
 def _open(pipeline: Pipeline, sources: Iterable[str], *, until: date) -> None:
