@@ -5,11 +5,11 @@ about to ask its platform gets it back; there is no way to show one to a person.
 """
 
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Engine, delete, select, update
+from sqlalchemy import Engine, delete, select, tuple_, update
 
 from ingest.contract import Rechecking, Reference, Standing
 from ingest.tables import reference
@@ -94,18 +94,38 @@ class Vault:
                 here = (reference.c.source == source) & (reference.c.id == key)
                 connection.execute(delete(reference).where(here))
 
-    def forget(self, now: int, *, erased: Collection[str] = ()) -> None:
-        """Drop the references whose end has come and those of posts that were erased."""
+    def forget(
+        self, now: int, *, erased: Callable[[Sequence[str]], Collection[str]] = lambda _ids: ()
+    ) -> None:
+        """Drop the references whose end has come and those of posts that were erased: `erased`
+        says which of some ids.
+        """
         table = reference.c
         with self._engine.begin() as connection:
             connection.execute(delete(reference).where(table.until <= now))
-            held = connection.execute(
-                select(table.source, table.id), execution_options={"yield_per": ROWS_AT_ONCE}
+        for source, ids in self._held():
+            if gone := erased(ids):
+                self.drop(source, gone)
+
+    def _held(self) -> Iterator[tuple[str, Sequence[str]]]:
+        """All ids by source, some at a time."""
+        columns, last = (reference.c.source, reference.c.id), ("", "")
+        while True:
+            following = (
+                select(*columns)
+                .where(tuple_(*columns) > last)
+                .order_by(*columns)
+                .limit(ROWS_AT_ONCE)
             )
-            found = [(source, key) for source, key in held if key in erased]
-            for source, key in found:
-                here = (table.source == source) & (table.id == key)
-                connection.execute(delete(reference).where(here))
+            with self._engine.connect() as connection:
+                rows = [(row.source, row.id) for row in connection.execute(following)]
+            by_source: dict[str, list[str]] = {}
+            for source, key in rows:
+                by_source.setdefault(source, []).append(key)
+            yield from by_source.items()
+            if len(rows) < ROWS_AT_ONCE:
+                return
+            last = rows[-1]
 
     def _seal(self, source: str, key: str, found: Reference) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)

@@ -47,7 +47,7 @@ def _keep_house(pipeline: Pipeline, erasing: Erasing) -> Report:
     records = pipeline.broker.expire(now)
     erasing.forget_expired()
     pipeline.memory.forget(now)
-    pipeline.vault.forget(now, erased={key for key, _ in pipeline.ledger.posts()})
+    pipeline.vault.forget(now, erased=pipeline.ledger.deleted)
     pipeline.ledger.expire(now)
     keys = pipeline.keys.destroy_expired(now)
     pipeline.access.shred(now=now, days=pipeline.settings.privacy.access_log_days)

@@ -94,7 +94,7 @@ def remove_moved(pipeline: Pipeline) -> None:
             "not: import that there again, then delete the folder's data/log, data/index and "
             f"{folder.database.name} by hand"
         )
-    for place in (folder.log, folder.index):
+    for place in (folder.log, folder.index, folder.places("embedded")):
         if place.exists():
             shutil.rmtree(place)
     for place in folder.data.glob(f"{folder.database.name}*"):

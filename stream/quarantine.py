@@ -5,7 +5,7 @@ it can be found again, its keys and types, and no value.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -94,15 +94,6 @@ class Quarantine:
                 entries.setdefault(item.topic, []).append(Entry(item.key, item.value))
         for topic, some in entries.items():
             self._broker.append(topic, some)
-        return self._broker.erase(QUARANTINE.name, chosen)
-
-    def erase(self, doomed: Callable[[QuarantinedRecord], bool]) -> int:
-        """Erase the records that are `doomed`; returns how many."""
-        chosen = [
-            record
-            for record, item in self._standing()
-            if isinstance(item, QuarantinedRecord) and doomed(item)
-        ]
         return self._broker.erase(QUARANTINE.name, chosen)
 
 

@@ -114,8 +114,11 @@ class Reader:
         place = self._place
         if place and place.partition == source and place.returned <= start <= place.read:
             return place.read, place.end
-        first = consumer.beginning_offsets([source])[source]
-        end = consumer.end_offsets([source])[source]
+        if place and place.partition == source and place.read < start < place.end:
+            first, end = start, place.end  # further on: asking costs as much as reading a few
+        else:
+            first = consumer.beginning_offsets([source])[source]
+            end = consumer.end_offsets([source])[source]
         if consumer.assignment() != {source}:
             consumer.assign([source])
         self._place = None
