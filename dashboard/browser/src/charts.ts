@@ -24,7 +24,7 @@ use([
   SVGRenderer,
 ]);
 
-let figures = new Map<Element, Figure>();
+const figures = new Map<Element, Figure>();
 
 function drawAll(): void {
   for (const [element, figure] of figures) {

@@ -1,4 +1,9 @@
-/** Which details a reader keeps open: `details[data-remember="name"]`. */
+/**
+ * Which details a reader keeps open: `details[data-remember="name"]`. Those with `data-fold` are
+ * closed on a narrow screen, where they would stand before what they are beside.
+ */
+
+const NARROW = "(max-width: 60rem)";
 
 function key(element: HTMLDetailsElement): string | null {
   const name = element.dataset["remember"];
@@ -11,6 +16,7 @@ export function settle(element: HTMLDetailsElement): void {
   const kept = name === null ? null : localStorage.getItem(name);
   if (kept !== null) element.open = kept === "yes";
   else if ("table" in element.dataset) element.open = false;
+  else if ("fold" in element.dataset && matchMedia(NARROW).matches) element.open = false;
 }
 
 export function remember(): void {

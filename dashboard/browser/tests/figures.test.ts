@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { csv } from "../src/chart/csv";
-import { days, number, read, rowsOf, shares, spread, top, type Cell, type Table } from "../src/chart/data";
+import { days, fullest, number, read, rowsOf, shares, spread, top, type Cell, type Table } from "../src/chart/data";
 import { readout } from "../src/chart/readout";
 
 function cell(text: string, value: string | null = null, hidden = false): Cell {
@@ -88,4 +88,9 @@ test("a file has machine's numbers, says what is hidden, and holds no formula", 
 
 test("labels that would touch stand in rows", () => {
   assert.deepEqual(rowsOf([[0, 50], [40, 90], [60, 100], [97, 120]]), [0, 1, 0, 1]);
+});
+
+test("names of parts stand where most parts are; a part that is nowhere has none", () => {
+  assert.deepEqual(fullest([[0.5, 0.4, 1], [0.5, 0.6, null], [null, null, 0]]), [0.4, 0.6, null]);
+  assert.deepEqual(fullest([[null], [null]]), [null, null]);
 });

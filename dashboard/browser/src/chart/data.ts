@@ -109,6 +109,20 @@ export function shares(lines: readonly Line[]): readonly (readonly Point[])[] {
   );
 }
 
+/**
+ * The shares at the last of the places that have the most parts: there a name can stand beside
+ * each. Null for a part that is nowhere.
+ */
+export function fullest(shares: readonly (readonly Point[])[]): readonly Point[] {
+  let best = -1;
+  let most = 0;
+  for (let place = 0; place < (shares[0]?.length ?? 0); place += 1) {
+    const count = shares.filter((each) => (each[place] ?? 0) > 0).length;
+    if (count > 0 && count >= most) [best, most] = [place, count];
+  }
+  return shares.map((each) => (each.some((value) => (value ?? 0) > 0) ? (each[best] ?? 0) : null));
+}
+
 /** The upper end of an axis from zero: 1, 2 or 5 times a power of ten, in at most four steps. */
 export function top(values: Iterable<Point>): { readonly top: number; readonly step: number } {
   let most = 0;

@@ -2,7 +2,7 @@
 
 import type { EChartsCoreOption } from "echarts/core";
 
-import { line, measure, parts, rowsOf, shares, spread, top, type Data, type Line, type Point } from "./data";
+import { fullest, line, measure, parts, rowsOf, shares, spread, top, type Data, type Line, type Point } from "./data";
 import type { Palette } from "./palette";
 import type { Written } from "./readout";
 
@@ -80,7 +80,8 @@ function timeline(given: Given): EChartsCoreOption {
   if (main) lines.push({ line: main, colour: colours.series[0]! });
   if (other) lines.push({ line: other, colour: colours.series[1]! });
   if (before) lines.push({ line: before, colour: colours.muted });
-  const named = lines.length > 1 ? lines : [];
+  const seen = lines.filter((each) => last(each.line.points) !== null);
+  const named = lines.length > 1 ? seen : [];
   const room = roomFor(given, ticks(axis).map(write), named.map((each) => each.line.label));
   const at = (value: number): number =>
     room.top + (given.height - room.top - room.bottom) * (1 - value / axis.top);
@@ -128,12 +129,12 @@ function stack(given: Given): EChartsCoreOption {
   const axis = { top: 1, step: 0.25 };
   const room = roomFor(given, ticks(axis).map(written.share), lines.map(({ label }) => label));
   const height = given.height - room.top - room.bottom;
-  const ends = values.map((each) => last(each) ?? 0);
   let below = 0;
-  const labels = lines.map(({ label }, index) => {
-    const middle = below + ends[index]! / 2;
-    below += ends[index]!;
-    return { text: label, colour: colours.ink, at: room.top + height * (1 - middle) };
+  const labels = fullest(values).flatMap((share, index) => {
+    if (share === null) return [];
+    const middle = below + share / 2;
+    below += share;
+    return [{ text: lines[index]!.label, colour: colours.ink, at: room.top + height * (1 - middle) }];
   });
   return {
     grid: { ...room, containLabel: false, outerBoundsMode: "none" },
@@ -365,7 +366,7 @@ function markLines(given: Given, room: Room): unknown {
     animation: false,
     data: marksOf(given, room).map(({ text, place, kind, align, row }) => ({
       xAxis: place,
-      lineStyle: { type: kind, color: colours.muted, width: 1 },
+      lineStyle: { type: kind, color: colours.edge, width: 1 },
       label: {
         formatter: text,
         position: "end",
