@@ -13,7 +13,7 @@ from dashboard.assets import ADDRESS, Assets, Files
 from dashboard.city import City
 from dashboard.entrance import Entrance
 from dashboard.entry import install
-from dashboard.errors import NotThere, Refused, Told
+from dashboard.errors import Explained, NotThere, Refused
 from dashboard.frame import Pages
 from dashboard.languages import Language, language, said
 from dashboard.pages import explore, export, lists, live, monitor, phenomenon
@@ -70,7 +70,7 @@ async def _wrong(request: Request, error: Exception) -> Response:
     status = next((status for kind, status in STATUS if isinstance(error, kind)), broken)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         logger.warning("%s", error)
-    if isinstance(error, Told) and not request.url.path.startswith(API):
+    if isinstance(error, Explained) and not request.url.path.startswith(API):
         return _told(request, status, error.told(_language(request)))
     return _told(request, status, str(error))
 

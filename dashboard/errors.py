@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from dashboard.languages import Language
 
 
-class Told(PeilError):
+class Explained(PeilError):
     """An error whose `message` is translated where it is shown; it names its `parts` as
     `%(name)s`.
     """
@@ -23,9 +23,9 @@ class Told(PeilError):
         return language.gettext(self.message) % self.parts
 
 
-class NotThere(Told):
+class NotThere(Explained):
     """Nothing is at that address; the message says what there is."""
 
 
-class Refused(Told):
+class Refused(Explained):
     """What was asked cannot be answered; the message says what to change."""

@@ -201,7 +201,7 @@ def test_bars_are_the_largest_first_and_leave_out_what_is_hidden() -> None:
     assert [bar.share for bar in hidden.bars] == [None]
 
 
-def test_a_share_of_a_stack_is_of_what_is_shown_there() -> None:
+def test_a_stack_has_what_is_too_small_to_be_told_apart() -> None:
     cells = {
         ("2026-11-23", "negative"): 30,
         ("2026-11-23", "positive"): 10,
@@ -210,14 +210,26 @@ def test_a_share_of_a_stack_is_of_what_is_shown_there() -> None:
     found = Counts(dimensions=("day", "sentiment"), cells=cells, total=60, k=10)
     names = ("negative", "neutral", "positive")
     short = period(date(2026, 11, 23), TODAY)
-    stack = stack_of(found, names=names, period=short, bin="day")
-    assert [stack.share(name, 0) for name in names] == [0.75, None, 0.25]
-    assert [stack.share(name, 1) for name in names] == [None, None, None]
+    totals = {"2026-11-23": 60, "2026-11-24": None}
+    stack = stack_of(found, names=names, totals=totals, period=short, bin="day")
+    assert stack.names == [*names, "hidden"]
+    assert [stack.values[name] for name in stack.names] == [
+        [30, None],
+        [None, None],
+        [10, None],
+        [20, None],
+    ]
     assert stack.visible
+    # With noise a whole may be smaller than its parts.
+    totals = {"2026-11-23": 38}
+    noisy = stack_of(found, names=names, totals=totals, period=short, bin="day")
+    assert noisy.values["hidden"] == [0, None]
     empty = Counts(dimensions=("day", "sentiment"), cells={}, total=None, k=10)
-    assert not stack_of(empty, names=names, period=short, bin="day").visible
-    _, rows = stack_rows(stack, language("nl"), dict(zip(names, names, strict=True)))
-    assert [cell.get("hidden") for cell in rows[0]["cells"]] == [None, None, True, None]
+    assert not stack_of(empty, names=names, totals=totals, period=short, bin="day").visible
+    named_so = {name: name for name in stack.names}
+    columns, rows = stack_rows(stack, language("nl"), named_so)
+    assert columns[1]["role"] == "tone:negative"
+    assert [cell.get("hidden") for cell in rows[0]["cells"]] == [None, None, True, None, None]
 
 
 def test_the_table_under_a_chart_has_what_the_chart_needs() -> None:

@@ -1,0 +1,682 @@
+"""The whole application over a folder that holds some thousands of posts."""
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+from sqlalchemy import insert
+from starlette.testclient import TestClient
+
+from bench.stores import posts
+from dashboard.accounts import Accounts
+from dashboard.application import create
+from dashboard.roles import Role
+from dashboard.testing import operations
+from index.tables import gap
+from index.testing import fill
+from peil.folder import WorkingFolder
+from peil.pipeline import Pipeline
+from peil.settings import load_settings
+from peil.showing import city_of, entrance_of
+from rules.tokens import tokenise
+from stream.clock import DAY_MS, ManualClock, to_datetime
+from stream.post import Match, Post
+from stream.testing import START, make_post
+from tests.dashboard.conftest import FOLDERS_PURPOSE, QUICK, Doors
+
+NOW = START + 9 * 3_600_000
+TODAY = to_datetime(NOW).date()
+RULES = ("woningnood", "geldzorgen", "eenzaamheid", "vuurwerkoverlast")
+WORDS = (
+    "Al jaren op zoek naar een betaalbare woning in de buurt",
+    "De huur is niet meer te betalen",
+    "Weer vuurwerk in de straat vannacht",
+    "Vandaag de hele dag niemand gesproken",
+    "The rent in this street is far too high",
+    "kiralar artık çok yüksek, ev bulamıyorum",
+    "أزمة السكن في هذا الحي كل يوم أكبر",
+)
+SCRIPT = "<script>alert('x')</script>"
+EVIL = f'"><img src=x onerror=alert(1)> {SCRIPT} & een woning'
+EVIL_RULE = "aanval"
+SPECIAL_RULE = "geloof"
+RARE = "zeldzaamheid"
+RULE = """
+id = "{id}"
+title = '{title}'
+purpose = '{title} waarvoor'
+category = '{title} soort'
+owner = '{title} eigenaar'
+expires = 2027-05-01
+special_category = {special}
+{more}
+query = "woning"
+
+[[match]]
+text = "een woning"
+lang = "nl"
+"""
+
+
+class City(Doors):
+    """The application, and the index as its worker has it in a process of its own."""
+
+    def __init__(self, pipeline: Pipeline, writer: Pipeline) -> None:
+        entrance = entrance_of(pipeline)
+        entrance.accounts = Accounts(pipeline.database, clock=pipeline.clock, hasher=QUICK)
+        super().__init__(create(city_of(pipeline), entrance), entrance, pipeline.access)
+        self.writer = writer
+        self._browsers: dict[Role, TestClient] = {}
+
+    def browser_of(self, role: Role = Role.ANALYST) -> TestClient:
+        """The one browser of a reader of that role."""
+        if role not in self._browsers:
+            self._browsers[role] = self.client(role)
+        return self._browsers[role]
+
+    def got(
+        self, path: str, *, role: Role = Role.ANALYST, language: str = "en", **headers: str
+    ) -> Any:
+        """What a reader of that role gets."""
+        return self.browser_of(role).get(path, headers={"accept-language": language, **headers})
+
+    def written(self, words: str) -> str:
+        """The id of these words."""
+        answer = self.send(self.browser_of(), "/queries", words=words)
+        assert answer.status_code == 303
+        return parse_qs(urlsplit(answer.headers["location"]).query)["q"][0]
+
+    def entries(self) -> list[tuple[str, str]]:
+        return [(each.actor, each.action) for each in self.log.entries()]
+
+
+def _posts() -> Iterator[Post]:
+    rng = random.Random(5)
+    yield from posts(4_000, words=WORDS, now=NOW, rng=rng, rules=RULES)
+    for number in range(60):
+        yield _post(10_000 + number, EVIL, rules=[EVIL_RULE], days=2 + number % 20)
+    for number in range(80):
+        yield _post(20_000 + number, "over geloof", rules=[SPECIAL_RULE], days=2 + number % 5)
+    for number in range(4):
+        yield _post(30_000 + number, f"een {RARE}", rules=[RULES[0]], days=3)
+
+
+def _post(number: int, text: str, *, rules: Sequence[str], days: int) -> Post:
+    seen = NOW - days * DAY_MS
+    return make_post(
+        number,
+        text=text,
+        tokens=tokenise(text),
+        source="bron",
+        created_at=seen,
+        first_observed=seen,
+        keep_until=seen + 90 * DAY_MS,
+        special_category=SPECIAL_RULE in rules,
+        matches=tuple(Match(rule, "1", ((0, 2),)) for rule in rules),
+    )
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    folder = WorkingFolder.init(tmp_path_factory.mktemp("city") / "folder")
+    config = folder.config
+    for name, special, more in (
+        (EVIL_RULE, "false", ""),
+        (SPECIAL_RULE, "true", 'ground = "9(2)(g)"\napproved_by = "somebody"'),
+    ):
+        title = SCRIPT.replace("'", '"') if name == EVIL_RULE else "Over geloof"
+        text = RULE.format(id=name, title=title, special=special, more=more)
+        (config / "rules" / f"{name}.toml").write_text(text)
+    (config / "sources" / "bron.toml").write_text(
+        f'id = "bron"\ntitle = "{SCRIPT}"\ncollector = "files"\n'
+    )
+    day = (TODAY - timedelta(days=4)).isoformat()
+    (config / "events.toml").write_text(
+        f'[[event]]\nid = "e"\nday = {day}\ntitle = {{ nl = "{SCRIPT}", en = "{SCRIPT}" }}\n'
+    )
+    said = [
+        f"purpose={FOLDERS_PURPOSE}",
+        "dashboard.requests_a_minute=100000",
+        "privacy.text_reads_a_day=500",
+    ]
+    settings = load_settings(folder.settings, environ={}, overrides=said)
+    clock = ManualClock(NOW)
+    with (
+        Pipeline(folder, settings, clock=clock) as writer,
+        Pipeline(folder, settings, clock=clock) as pipeline,
+    ):
+        fill(writer.store, list(_posts()))
+        with pipeline.database.begin() as connection:
+            connection.execute(
+                insert(gap).values(
+                    source="bron", start=NOW - 9 * DAY_MS, end=NOW - 8 * DAY_MS, why=SCRIPT
+                )
+            )
+        yield City(pipeline, writer)
+
+
+def tree(answer: Any) -> LexborNode:
+    root = LexborHTMLParser(answer.text).root
+    assert root is not None
+    return root
+
+
+def value(cell: LexborNode) -> float | None:
+    """What a cell says, as a machine reads it: None where it is hidden."""
+    if "data-hidden" in cell.attributes:
+        assert cell.text(strip=True) == "<10"
+        return None
+    written = cell.attributes.get("data-value")
+    return float(written) if written else None
+
+
+def column(page: LexborNode, figure: str, role: str) -> list[float | None]:
+    """The numbers of a figure's table in one column."""
+    (table,) = page.css(f"figure#{figure} table")
+    heads = [head.attributes.get("data-role") for head in table.css("thead th")]
+    place = heads.index(role)
+    return [value(row.css("th, td")[place]) for row in table.css("tbody tr")]
+
+
+PAGES = (
+    "/",
+    "/?period=7d",
+    "/?period=3m&measure=share",
+    "/?since=2026-09-01&until=2026-09-10",
+    *(f"/phenomena/{rule}" for rule in (*RULES[:2], EVIL_RULE, SPECIAL_RULE)),
+    f"/phenomena/{RULES[0]}?with={RULES[1]}&period=3m",
+    f"/phenomena/{RULES[0]}/terms",
+    f"/phenomena/{RULES[0]}/texts",
+    "/explore",
+    f"/explore?rule={RULES[0]}&language=nl&sentiment=negative",
+    "/explore?tab=terms",
+    "/explore?tab=context",
+    "/explore?tab=texts&reason=trial",
+    "/explore?tab=compare&with=before",
+    "/rules",
+    "/sources",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_each_page_is_there_in_both_languages_and_as_a_part(city: City, path: str) -> None:
+    for language in ("nl", "en"):
+        answer = city.got(path, language=language)
+        assert answer.status_code == 200, answer.text
+        page = tree(answer)
+        assert page.css_first("html").attributes["lang"] == language
+        assert len(page.css("h1")) == 1
+        assert len(page.css("main")) == 1
+        assert not page.css("[style]"), "the policy lets no style attribute through"
+        assert not [each for each in page.css("script") if each.text(strip=True)]
+        assert not re.search(r"\bNone\b(?! yet)", page.css_first("main").text())
+        ids = [each.attributes["id"] for each in page.css("[id]")]
+        assert len(ids) == len(set(ids))
+        for figure in page.css("figure.chart"):
+            assert figure.css("table tbody tr"), "a figure is drawn from its table"
+    part = city.got(path, **{"hx-request": "true"})
+    assert part.status_code == 200
+    assert ("<html" in part.text) != path.endswith(("/terms", "/texts"))
+
+
+def test_what_is_only_said_in_english_is_not_on_a_dutch_page(city: City) -> None:
+    main = tree(city.got("/", language="nl")).css_first("main").text()
+    assert "berichten van" in main
+    for word in (" posts ", "The last week", "Share of", "Table"):
+        assert word not in main
+
+
+def test_the_page_monitor_shows_what_its_twin_says(city: City) -> None:
+    page = tree(city.got("/"))
+    twin = city.got("/api/v1/monitor").json()
+    rows = {
+        row.css_first("th").text(strip=True): [cell.text(strip=True) for cell in row.css("td")]
+        for row in page.css_first("details table").css("tbody tr")
+    }
+    assert len(rows) == len(twin["panels"])
+    shown = 0
+    for panel in twin["panels"]:
+        said = rows[panel["title"]][0]
+        if panel["posts"] is None:
+            assert said == f"<{panel['line']['k']}"
+        else:
+            shown += 1
+            assert said == f"{panel['posts']:,}"
+    assert shown >= 5
+    assert f"{twin['posts']:,}" in page.css_first("p.lead").text()
+    assert [each["rule"] for each in twin["panels"]][: len(twin["unusual"])] == twin["unusual"]
+
+
+def test_a_page_of_a_phenomenon_shows_what_its_twin_says(city: City) -> None:
+    path = f"/phenomena/{RULES[0]}?period=3m"
+    page, twin = tree(city.got(path)), city.got(f"/api/v1{path}").json()
+    points = twin["line"]["points"]
+    assert column(page, "line", "value") == [point["posts"] for point in points]
+    assert sum(point["posts"] is not None for point in points) >= 5
+    for name in ("negative", "neutral", "positive"):
+        assert column(page, "tone", f"tone:{name}") == twin["tones"]["values"][name]
+    for part in twin["parts"]:
+        if part["bars"]:
+            figure = f"by-{part['by']}"
+            assert column(page, figure, "value") == [bar["posts"] for bar in part["bars"]]
+    assert f"{twin['posts']:,}" in page.css_first("p.lead").text()
+    assert twin["about"]["title"] == page.css_first("h1").text()
+
+
+def test_the_page_explore_shows_what_its_twin_says(city: City) -> None:
+    name = city.written("woning OR huur")
+    path = f"/explore?q={name}&language=nl&language=en"
+    page, twin = tree(city.got(path)), city.got(f"/api/v1{path}").json()
+    assert twin["asked"]["words"] == "woning OR huur"
+    assert f"{twin['posts']:,}" in page.css_first("p.lead").text()
+    assert column(page, "line", "value") == [point["posts"] for point in twin["line"]["points"]]
+    for facet in twin["facets"]:
+        if facet["bars"]:
+            assert column(page, f"by-{facet['by']}", "value") == [
+                bar["posts"] for bar in facet["bars"]
+            ]
+    languages = next(each for each in twin["facets"] if each["by"] == "language")
+    assert {bar["value"] for bar in languages["bars"]} == {"nl", "en"}
+    chosen = [each.attributes["value"] for each in page.css("input[name=language][checked]")]
+    assert sorted(chosen) == ["en", "nl"]
+
+
+def test_twins_of_terms_and_comparisons_agree_with_their_pages(city: City) -> None:
+    page = tree(city.got(f"/phenomena/{EVIL_RULE}/terms"))
+    terms = city.got(f"/api/v1/phenomena/{EVIL_RULE}/terms").json()
+    assert terms
+    assert [each.text() for each in page.css("tbody th")] == [each["word"] for each in terms]
+    assert all(each.attributes["dir"] == "auto" for each in page.css("tbody th"))
+    path = f"/explore?rule={RULES[0]}&with=before&tab=compare"
+    page = tree(city.got(path))
+    twin = city.got(f"/api/v1/explore/compare?rule={RULES[0]}&with=before").json()
+    for role, side in (("value", "first"), ("compare", "second")):
+        assert column(page, "compare", role) == [each["posts"] for each in twin[side]["points"]]
+
+
+def test_a_small_count_reads_as_less_than_ten_and_is_null_in_the_twin(city: City) -> None:
+    path = f"/explore?q={city.written(RARE)}"
+    assert city.got(f"/api/v1{path}").json()["posts"] is None
+    page = tree(city.got(path))
+    assert page.css_first("p.lead .count").text(strip=True) == "<10"
+    assert page.css(".state.suppressed")
+    found = city.got(f"/api/v1/complete?prefix={RARE[:6]}").json()["items"]
+    assert RARE not in [each["label"] for each in found]
+
+
+def test_a_rare_word_makes_no_difference_that_can_be_seen(city: City) -> None:
+    rule = city.got(f"/api/v1/explore?rule={RULES[0]}").json()["posts"]
+    path = f"/api/v1/explore?q={city.written(f'NOT {RARE}')}&rule={RULES[0]}"
+    assert city.got(path).json()["posts"] == rule
+
+
+def test_texts_of_a_special_category_are_never_shown(city: City) -> None:
+    page = city.got(f"/phenomena/{SPECIAL_RULE}")
+    assert "special category" in tree(page).css_first("main").text()
+    assert f"/phenomena/{SPECIAL_RULE}/texts" not in page.text
+    for path in (
+        f"/phenomena/{SPECIAL_RULE}/texts",
+        f"/api/v1/phenomena/{SPECIAL_RULE}/texts",
+        f"/api/v1/explore/texts?rule={SPECIAL_RULE}",
+        f"/explore?rule={SPECIAL_RULE}&tab=context",
+    ):
+        answer = city.got(path)
+        assert answer.status_code == 409, path
+        assert "over geloof" not in answer.text
+
+
+# P1: no person anywhere.
+
+PERSONAL = re.compile(
+    r"author|user|handle|profile|follower|nick|screen.?name|display.?name|avatar|real.?name"
+    r"|e.?mail|phone|poster|person(?!al)|native.?id|post.?id|permalink|mention",
+    re.IGNORECASE,
+)
+
+
+def _names(schema: Any) -> Iterator[str]:
+    """Every name of a field or a parameter anywhere below."""
+    if isinstance(schema, Mapping):
+        properties = schema.get("properties")
+        if isinstance(properties, Mapping):
+            yield from properties
+        if "in" in schema and "name" in schema:
+            yield str(schema["name"])
+        for each in schema.values():
+            yield from _names(each)
+    elif isinstance(schema, list):
+        for each in schema:
+            yield from _names(each)
+
+
+def test_no_field_of_the_api_is_named_like_a_person(city: City) -> None:
+    document = city.got("/api/v1/openapi.json").json()
+    names = set(_names(document))
+    assert len(names) > 40
+    assert {"posts", "words", "period"} <= names
+    assert not [name for name in names if PERSONAL.search(name)]
+    assert not [path for path in document["paths"] if PERSONAL.search(path)]
+    assert [name for name in ("author", "user_id", "screenName") if PERSONAL.search(name)]
+
+
+def test_no_answer_has_an_author_or_a_post(city: City) -> None:
+    made = list(_posts())
+    secret = {post.author for post in made} | {post.id for post in made}
+    twins = [path for path in _addresses(city) if path not in PAGES]
+    assert len(twins) >= 8
+    for path in (*PAGES, *twins):
+        answer = city.got(path)
+        # A pseudonym and an id are 32 hex digits.
+        found = set(re.findall(r"\d+-[0-9a-f]{32}|[0-9a-f]{32}", answer.text))
+        assert not found & secret, path
+        if answer.headers["content-type"] == "application/json":
+            keys = set(_keys(answer.json()))
+            assert not [key for key in keys if PERSONAL.search(key)], path
+
+
+def _addresses(city: City) -> list[str]:
+    """Every address that answers a GET of an analyst, with a value for its parameters."""
+    known = {"{rule}": RULES[0]}
+    return [
+        re.sub(r"\{\w+\}", lambda part: known[part[0]], each.path)
+        + ("?with=before" if each.path.endswith("/compare") else "")
+        for each in operations(city.app)
+        if each.method == "GET" and each.need in ("counts", "texts") and not each.endless
+    ]
+
+
+def _keys(found: Any) -> Iterator[str]:
+    if isinstance(found, dict):
+        for key, below in found.items():
+            yield str(key)
+            yield from _keys(below)
+    elif isinstance(found, list):
+        for each in found:
+            yield from _keys(each)
+
+
+# What others write is shown and never run.
+
+
+def test_what_somebody_wrote_is_shown_as_it_is_written(city: City) -> None:
+    paths = (
+        "/", "/rules", "/sources", "/explore", f"/phenomena/{EVIL_RULE}",
+        f"/phenomena/{EVIL_RULE}/terms", f"/phenomena/{EVIL_RULE}/texts",
+        f"/phenomena/{RULES[0]}?with={EVIL_RULE}",
+        f"/explore?rule={EVIL_RULE}&tab=texts&reason={SCRIPT}",
+        f"/explore?rule={EVIL_RULE}&tab=context", f"/explore?rule={EVIL_RULE}&tab=terms",
+    )  # fmt: skip
+    seen = 0
+    for path in paths:
+        for headers in ({}, {"hx-request": "true"}):
+            answer = city.got(path, **headers)
+            assert answer.status_code == 200, path
+            assert "<script>alert" not in answer.text.replace(" ", ""), path
+            page = tree(answer)
+            assert not page.css("img"), path
+            assert not page.css("[onerror]"), path
+            assert not [each for each in page.css("script") if each.text(strip=True)], path
+            seen += "<script>alert" in page.text()
+    assert seen >= 10, "it stands there as text"
+
+
+def test_texts_have_their_own_direction_and_are_whole_only_for_a_reason(city: City) -> None:
+    whole = tree(city.got(f"/explore?rule={EVIL_RULE}&tab=texts&reason=onderzoek"))
+    quotes = whole.css("blockquote")
+    assert quotes
+    for quote in quotes:
+        assert quote.attributes["dir"] == "auto"
+        assert quote.text() == EVIL
+    assert not tree(city.got(f"/explore?rule={EVIL_RULE}&tab=texts")).css("blockquote")
+
+
+def test_a_query_is_shown_back_as_it_was_typed(city: City) -> None:
+    words = f'"{SCRIPT}" </textarea><script>alert(2)</script>'
+    answer = city.got(f"/explore?q={city.written(words)}")
+    assert "<script>alert" not in answer.text
+    assert tree(answer).css_first("textarea").text() == words
+    title = f"{SCRIPT}\"'>"
+    reader = city.browser_of()
+    saved = city.send(reader, "/saved", title=title, note=EVIL, query="period=7d",
+                      until=(TODAY + timedelta(days=9)).isoformat())  # fmt: skip
+    assert saved.status_code == 303
+    answer = city.got("/explore")
+    assert "<script>alert" not in answer.text
+    assert title in tree(answer).text()
+
+
+# Words never stand in an address.
+
+
+def test_words_go_behind_an_id(city: City) -> None:
+    reader = city.browser_of()
+    answer = city.send(
+        reader, "/queries", words="mijn geheime woord", rest="period=7d&rule=woningnood&evil=1",
+        since="2026-09-01",
+    )  # fmt: skip
+    assert answer.status_code == 303
+    address = answer.headers["location"]
+    assert urlsplit(address).path == "/explore"
+    asked = parse_qs(urlsplit(address).query)
+    assert set(asked) == {"period", "rule", "q", "since"}
+    page = city.got(address)
+    assert "geheime" not in address
+    links = [each.attributes.get("href") or "" for each in tree(page).css("a")]
+    assert not [link for link in links if "geheime" in link]
+    twin = reader.post(
+        "/api/v1/queries", json={"words": "mijn geheime woord"}, headers=reader.headers
+    )
+    assert twin.json() == {"id": asked["q"][0]}
+
+
+def test_somebody_elses_saved_search_is_not_seen_and_not_removed(city: City) -> None:
+    reader = city.browser_of()
+    other = city.browser_of(Role.VIEWER)
+    until = (TODAY + timedelta(days=9)).isoformat()
+    city.send(reader, "/saved", title="van mij alleen", until=until, query="period=7d")
+    (mine,) = [
+        form.attributes["action"] or ""
+        for form in tree(city.got("/explore")).css("form")
+        if (form.attributes.get("action") or "").endswith("/remove")
+        and "van mij alleen" in (form.parent.text() if form.parent else "")
+    ]
+    assert "van mij alleen" not in city.got("/explore", role=Role.VIEWER).text
+    assert city.send(other, mine).status_code == 404
+    assert "van mij alleen" in city.got("/explore").text
+    assert city.send(reader, mine).status_code == 303
+    assert "van mij alleen" not in city.got("/explore").text
+
+
+# What is wrong is said clearly.
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "english", "dutch"),
+    [
+        ("/phenomena/bestaat-niet", 404, "there is no phenomenon", "er is geen verschijnsel"),
+        ("/explore?q=bestaat-niet", 404, "there is no query", "er is geen zoekvraag"),
+        ("/explore?since=2027-01-01", 400, "no day that is over", "geen dag die voorbij is"),
+        ("/explore?since=2019-01-01", 400, "two years at most", "hoogstens twee jaar"),
+        ("/explore?since=gisteren", 422, "since", "since"),
+        ("/explore?since=2026-02-31", 422, "since", "since"),
+        ("/explore?language=nl)%20OR%20(a", 400, "no value to filter by", "geen waarde"),
+        ("/explore?rule=bestaat-niet%00", 400, "no value to filter by", "geen waarde"),
+        ("/explore/compare", 400, "say what to compare with", ""),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_page_and_in_its_twin(
+    city: City, path: str, status: int, english: str, dutch: str
+) -> None:
+    twin = city.got(f"/api/v1{path}")
+    assert twin.status_code == status
+    assert english in twin.json()["detail"]
+    if dutch:
+        for language, said in (("en", english), ("nl", dutch)):
+            page = city.got(path, language=language)
+            assert page.status_code == status
+            assert said in tree(page).css_first("main").text()
+            assert "Traceback" not in page.text
+
+
+def test_a_broken_query_is_explained_and_can_be_mended(city: City) -> None:
+    path = f"/explore?q={city.written('(huur NEAR woning')}"
+    page = city.got(path)
+    assert page.status_code == 400
+    assert tree(page).css("[role=alert] pre")
+    assert tree(page).css_first("textarea").text() == "(huur NEAR woning"
+    twin = city.got(f"/api/v1{path}")
+    assert twin.status_code == 400
+    assert twin.json()["detail"]
+    for part in ("terms", "texts"):
+        assert city.got(f"/api/v1/explore/{part}?{path.partition('?')[2]}").status_code == 400
+
+
+def test_there_is_a_page_for_what_is_not_there(city: City) -> None:
+    page = city.got("/nergens", language="nl")
+    assert page.status_code == 404
+    assert "op dit adres staat niets" in page.text
+    assert city.got("/api/v1/nergens").json() == {"detail": "there is nothing at this address"}
+
+
+# Who read what is written down, once.
+
+
+@pytest.mark.parametrize(
+    ("path", "actions"),
+    [
+        ("/", ["monitor"]),
+        ("/api/v1/monitor", ["monitor"]),
+        (f"/phenomena/{RULES[0]}", ["phenomenon"]),
+        (f"/phenomena/{RULES[0]}/terms", ["typical_terms"]),
+        (f"/phenomena/{RULES[0]}/texts", ["texts"]),
+        (f"/api/v1/phenomena/{RULES[0]}/texts", ["texts"]),
+        ("/explore", ["explore"]),
+        ("/explore?tab=context", ["explore", "texts"]),
+        ("/explore?tab=texts", ["explore"]),
+        ("/explore?tab=terms", ["explore", "typical_terms"]),
+        ("/explore?tab=compare&with=before", ["explore", "compare"]),
+        ("/export/counts?by=language", ["export:counts"]),
+        ("/api/v1/complete?prefix=won", []),
+        ("/rules", []),
+        ("/sources", []),
+    ],
+)
+def test_each_question_is_one_entry_in_the_access_log(
+    city: City, path: str, actions: list[str]
+) -> None:
+    city.browser_of()
+    before = len(city.entries())
+    assert city.got(path).status_code == 200
+    assert city.entries()[before:] == [("a-analyst", action) for action in actions]
+
+
+def test_checking_a_query_is_not_logged(city: City) -> None:
+    reader = city.browser_of()
+    before = len(city.entries())
+    answer = reader.post("/api/v1/check", json={"words": "(huur"})
+    assert answer.json()["errors"]
+    assert len(city.entries()) == before
+
+
+def test_an_export_of_texts_says_in_the_log_what_for(city: City) -> None:
+    reader = city.browser_of()
+    before = len(city.entries())
+    path = f"/export/texts?rule={EVIL_RULE}"
+    assert city.send(reader, path, reason=" ").status_code == 400
+    assert len(city.entries()) == before
+    answer = city.send(reader, path, reason="een onderzoek", format="ndjson")
+    rows = [json.loads(line) for line in answer.text.splitlines()]
+    assert 10 <= len(rows) <= 50
+    assert {row["text"] for row in rows} == {EVIL}
+    assert set(rows[0]) == {"row", "day", "language", "source", "text", "export", "delete_after"}
+    (mark,) = {row["export"] for row in rows}
+    said = list(city.log.entries())[before:]
+    assert [each.action for each in said] == ["export:texts", "texts"]
+    assert all(mark in (each.payload or "") for each in said)
+    assert "een onderzoek" in (said[-1].payload or "")
+    assert mark in answer.headers["content-disposition"]
+
+
+def test_an_export_of_counts_leaves_out_what_is_small(city: City) -> None:
+    answer = city.got("/export/counts?by=day&format=ndjson&period=4w")
+    rows = [json.loads(line) for line in answer.text.splitlines()]
+    assert rows
+    for row in rows:
+        assert (row["posts"] is None) == (row["fewer_than"] == 10)
+        assert row["posts"] is None or row["posts"] >= 10
+
+
+def test_a_viewer_gets_counts_and_no_texts(city: City) -> None:
+    for path in (f"/phenomena/{RULES[0]}/texts", "/api/v1/explore/texts"):
+        assert city.got(path, role=Role.VIEWER).status_code == 403
+    page = city.got("/explore?tab=context", role=Role.VIEWER)
+    assert page.status_code == 200
+    assert not tree(page).css("blockquote")
+    assert "Texts are for analysts" in page.text
+
+
+# Newer data.
+
+
+async def _heard(city: City, *, until: str, seconds: float) -> str:
+    """What the stream sends up to `until`."""
+    reader = city.browser_of(Role.VIEWER)
+    cookie = f"{city.entrance.site.cookie}={city.token(reader)}"
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
+        "scheme": "http", "path": "/api/v1/live", "raw_path": b"/api/v1/live",
+        "query_string": b"", "root_path": "", "client": ("127.0.0.1", 50_001),
+        "server": ("127.0.0.1", 8300),
+        "headers": [(b"host", b"127.0.0.1:8300"), (b"cookie", cookie.encode())],
+    }  # fmt: skip
+    heard, done = SimpleNamespace(text="", status=0), asyncio.Event()
+    first = True
+
+    async def receive() -> dict[str, Any]:
+        nonlocal first
+        if first:
+            first = False
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await done.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        heard.status = message.get("status", heard.status)
+        heard.text += message.get("body", b"").decode()
+        if until in heard.text:
+            done.set()
+
+    async def newer() -> None:
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(_flush_more, city)
+
+    more = asyncio.create_task(newer())
+    async with asyncio.timeout(seconds):
+        await city.app(scope, receive, send)  # type: ignore[arg-type]
+    await more
+    assert heard.status == 200
+    return str(heard.text)
+
+
+def _flush_more(city: City) -> None:
+    fill(city.writer.store, [_post(50_000 + each, "een woning", rules=[RULES[0]], days=3)
+                             for each in range(200)])  # fmt: skip
+    assert city.app.state.city.snapshot.renew()
+
+
+def test_an_open_page_hears_of_newer_data_and_then_sees_it(city: City) -> None:
+    path = f"/api/v1/phenomena/{RULES[0]}"
+    before = city.got(path).json()["posts"]
+    text = asyncio.run(_heard(city, until="event: newer", seconds=60))
+    (said,) = re.findall(r"event: newer\ndata: (.*)\n", text)
+    assert set(json.loads(said)) == {"until"}
+    assert city.got(path).json()["posts"] > before + 150
+    assert not city.app.state.city.snapshot.renew()
