@@ -1,6 +1,6 @@
 """Who asks, and how a route says what it takes to be answered."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from fastapi.openapi.models import APIKey, APIKeyIn
@@ -46,6 +46,12 @@ class NotAllowed(Exception):
         self.reader = reader
 
 
+REFRESH: Final = "x-peil-refresh"
+"""The header of a request that an open page makes by itself: it draws no texts, and no session
+stays open by it.
+"""
+
+
 class Allow(SecurityBase):
     """The dependency of a route that needs `right`; gives it its Reader. It stands in the OpenAPI
     document as a scheme named by the right, so that nobody needs to read code to know.
@@ -66,7 +72,8 @@ class Allow(SecurityBase):
 
     def __call__(self, connection: HTTPConnection) -> Reader:
         entrance: Any = connection.app.state.entrance
-        reader: Reader = entrance.reader(connection, touch=not self.background)
+        is_background = self.background or REFRESH in connection.headers
+        reader: Reader = entrance.reader(connection, touch=not is_background)
         if not reader.may(self.right):
             raise NotAllowed(self.right, reader)
         return reader

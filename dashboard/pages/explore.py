@@ -19,7 +19,7 @@ from dashboard.pages.asking import (
     ThePeriod,
 )
 from dashboard.queries import Queries
-from dashboard.rights import Reader
+from dashboard.rights import REFRESH, Reader
 from dashboard.suggesting import Checked, Suggestions, check, suggest
 from dashboard.views.explore import (
     FIELDS,
@@ -132,9 +132,10 @@ def page(
     if not checked.errors:
         language = reader.language
         view = _view(city, reader, asked, language=language)
-        found = _tab(
-            city, reader, queries, filters, asked, tab=tab, reason=reason, language=language
-        )
+        if REFRESH not in request.headers:
+            found = _tab(
+                city, reader, queries, filters, asked, tab=tab, reason=reason, language=language
+            )
     return pages.render(
         request,
         "explore.html",

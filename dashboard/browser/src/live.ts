@@ -31,7 +31,7 @@ function setStale(isStale: boolean): void {
 async function refresh(): Promise<void> {
   const marked = [...document.querySelectorAll<HTMLElement>("[data-live]")];
   if (marked.length === 0) return;
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-Peil-Refresh": "1" } });
   if (!answer.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const newer = [...page.querySelectorAll<HTMLElement>("[data-live]")];
