@@ -2,13 +2,13 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Literal, Protocol
 
 import msgspec
 
 from index.conditions import conditions
-from index.contract import Bin, Cell, Dimension, Hit, Question, Scope, Store, Table, TooBroad
+from index.contract import Asked, Bin, Cell, Dimension, Hit, Question, Scope, Table, TooBroad
 from index.results import (
     Comparison,
     Completion,
@@ -20,12 +20,13 @@ from index.results import (
     TypicalTerm,
 )  # fmt: skip
 from index.series import Series
-from index.simplest import settled, with_dates
-from index.values import EPOCH, MULTIPLE, bins_between, local_hour, values_of
+from index.simplest import axis, settled, with_dates
+from index.values import EPOCH, MULTIPLE, bins_between, local_hour, start_of, values_of
 from privacy.noise import Noise
 from privacy.suppress import (
     Size,
     Thresholds,
+    about,
     coarsest_needed,
     may_show_texts,
     shown,
@@ -87,7 +88,7 @@ class Answers:
 
     def __init__(
         self,
-        store: Store,
+        store: Asked,
         *,
         log: Log,
         actor: str,
@@ -158,11 +159,7 @@ class Answers:
             lambda each: [_size(cell) for cell in each.cells.values()],
             k=k,
         )
-        # All posts decide where the axis begins and ends: the first and the last bin of a
-        # question would tell that something small is there.
-        everything = Question(since=period.get("since"), until=period.get("until"))
-        axis = self._store.count_over_time(self._settled(everything), bin=name)
-        bins = bins_between([*_visible(axis, k=self._thresholds.k), *_visible(table, k=k)], name)
+        bins = bins_between([*self._axis(name, period), *_visible(table, k=k)], name)
         if len(bins) > MAX_BINS:
             raise TooBroad(f"{len(bins)} bins by {name} are too many: narrow the period")
         keys: list[tuple[str, ...]] = [(each,) for each in bins]
@@ -236,16 +233,23 @@ class Answers:
         """Frequent words that begin with `prefix` and that at least k authors used, the most
         frequent first. It is help with typing and no question: nothing is logged of it.
         """
-        stem = fold(prefix.strip())
+        stem, k = fold(prefix.strip()), self._thresholds.k
         if not stem:
             return []
-        found: list[Completion] = []
-        for word in self._store.words(stem, limit=limit):
-            question = self._settled(Question(query=Term(word)))
-            posts = self._posts(question, self._store.count(question), k=self._thresholds.k)
-            if posts is not None:
-                found.append(Completion(word=word, posts=posts))
-        return sorted(found, key=lambda each: (-each.posts, each.word))
+        until = start_of(self._today(), self._timezone)
+        words = self._store.words(stem, limit=limit, least=k, until=until)
+        return [
+            Completion(word=word, posts=about(posts)) for word, posts in words.items() if posts >= k
+        ]
+
+    def _axis(self, name: Bin, period: Mapping[str, int | None]) -> Sequence[str]:
+        """The first and the last bin of a table by time. All posts decide: where a question's own
+        bins begin and end would tell that something small is there.
+        """
+        whole = Question()
+        days = self._store.blocks(whole, least=self._thresholds.k)
+        asked = msgspec.structs.replace(whole, since=period.get("since"), until=period.get("until"))
+        return axis(asked, days, name, today=self._today(), timezone=self._timezone)
 
     def _top(self, question: Question, by: Dimension, limit: int) -> Counts:
         # All values first: what is cut off would otherwise seem to be what is hidden.
@@ -374,14 +378,16 @@ class Answers:
         """What is asked of the store: whole days that are over, and nothing in it that makes a
         difference of fewer than k authors.
         """
-        today = EPOCH + timedelta(days=local_hour(self._clock.now(), self._timezone) // 24)
         return settled(
             question,
             self._store,
             least=self._k(question),
-            today=today,
+            today=self._today(),
             timezone=self._timezone,
         )
+
+    def _today(self) -> date:
+        return EPOCH + timedelta(days=local_hour(self._clock.now(), self._timezone) // 24)
 
     def _posts(self, question: Question, cell: Cell, *, k: int) -> int | None:
         """What may be shown of the count of a whole question."""

@@ -111,83 +111,16 @@ def untold(_done: int, _of: int) -> None:
     """Progress that nobody looks at."""
 
 
-class Store(Protocol):
-    """Labelled posts to answers. An id has one writer at a time; many read, in other processes
-    too.
+class Asked(Protocol):
+    """The half of a store that answers. Threads may share it.
 
-    Errors: `stream.errors.Retry` when the engine is busy or away, `Reject` for one post that
-    it cannot take, `Stop` when the disk is full or the index was written by a newer peil.
+    Errors: `stream.errors.Retry` when the engine is busy or away; TooBroad.
     """
-
-    def upgrade(self, progress: Progress = untold) -> int:
-        """Make ready for writing; called by a writer before anything else. What an earlier one
-        wrote and did not flush is seen after it, and an index of an older peil is written anew
-        from its stored posts, which may take long and goes on where it was ended. Returns how
-        many posts were written anew. Before that, a store of an older peil raises Stop.
-        """
-        ...
-
-    def where(self, ids: Sequence[str]) -> Mapping[str, Sequence[Located]]:
-        """Every place of each id that is there, written but not yet flushed ones included."""
-        ...
-
-    def write(self, partition: Partition, posts: Sequence[Post]) -> None:
-        """Put `posts` into `partition`, in place of what has the same id there."""
-        ...
-
-    def remove(self, partition: Partition, ids: Sequence[str]) -> None:
-        """Take these ids out of `partition`; unknown ones are no error. What another writer put
-        there since `where` was asked for an id may stay.
-        """
-        ...
-
-    def remove_authors(self, authors: Sequence[str], up_to_rev: int) -> int:
-        """Take out every post of these pseudonyms up to that rev; returns how many."""
-        ...
-
-    def flush(self) -> None:
-        """When it returns, all that was written and removed survives a kill and is seen by
-        readers that `reload`. Called by the worker before it commits its offsets. When it
-        raises, some of it may not be done and is given up: begin again with `where`.
-        """
-        ...
 
     def reload(self) -> bool:
         """See what other processes have flushed; False when that was surely nothing. A question
         that another thread asks meanwhile sees what was before, or what is after.
         """
-        ...
-
-    def purge(self) -> int:
-        """Rewrite what still holds removed texts on disk, those included that a newer version
-        replaced; returns how many texts were rewritten or taken out.
-        """
-        ...
-
-    def expire(self, now: int) -> Sequence[Partition]:
-        """Drop the partitions whose day has come at `now` (Unix ms); their files are gone."""
-        ...
-
-    def roll_up(self, partition: Partition, thresholds: Thresholds) -> RolledUp:
-        """The counts that are kept when `partition` is dropped. Changes nothing; the same posts
-        give the same counts.
-        """
-        ...
-
-    def partitions(self) -> Mapping[Partition, int]:
-        """The partitions there are and the number of posts in each."""
-        ...
-
-    def posts(self, partition: Partition) -> Iterator[Post]:
-        """Every stored post of `partition`; of one that is not there none."""
-        ...
-
-    def problems(self) -> Sequence[str]:
-        """What a person must look at: what is missing or damaged, and what should be gone."""
-        ...
-
-    def close(self) -> None:
-        """Release the writer lock and files; unflushed writes are given up."""
         ...
 
     def count(self, question: Question) -> Cell:
@@ -234,8 +167,83 @@ class Store(Protocol):
         """
         ...
 
-    def words(self, prefix: str, *, limit: int) -> Sequence[str]:
-        """About `limit` frequent words of `kept` that begin with `prefix` (folded, not empty),
-        the most frequent first. Nothing says how many people used them.
+    def words(self, prefix: str, *, limit: int, least: int, until: int) -> Mapping[str, int]:
+        """At most `limit` frequent words of `kept` that begin with `prefix` (folded, not empty),
+        the most frequent first, with about how many posts. Of each at least `least` authors (k
+        at most) wrote a post that was made before `until` (Unix ms).
         """
+        ...
+
+
+class Store(Asked, Protocol):
+    """Labelled posts to answers. An id has one writer at a time; many read, in other processes
+    too.
+
+    Errors: `stream.errors.Retry` when the engine is busy or away, `Reject` for one post that
+    it cannot take, `Stop` when the disk is full or the index was written by a newer peil.
+    """
+
+    def upgrade(self, progress: Progress = untold) -> int:
+        """Make ready for writing; called by a writer before anything else. What an earlier one
+        wrote and did not flush is seen after it, and an index of an older peil is written anew
+        from its stored posts, which may take long and goes on where it was ended. Returns how
+        many posts were written anew. Before that, a store of an older peil raises Stop.
+        """
+        ...
+
+    def where(self, ids: Sequence[str]) -> Mapping[str, Sequence[Located]]:
+        """Every place of each id that is there, written but not yet flushed ones included."""
+        ...
+
+    def write(self, partition: Partition, posts: Sequence[Post]) -> None:
+        """Put `posts` into `partition`, in place of what has the same id there."""
+        ...
+
+    def remove(self, partition: Partition, ids: Sequence[str]) -> None:
+        """Take these ids out of `partition`; unknown ones are no error. What another writer put
+        there since `where` was asked for an id may stay.
+        """
+        ...
+
+    def remove_authors(self, authors: Sequence[str], up_to_rev: int) -> int:
+        """Take out every post of these pseudonyms up to that rev; returns how many."""
+        ...
+
+    def flush(self) -> None:
+        """When it returns, all that was written and removed survives a kill and is seen by
+        readers that `reload`. Called by the worker before it commits its offsets. When it
+        raises, some of it may not be done and is given up: begin again with `where`.
+        """
+        ...
+
+    def purge(self) -> int:
+        """Rewrite what still holds removed texts on disk, those included that a newer version
+        replaced; returns how many texts were rewritten or taken out.
+        """
+        ...
+
+    def expire(self, now: int) -> Sequence[Partition]:
+        """Drop the partitions whose day has come at `now` (Unix ms); their files are gone."""
+        ...
+
+    def roll_up(self, partition: Partition, thresholds: Thresholds) -> RolledUp:
+        """The counts that are kept when `partition` is dropped. Changes nothing; the same posts
+        give the same counts.
+        """
+        ...
+
+    def partitions(self) -> Mapping[Partition, int]:
+        """The partitions there are and the number of posts in each."""
+        ...
+
+    def posts(self, partition: Partition) -> Iterator[Post]:
+        """Every stored post of `partition`; of one that is not there none."""
+        ...
+
+    def problems(self) -> Sequence[str]:
+        """What a person must look at: what is missing or damaged, and what should be gone."""
+        ...
+
+    def close(self) -> None:
+        """Release the writer lock and files; unflushed writes are given up."""
         ...

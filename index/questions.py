@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Generic, Protocol, TypeVar
 
@@ -25,6 +25,7 @@ from index.document import record_of
 from index.tally import Tally, author_of
 from index.typical import typical
 from index.values import MULTIPLE, local_hour, values_of
+from rules import tree as rule
 from rules.evaluator import evaluate
 from rules.tree import And, Node, Not, Or
 from stream.partitions import partition_of
@@ -68,9 +69,9 @@ class Finder(Protocol[Q]):
         """Whether at least so many authors wrote the posts of `kept` that `query` matches."""
         ...
 
-    def words(self, prefix: str, limit: int) -> Sequence[str]:
-        """About `limit` frequent words of `kept` that begin with `prefix`, the most frequent
-        first.
+    def words(self, prefix: str, limit: int) -> Mapping[str, int]:
+        """The `limit` most frequent words of `kept` that begin with `prefix`, the most frequent
+        first, with about how many posts.
         """
         ...
 
@@ -132,10 +133,18 @@ class Questions(Generic[Q]):
     ) -> Sequence[Term]:
         return typical(self._posts(question), self._posts(against), k=self._k, limit=limit)
 
-    def words(self, prefix: str, *, limit: int) -> Sequence[str]:
-        return self._finder.words(prefix, limit)
+    def words(self, prefix: str, *, limit: int, least: int, until: int) -> Mapping[str, int]:
+        return {
+            word: posts
+            for word, posts in self._finder.words(prefix, limit).items()
+            if self._finder.has_authors(
+                self._finder.compile(Question(query=rule.Term(word), until=until)).upper, least
+            )
+        }
 
     def differ(self, first: Question, second: Question, *, least: int) -> bool:
+        if first.query == second.query:
+            return False
         either = msgspec.structs.replace(first, query=_either(first.query, second.query))
         compiled = self._finder.compile(either)
         if compiled.exact and first.scope == "kept":
@@ -204,11 +213,11 @@ class Questions(Generic[Q]):
         return Hit(post, evaluate(question.query, post, timezone=self._timezone).spans)
 
 
-def _either(first: Node | None, second: Node | None) -> Node:
-    """What answers one of two queries and not the other."""
+def _either(first: Node | None, second: Node | None) -> Node | None:
+    """What answers one of two different queries and not the other."""
     if first is None or second is None:
-        other = second if first is None else first
-        return Or(()) if other is None else Not(other)
+        some = second if first is None else first
+        return None if some is None else Not(some)
     return Or((And((first, Not(second))), And((second, Not(first)))))
 
 

@@ -84,7 +84,9 @@ class TypicalTerm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
-    """A word that at least k authors used, for whoever types a query."""
+    """A word that at least k authors used, for whoever types a query; `posts` tells only of what
+    order their number is (`privacy.suppress.about`).
+    """
 
     word: str
     posts: int

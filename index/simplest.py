@@ -19,8 +19,8 @@ from typing import TypeVar
 
 import msgspec
 
-from index.contract import Question, Store, TooBroad
-from index.values import start_of
+from index.contract import Asked, Bin, Question, TooBroad
+from index.values import bin_name, hours_to, start_of
 from rules.errors import Problem, QueryError
 from rules.folding import fold
 from rules.parser import MIN_PREFIX
@@ -96,7 +96,7 @@ def with_dates(question: Question, text: str, *, timezone: str) -> Question:
 
 
 def settled(
-    question: Question, store: Store, *, least: int, today: date, timezone: str
+    question: Question, store: Asked, *, least: int, today: date, timezone: str
 ) -> Question:
     """What is asked of `store` in place of `question`: the simplest, in whole days that are over,
     from the end of a block of `least` authors to another.
@@ -129,6 +129,29 @@ def _within(question: Question, days: Sequence[date], *, today: date, timezone: 
     return msgspec.structs.replace(
         question, since=before[-1] if before else None, until=last[-1] if last else 0
     )
+
+
+def axis(
+    question: Question, days: Sequence[date], name: Bin, *, today: date, timezone: str
+) -> Sequence[str]:
+    """The first and the last bin of `name` in the period of `question`, when `days` are the ends
+    of the blocks of all posts; nothing when none of them is in it.
+    """
+    since, until = question.since, question.until
+    within = [
+        day
+        for day in days
+        if day < today
+        and (since is None or start_of(day, timezone) >= since)
+        and (until is None or start_of(day, timezone) < until)
+    ]
+    if not within:
+        return []
+    last = 23 if name == "hour" else 0
+    return [
+        bin_name(hours_to(within[0]), name),
+        bin_name(hours_to(within[-1]) + last, name),
+    ]
 
 
 def _size(node: Node) -> int:

@@ -73,6 +73,14 @@ def band(authors: int, *, k: int = K) -> int:
     return max(each for each in (k, *BANDS) if each <= max(authors, k))
 
 
+def about(posts: int) -> int:
+    """The order of a number of posts, at least 1: the largest of 1, 2, 5, 10, 20, 50 and so on
+    that it reaches. So nobody sees that there is one more.
+    """
+    step: int = 10 ** (len(str(posts)) - 1)
+    return max(each for each in (step, 2 * step, 5 * step) if each <= posts)
+
+
 def text(value: int | None, *, k: int = K) -> str:
     """How a count is written; zero and a small count look the same."""
     return f"<{k}" if value is None else str(value)

@@ -88,16 +88,18 @@ class ElasticFinder:
         (aliases,) = self._ask("kept")
         return counting.has_authors(self._cluster, aliases, query, least)
 
-    def words(self, prefix: str, limit: int) -> Sequence[str]:
-        """The words of some posts at random: Elasticsearch lists those of no text."""
+    def words(self, prefix: str, limit: int) -> Mapping[str, int]:
+        """From some posts at random: Elasticsearch lists the words of no text."""
         compiled = self._compiler.compile(Prefix(prefix))
+        drawn = self.draw(compiled.upper, "kept", READ_FOR_WORDS, 0)
         found = Counter(
             form
-            for post in self.draw(compiled.upper, "kept", READ_FOR_WORDS, 0)
+            for post in drawn
             for form in {form for token in post.tokens for form in token.forms}
             if form.startswith(prefix)
         )
-        return [word for word, _ in found.most_common(limit)]
+        all_of_them = self.size(compiled.upper, "kept")
+        return {word: posts * all_of_them // len(drawn) for word, posts in found.most_common(limit)}
 
     def _first(
         self, query: Query, scope: Scope, sort: Sequence[Mapping[str, str]], limit: int

@@ -1,7 +1,7 @@
 """What tantivy finds in the partitions of one store."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from tantivy import Query
 
@@ -50,8 +50,8 @@ class LocalFinder:
         known: dict[int, set[int]] = {}
         return any(each.has_authors(query, least, known) for each in reversed(self._ask("kept")))
 
-    def words(self, prefix: str, limit: int) -> Sequence[str]:
+    def words(self, prefix: str, limit: int) -> Mapping[str, int]:
         found = Counter[str]()
         for partition in self._ask("kept"):
             found.update(partition.words(prefix, WIDER * limit))
-        return [word for word, _ in found.most_common(limit)]
+        return dict(found.most_common(limit))

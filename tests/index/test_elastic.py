@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from index.compiler import Compiler
 from index.contract import Question
 from index.elastic.cluster import Cluster
+from index.elastic.mapping import VERSION
 from index.elastic.query import ElasticEngine, Query
 from index.elastic.store import ElasticStore
 from index.settings import ElasticSettings
@@ -165,7 +166,7 @@ def test_a_mapping_that_was_changed_by_hand_is_told_and_put_back(
 ) -> None:
     post = text_post(1, "woord")
     fill(store, [post])
-    index = f"{prefix}-{partition_of(post).name}-v1"
+    index = f"{prefix}-{partition_of(post).name}-v{VERSION}"
     client.indices.put_mapping(index=index, dynamic=True, properties={"extra": {"type": "text"}})
     client.indices.put_settings(index=index, settings={"refresh_interval": "9s"})
     mapping, others = store.problems()
@@ -184,9 +185,9 @@ def test_an_index_that_does_not_know_a_field_stops_the_writer(
     post = text_post(1, "woord")
     alias = f"{prefix}-{partition_of(post).name}"
     client.indices.create(
-        index=f"{alias}-v1",
+        index=f"{alias}-v{VERSION}",
         mappings={"dynamic": "strict", "properties": {"post": {"type": "keyword"}}},
-        aliases={alias: {}, f"{alias}-v1-in": {}},
+        aliases={alias: {}, f"{alias}-v{VERSION}-in": {}},
     )
     with pytest.raises(Stop, match="changed by hand"):
         fill(store, [post])
@@ -199,7 +200,7 @@ def test_a_lost_alias_is_told_and_given_back(
     post = text_post(1, "woord")
     fill(store, [post])
     alias = f"{prefix}-{partition_of(post).name}"
-    client.indices.delete_alias(index=f"{alias}-v1", name=f"{alias}*")
+    client.indices.delete_alias(index=f"{alias}-v{VERSION}", name=f"{alias}*")
     written, read = store.problems()
     assert "takes no posts" in written
     assert "is not asked" in read

@@ -5,13 +5,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.servers.secured import Secured
+from index.contract import Question
 from peil.folder import WorkingFolder
+from peil.pipeline import Pipeline
+from peil.settings import load_settings
+from rules.parser import parse
+from stream.clock import SystemClock
 
 Peil = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -44,6 +50,20 @@ def peil(folder: Path) -> Peil:
     until = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 30 * 86_400))
     call(*(until if word == "2099-01-01" else word for word in OPEN))
     return call
+
+
+@pytest.fixture
+def held(folder: Path) -> Callable[..., int]:
+    """How many posts the store has, before anything is suppressed or left out."""
+
+    def count(query: str = "") -> int:
+        settings = load_settings(folder / "config" / "peil.toml", environ=os.environ)
+        pipeline = Pipeline(WorkingFolder.open(folder), settings, clock=SystemClock())
+        with closing(pipeline):
+            tree = parse(query).tree if query else None
+            return pipeline.store.count(Question(query=tree)).posts
+
+    return count
 
 
 @pytest.fixture

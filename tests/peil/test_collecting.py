@@ -20,7 +20,6 @@ from ingest.memory import Memory
 from ingest.settings import IngestSettings
 from ingest.sources import Source
 from ingest.vault import Vault
-from peil import connect
 from privacy.gate import Gate
 from privacy.keys import KeyRing
 from privacy.ledger import Ledger
@@ -35,6 +34,7 @@ from stream.quarantine import Quarantine
 from stream.testing import START, bytes_below
 
 Peil = Callable[..., subprocess.CompletedProcess[str]]
+Held = Callable[..., int]
 COMMAND = (sys.executable, "-c", "from peil.command import main; main()")
 ITEM = """<item><guid>{n}</guid><title>Bericht {n}</title><link>https://news.example/{n}</link>
 <description>Fatbikes scheuren hier elke avond over de stoep, zegt @jan_de_vries{n}</description>
@@ -74,12 +74,11 @@ def read(done: subprocess.CompletedProcess[str]) -> Mapping[str, int]:
 
 
 def test_a_feed_is_collected_found_and_seen_again(
-    site: Any, folder: Path, peil: Peil, news: Path
+    site: Any, folder: Path, peil: Peil, held: Held, news: Path
 ) -> None:
     site.answers["/feed"] = (200, {"ETag": '"1"'}, rss(*range(15)))
     assert read(peil("sources", "run", "city-news", "--json")) == {"kept": 15}
-    with connect(folder) as connection:
-        assert connection.count("fatbikes source:city-news").posts == 15
+    assert held("fatbikes source:city-news") == 15
     site.answers["/feed"] = (200, {}, rss(*range(12)))
     peil("--set", "ingest.contact='x'", "sources", "run", "city-news", "--json")
     assert len(site.asked("/feed")) == 1  # ten minutes have not passed
@@ -114,7 +113,7 @@ def test_settings_of_a_source_are_checked(peil: Peil, news: Path) -> None:
 
 @pytest.mark.kill
 def test_a_running_peil_collects_what_is_due_and_indexes_it(
-    site: Any, folder: Path, peil: Peil, news: Path
+    site: Any, folder: Path, peil: Peil, held: Held, news: Path
 ) -> None:
     site.answers["/feed"] = (200, {}, rss(*range(15)))
     process = subprocess.Popen(
@@ -122,11 +121,10 @@ def test_a_running_peil_collects_what_is_due_and_indexes_it(
     )
     try:
         deadline = time.monotonic() + 60
-        with connect(folder) as connection:
-            while connection.count("fatbikes").posts != 15:
-                assert time.monotonic() < deadline
-                assert process.poll() is None
-                time.sleep(0.2)
+        while held("fatbikes") != 15:
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.2)
         children = [child.name() for child in psutil.Process(process.pid).children()]
         assert len(children) >= 3
     finally:

@@ -17,6 +17,7 @@ from peil import connect
 from stream.testing import bytes_below
 
 Peil = Callable[..., subprocess.CompletedProcess[str]]
+Held = Callable[..., int]
 
 COMMAND = (sys.executable, "-c", "from peil.command import main; main()")
 
@@ -48,6 +49,11 @@ def outcomes(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
     return found
 
 
+def about(number: int) -> object:
+    """A number that is shown: noise, and at most the last nine authors are not counted yet."""
+    return pytest.approx(number - 4, abs=14)
+
+
 def count(peil: Peil, query: str = "") -> object:
     return json.loads(peil("search", query, "--count", "--json").stdout)[0]["posts"]
 
@@ -59,14 +65,14 @@ def test_a_file_becomes_answers_and_every_item_is_accounted_for(peil: Peil, tmp_
         "recent": 30,
         "quarantined before the gate": 1,
     }
-    assert count(peil) == 30
-    assert count(peil, "fatbike* NEAR/8 stoep") == 30
+    assert count(peil) == about(30)
+    assert count(peil, "fatbike* NEAR/8 stoep") == about(30)
     assert count(peil, "trein") is None
     texts = json.loads(peil("search", "overlast", "--limit", "5", "--json").stdout)
     assert len(texts) == 5
     assert {"author", "id"}.isdisjoint(texts[0])
     by_rule = json.loads(peil("search", "--by", "rule", "--json").stdout)
-    assert by_rule == [{"rule": "voertuigoverlast", "posts": 30}]
+    assert by_rule == [{"rule": "voertuigoverlast", "posts": about(30)}]
     assert "skeleton" in peil("quarantine", "list").stdout
     peil("doctor")
 
@@ -75,20 +81,20 @@ def test_python_asks_the_same_questions(peil: Peil, folder: Path, tmp_path: Path
     path = write(tmp_path / "posts.ndjson", posts(60))
     peil("import", path)
     with connect(folder) as connection:
-        assert connection.count("overlast").posts == 30
+        assert connection.count("overlast").posts == about(30)
         frame = connection.over_time("overlast", bin="month").to_pandas()
-        assert frame.to_dict("records") == [{"month": "2026-11", "posts": 30}]
-        assert list(connection.top(by="source").cells.values()) == [30]
+        assert frame.to_dict("records") == [{"month": "2026-11", "posts": about(30)}]
+        assert list(connection.top(by="source").cells.values()) == [about(30)]
         assert connection.count("trein").posts is None
         days = [date(2026, 11, day) for day in (2, 10)]
-        assert connection.count("overlast", since=days[0], until=days[1]).posts == 12
-        assert connection.count("overlast", since=days[1]).posts == 18
+        some = connection.count("overlast", since=days[0], until=days[1]).posts
+        assert some in (None, about(12))
         assert len(connection.search("overlast", limit=3).excerpts) == 3
         assert connection.typical_terms("overlast") == []  # every kept post is about it
 
 
 def test_a_full_disk_stops_the_import_and_the_next_one_finishes_it(
-    peil: Peil, folder: Path, tmp_path: Path
+    peil: Peil, held: Held, folder: Path, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "posts.ndjson", posts(4000))
     limited = subprocess.run(
@@ -99,11 +105,11 @@ def test_a_full_disk_stops_the_import_and_the_next_one_finishes_it(
     assert limited.returncode != 0
     assert "cannot be" in limited.stderr or "free space" in limited.stderr
     peil("import", path)
-    assert count(peil) == 2000
+    assert held() == 2000
 
 
 def test_importing_again_adds_nothing_and_edits_and_deletes_arrive(
-    peil: Peil, tmp_path: Path
+    peil: Peil, held: Held, tmp_path: Path
 ) -> None:
     first = posts(40)
     path = write(tmp_path / "posts.ndjson", first)
@@ -118,7 +124,7 @@ def test_importing_again_adds_nothing_and_edits_and_deletes_arrive(
         "kept": 1,
         "deletes": 1,
     }
-    assert count(peil) == 19
+    assert held() == 19
     # The old file once more: its deleted post stays away, its edited one is as the file says.
     assert outcomes(peil("import", "--again", path, "--json")) == {
         "dropped: seen": 38,
@@ -129,7 +135,7 @@ def test_importing_again_adds_nothing_and_edits_and_deletes_arrive(
     for topic in ("posts", "labelled"):
         _forget_offsets(tmp_path / "city" / "data" / "log" / f"{topic}.db")
     peil("run", "--once")
-    assert count(peil) == 19
+    assert held() == 19
 
 
 def _forget_offsets(path: Path) -> None:
@@ -140,7 +146,7 @@ def _forget_offsets(path: Path) -> None:
 
 
 def test_an_erased_author_is_gone_from_every_file_and_stays_away(
-    peil: Peil, folder: Path, tmp_path: Path
+    peil: Peil, held: Held, folder: Path, tmp_path: Path
 ) -> None:
     items = posts(40)
     items[1] = item(1, "Fatbikes op de stoep, overlast zegt zeldzaamwoord", author="zeldzame_gast")
@@ -149,7 +155,7 @@ def test_an_erased_author_is_gone_from_every_file_and_stays_away(
     assert b"zeldzaamwoord" in bytes_below(folder / "data" / "log")
     peil("erase", "--platform", "file", "--author", text="zeldzame_gast\n")
     assert b"zeldzaamwoord" not in bytes_below(folder / "data")
-    assert count(peil) == 19
+    assert held() == 19
     late = [item(99, "Fatbikes op de stoep, nog meer overlast", author="zeldzame_gast")]
     assert outcomes(peil("import", write(tmp_path / "late.ndjson", late), "--json")) == {
         "dropped: erased": 1
@@ -157,7 +163,7 @@ def test_an_erased_author_is_gone_from_every_file_and_stays_away(
 
 
 def test_an_erased_or_deleted_post_is_gone_from_every_file(
-    peil: Peil, folder: Path, tmp_path: Path
+    peil: Peil, held: Held, folder: Path, tmp_path: Path
 ) -> None:
     items = posts(40)
     items[1] = item(1, "Fatbikes op de stoep, overlast zegt zeldzaamwoord")
@@ -169,7 +175,7 @@ def test_an_erased_or_deleted_post_is_gone_from_every_file(
     peil("import", write(tmp_path / "gone.ndjson", [item(3, "", deleted=True)]))
     peil("expire")
     assert b"vreemdwoord" not in bytes_below(folder / "data")
-    assert count(peil) == 18
+    assert held() == 18
 
 
 def test_nothing_personal_lies_in_any_file_or_output(
@@ -236,7 +242,7 @@ def test_rules_are_listed_tested_and_explained(peil: Peil) -> None:
 @pytest.mark.kill
 @pytest.mark.parametrize("wait", [0.3, 1.2, 2.5])
 def test_a_killed_import_loses_and_doubles_nothing(
-    peil: Peil, folder: Path, tmp_path: Path, wait: float
+    peil: Peil, held: Held, folder: Path, tmp_path: Path, wait: float
 ) -> None:
     path = write(tmp_path / "posts.ndjson", posts(3000))
     process = subprocess.Popen(
@@ -247,13 +253,13 @@ def test_a_killed_import_loses_and_doubles_nothing(
     process.send_signal(signal.SIGKILL)
     process.wait()
     peil("import", path)
-    assert count(peil) == 1500
-    assert count(peil, "overlast") == 1500
+    assert held() == 1500
+    assert held("overlast") == 1500
 
 
 @pytest.mark.kill
 def test_running_roles_survive_a_kill_and_drain_on_sigterm(
-    peil: Peil, folder: Path, tmp_path: Path
+    peil: Peil, held: Held, folder: Path, tmp_path: Path
 ) -> None:
     running = subprocess.Popen(
         [*COMMAND, "-C", str(folder), "--set", "stream.lease_seconds=2", "run"],
@@ -269,7 +275,7 @@ def test_running_roles_survive_a_kill_and_drain_on_sigterm(
         time.sleep(1)
         assert "collected" in peil("import", path).stdout
         killed = 0
-        while killed < 3 or count(peil) != 1000:
+        while killed < 3 or held() != 1000:
             assert time.monotonic() < deadline
             roles = [
                 child
@@ -280,7 +286,7 @@ def test_running_roles_survive_a_kill_and_drain_on_sigterm(
                 roles[killed % len(roles)].kill()
                 killed += 1
             time.sleep(0.3)
-        assert count(peil) == 1000
+        assert held() == 1000
     finally:
         running.send_signal(signal.SIGTERM)
         _, errors = running.communicate(timeout=60)
@@ -309,23 +315,26 @@ def test_what_no_rule_matched_is_counted_on_request_and_its_texts_are_not_shown(
 ) -> None:
     peil("import", write(tmp_path / "posts.ndjson", posts(60)))
     assert peil("search", "trein", "--count").stdout.strip() == "<10"
-    assert peil("search", "trein", "--count", "--recent").stdout.strip() == "30"
-    assert peil("search", "fatbikes OR trein", "--count", "--recent").stdout.strip() == "60"
+    both = [
+        int(peil("search", query, "--count", "--recent").stdout)
+        for query in ("trein", "fatbikes OR trein")
+    ]
+    assert both == [about(30), about(60)]
     assert "only counted" in peil("search", "trein", "--recent", code=2).stderr
 
 
 def test_a_restored_index_does_not_bring_back_what_was_erased(
-    peil: Peil, folder: Path, tmp_path: Path
+    peil: Peil, held: Held, folder: Path, tmp_path: Path
 ) -> None:
     peil("import", write(tmp_path / "posts.ndjson", posts(40)))
     index = folder / "data" / "index"
     shutil.copytree(index, tmp_path / "backup")
     peil("erase", "--platform", "file", "--author", text="user_1x\n")
     peil("erase", "--platform", "file", "--post", text="3\n")
-    assert count(peil) == 18
+    assert held() == 18
     shutil.rmtree(index)
     shutil.copytree(tmp_path / "backup", index)
-    assert count(peil) == 20
+    assert held() == 20
     assert "Took out 2 posts" in peil("expire", "--restored").stdout
-    assert count(peil) == 18
+    assert held() == 18
     assert "Took out 0 posts" in peil("expire", "--restored").stdout

@@ -18,6 +18,7 @@ from peil.housekeeping import keep_house
 from peil.importing import import_files
 from peil.pipeline import Pipeline
 from peil.settings import Settings
+from privacy.noise import COINS
 from stream.broker import Entry
 from stream.clock import DAY_MS, HOUR_MS, ManualClock, to_datetime
 from stream.codec import decode, encode
@@ -215,16 +216,18 @@ def test_the_counts_stay_when_the_texts_go(
     ]
     bring(pipeline, tmp_path, items, "upload")
     answers = pipeline.answers()
-    before = answers.long_series("voertuigoverlast"), answers.long_series()
-    assert [each.total for each in before] == [40, 60]
+
+    def totals() -> list[int | None]:
+        return [answers.long_series(rule).total for rule in ("voertuigoverlast", "")]
+
     for _ in range(2):  # keeping house twice counts nothing twice
         clock.advance(72 * HOUR_MS)
         keep_house(pipeline)
-        assert (answers.long_series("voertuigoverlast"), answers.long_series()) == before
+        assert totals() == [pytest.approx(40, abs=COINS), pytest.approx(60, abs=COINS)]
     clock.advance(90 * DAY_MS)
     keep_house(pipeline)
     assert stored(pipeline) == []
-    assert (answers.long_series("voertuigoverlast"), answers.long_series()) == before
+    assert totals() == [40, 60]  # what is kept is of k people at least and has no noise
     clock.advance(6 * 365 * DAY_MS)
     keep_house(pipeline)
     assert answers.long_series().total is None
@@ -243,6 +246,7 @@ def test_a_special_category_is_counted_from_25_people_and_never_read(
     )
     items = [{"id": str(n), "author": f"a{n}", "body": f"{MARK} {n}"} for n in range(24)]
     bring(pipeline, tmp_path, items, "upload")
+    clock.advance(DAY_MS)
     answers = pipeline.answers()
     assert answers.count("rule:voertuigoverlast").posts is None
     assert answers.count("fatbikes NOT rule:voertuigoverlast").k == 25
@@ -250,9 +254,11 @@ def test_a_special_category_is_counted_from_25_people_and_never_read(
     with pytest.raises(Stop, match="special category"):
         answers.texts("rule:voertuigoverlast")
     assert answers.texts("fatbikes").excerpts == ()
-    bring(pipeline, tmp_path, [{"id": "24", "author": "a24", "body": f"{MARK} 24"}], "upload")
-    assert answers.count("rule:voertuigoverlast").posts == 25
-    assert answers.top(by="rule").cells == {("voertuigoverlast",): 25}
+    more = [{"id": str(n), "author": f"a{n}", "body": f"{MARK} {n}"} for n in range(24, 40)]
+    bring(pipeline, tmp_path, more, "upload")
+    clock.advance(DAY_MS)
+    assert answers.count("rule:voertuigoverlast").posts == pytest.approx(40, abs=COINS)
+    assert list(answers.top(by="rule").cells) == [("voertuigoverlast",)]
     clock.advance(30 * DAY_MS)
     keep_house(pipeline)
     assert stored(pipeline) == []

@@ -1,0 +1,265 @@
+"""What an analyst can learn of few people by asking questions, with the truth at hand.
+
+    python -m bench.attacks [--texts FILE] [--posts 20000] [--targets 200] [--pairs 20000]
+
+Every attack guesses, of many targets, whether a post (or anything at all) is there, by asking a
+defence and nothing else; half of the targets are there. Printed is how often it is right: 50% is
+guessing. The defences are those that were weighed: none but thresholds, rounding, noise by record
+key with and without rounding, and that with questions made simplest, which is what peil does.
+Beside it: how many cells stay visible, and how far the numbers are off.
+
+The attacker knows one post whole, and may choose each question by the answers before it; he does
+not know the other posts. Without --texts the posts are made of the demo's.
+"""
+
+import argparse
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from bench.cluster import texts
+from bench.defences import DAYS, Weighed, World, defences, posts_of
+from index.contract import Dimension, Question
+from index.testing import TIMEZONE
+from index.values import EPOCH, local_hour, start_of
+from privacy.noise import COINS
+from privacy.suppress import K
+from rules.tree import And, Node, Not, Or, Prefix, Term
+from stream.post import Post
+
+TARGETS = 200
+WORDS = 6
+"""A target has at least so many words that many use: else there is nothing to choose from."""
+
+DAY = timedelta(days=1)
+
+Attack = Callable[[Weighed, World, Post], bool]
+"""Says whether a post is there, by asking a defence."""
+
+
+def every(*nodes: Node) -> Question:
+    """What all of these match."""
+    return Question(query=nodes[0] if len(nodes) == 1 else And(nodes))
+
+
+def all_of(words: Sequence[str]) -> Node:
+    return And(tuple(map(Term, words)))
+
+
+def leaving_out(defence: Weighed, world: World, post: Post) -> bool:
+    """Everything, and everything but what has four words of the post."""
+    some = all_of(world.words_of(post)[:4])
+    return defence.ask(Question()) != defence.ask(every(Not(some)))
+
+
+def leaving_out_apart(defence: Weighed, world: World, post: Post) -> bool:
+    """The same, written as what lacks one of the words."""
+    some = tuple(Not(Term(word)) for word in world.words_of(post)[:4])
+    return defence.ask(Question()) != defence.ask(every(Or(some)))
+
+
+def rare_word(defence: Weighed, world: World, post: Post) -> bool:
+    """A frequent word that the post lacks, alone and together with four words of the post."""
+    words = world.words_of(post)
+    frequent = Term(next(word for word in world.frequent if word not in words))
+    some = all_of(words[:4])
+    return defence.ask(every(frequent)) != defence.ask(every(Or((frequent, some))))
+
+
+def longer_prefix(defence: Weighed, world: World, post: Post) -> bool:
+    """A prefix, and the same with a letter of the post's word more or less."""
+    word = world.rarest_of(post)
+    if len(word) < 6:
+        return False
+    frequent = Term(world.frequent[0])
+    one, other = (
+        defence.ask(every(Or((frequent, Prefix(word[:size]))))) for size in (5, len(word))
+    )
+    return defence.ask(every(frequent)) not in (one, other)
+
+
+def periods(defence: Weighed, world: World, post: Post) -> bool:
+    """Two words of the post, until its day and until the day after."""
+    query = every(all_of(world.words_of(post)[-2:]))
+    day = EPOCH + timedelta(days=local_hour(post.created_at, TIMEZONE) // 24)
+    first, second = (
+        defence.ask(msgspec.structs.replace(query, until=start_of(end, TIMEZONE)))
+        for end in (day, day + DAY)
+    )
+    return first != second
+
+
+def days(defence: Weighed, world: World, post: Post) -> bool:
+    """A frequent word of the post by day, and the same without a rarer one."""
+    *_, frequent = world.words_of(post)
+    rarer = world.words_of(post)[0]
+    day = (EPOCH + timedelta(days=local_hour(post.created_at, TIMEZONE) // 24)).isoformat()
+    whole = defence.table(every(Term(frequent)), "day")
+    without = defence.table(every(Term(frequent), Not(Term(rarer))), "day")
+    return whole.get(day) != without.get(day)
+
+
+def total_less_cells(defence: Weighed, world: World, post: Post) -> bool:
+    """Three words of the post by tone: what is hidden is the total less what is shown."""
+    query = every(all_of(world.words_of(post)[:3]))
+    total = defence.ask(query)
+    cells = defence.table(query, "sentiment")
+    tone = post.sentiment.value if post.sentiment else None
+    if tone in cells and cells[tone] is not None:
+        return True
+    rest = (total or 0) - sum(posts or 0 for posts in cells.values())
+    return total is not None and rest > 0
+
+
+def adaptive(defence: Weighed, world: World, post: Post) -> bool:
+    """Contexts that the post is in, each with and without what hardly another post has, in three
+    ways of writing. He goes on with those that gave an answer, and takes the mean.
+    """
+    words = world.words_of(post)
+    rare = all_of(words[:4])
+    seen: list[int] = []
+    for number, word in enumerate(words[4:] + words[:2]):
+        context = Term(word)
+        whole = defence.ask(every(context))
+        apart = Or(tuple(Not(Term(each)) for each in words[:4]))
+        asked = [And((context, Not(rare))), And((context, apart))]
+        if number % 2:
+            asked.append(Or((context, And((rare, Not(context))))))
+        for tree in asked:
+            answer = defence.ask(every(tree))
+            if whole is not None and answer is not None:
+                seen.append(whole - answer)
+    return bool(seen) and statistics.mean(seen) > 1 / 2
+
+
+ATTACKS: Mapping[str, Attack] = {
+    "everything but the post": leaving_out,
+    "the same, written apart": leaving_out_apart,
+    "with what only it has": rare_word,
+    "a letter more": longer_prefix,
+    "a day more": periods,
+    "by day, without a word": days,
+    "total less cells": total_less_cells,
+    "adaptive": adaptive,
+}
+
+
+def right(attack: Attack, defence: Weighed, world: World) -> float:
+    """How often a guess is right, as many of those who are there as of those who are not."""
+    hits: dict[bool, list[bool]] = {True: [], False: []}
+    for post in world.targets:
+        there = post.id in world.present
+        hits[there].append(attack(defence, world, post) == there)
+    return statistics.mean(statistics.mean(each) for each in hits.values())
+
+
+def pairs(world: World, count: int, rng: random.Random) -> list[tuple[Question, Question]]:
+    """Questions that lie close together, by chance."""
+    found: list[tuple[Question, Question]] = []
+    while len(found) < count:
+        one, other, third = (Term(rng.choice(world.frequent)) for _ in range(3))
+        first = rng.choice([(one,), (Or((one, other)),), (one, other)])
+        second = rng.choice([
+            (*first, Not(third)), (*first, Not(And((other, third)))), (Or((And(first), third)),),
+            (Or((And(first), And((other, third)))),),
+        ])  # fmt: skip
+        found.append((every(*first), every(*second)))
+    return found
+
+
+def learned(defence: Weighed, world: World, asked: Sequence[tuple[Question, Question]]) -> str:
+    """Of pairs that differ by fewer than k posts: how often the shown difference is the true one,
+    and how often equal numbers tell rightly whether there is a difference at all.
+    """
+    exact: list[bool] = []
+    told: dict[bool, list[bool]] = {True: [], False: []}
+    for first, second in asked:
+        true = world.store.count(first).posts - world.store.count(second).posts
+        if abs(true) >= K:
+            continue
+        one, other = defence.ask(first), defence.ask(second)
+        same = one == other
+        exact.append(one is not None and other is not None and one - other == true)
+        told[true == 0].append(same == (true == 0))
+    share = statistics.mean(statistics.mean(each) if each else 1 / 2 for each in told.values())
+    return f"{len(exact):>6} close pairs, exact {statistics.mean(exact):.1%}, told {share:.1%}"
+
+
+def utility(defence: Weighed, world: World) -> str:
+    """How many cells of a dashboard stay visible, and how far their numbers are off."""
+    shown, cells, off, share = 0, 0, list[float](), list[float]()
+    queries = [Question(), *(every(Term(word)) for word in world.frequent[::40])]
+    dimensions: tuple[Dimension, ...] = ("day", "language", "sentiment", "source")
+    for query in queries:
+        for by in dimensions:
+            true = (
+                world.store.count_over_time(query)
+                if by == "day"
+                else world.store.top(query, by=by, limit=10_000)
+            )
+            visible = defence.table(query, by)
+            for key, cell in true.cells.items():
+                cells += 1
+                number = visible.get(key[0])
+                if number is not None:
+                    shown += 1
+                    off.append(abs(number - cell.posts))
+                    share.append(abs(number - cell.posts) / cell.posts)
+    return (
+        f"{cells} cells, {shown / cells:.0%} shown; off by {statistics.mean(off):.2f} posts, "
+        f"{statistics.median(share):.1%} in the middle"
+    )
+
+
+def make_world(words: Sequence[str], posts: int, folder: Path, *, targets: int, seed: int) -> World:
+    """Posts of these texts, and targets among them."""
+    rng = random.Random(seed)
+    made = list(posts_of(words, posts, rng))
+    counts: dict[str, int] = {}
+    for post in made:
+        for word in {token.forms[0] for token in post.tokens if token.forms}:
+            counts[word] = counts.get(word, 0) + 1
+    fit = [
+        post
+        for post in made
+        if sum(
+            counts[word] >= 2 * K and word.isalpha() and len(word) > 2
+            for word in {token.forms[0] for token in post.tokens if token.forms}
+        )
+        > WORDS
+    ]
+    chosen = rng.sample(fit, min(targets, len(fit)))
+    taken = {post.id for post in chosen}
+    return World([post for post in made if post.id not in taken], chosen, folder, rng)
+
+
+def main(chosen: argparse.Namespace, folder: Path) -> None:
+    found = texts(chosen.texts)
+    world = make_world(found, chosen.posts, folder, targets=chosen.targets, seed=chosen.seed)
+    print(f"{len(world.posts):,} posts over {DAYS} days, {len(world.targets)} targets, k = {K}")
+    asked = pairs(world, chosen.pairs, random.Random(chosen.seed + 1))
+    for name, defence in defences(world.store).items():
+        started = time.monotonic()
+        print(f"\n{name}", flush=True)
+        for what, attack in ATTACKS.items():
+            print(f"  {what:26} right {right(attack, defence, world):.1%}", flush=True)
+        print(f"  {learned(defence, world, asked)}", flush=True)
+        print(f"  {utility(defence, world)}; {time.monotonic() - started:.0f} s", flush=True)
+    print(f"\nNoise is never more than {COINS}. Guessing is right in 50%.")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--texts", type=Path)
+    parser.add_argument("--posts", type=int, default=20_000)
+    parser.add_argument("--targets", type=int, default=TARGETS)
+    parser.add_argument("--pairs", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    with tempfile.TemporaryDirectory() as temporary:
+        main(parser.parse_args(), Path(temporary))

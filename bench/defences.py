@@ -1,0 +1,159 @@
+"""The posts that attacks are tried on, and the defences that were weighed, put together from their
+parts.
+"""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from index.conditions import conditions
+from index.contract import Cell, Dimension, Question
+from index.local.store import LocalStore
+from index.simplest import settled
+from index.testing import TIMEZONE, fill
+from index.values import EPOCH, local_hour
+from privacy.noise import Noise
+from privacy.suppress import K, Size, shown, suppress
+from rules.tokens import tokenise
+from stream.clock import DAY_MS, ManualClock
+from stream.post import Label, Post
+from stream.testing import START, make_post
+
+DAYS = 28
+NOW = START + (DAYS + 1) * DAY_MS
+BASE = 5
+LANGUAGES = ("nl", "nl", "nl", "en", "en", "tr")
+TONES = ("negative", "neutral", "positive")
+
+Answer = int | None
+"""A number that is shown; None: hidden."""
+
+
+@dataclass
+class Weighed:
+    """A defence put together from its parts."""
+
+    store: LocalStore
+    noise: Noise | None = None
+    by_question: bool = False
+    base: int = 1
+    simple: bool = False
+
+    def ask(self, question: Question) -> Answer:
+        question = self._asked(question)
+        cell = self.store.count(question)
+        return self._rounded(shown(_size(cell), noise=self._noise(question, (), (), _size(cell))))
+
+    def table(self, question: Question, by: Dimension) -> Mapping[str, Answer]:
+        question = self._asked(question)
+        found = self.store.count_over_time(question) if by == "day" else None
+        table = found or self.store.top(question, by=by, limit=10_000)
+        result = suppress(
+            {key: _size(cell) for key, cell in table.cells.items()},
+            _size(table.total),
+            additive=[by not in ("rule", "hashtag")],
+            noise=lambda key, size: self._noise(question, (by,), key, size),
+        )
+        return {key[0]: self._rounded(value) for key, value in result.cells.items()}
+
+    def _asked(self, question: Question) -> Question:
+        if not self.simple:
+            return question
+        today = EPOCH + timedelta(days=local_hour(NOW, TIMEZONE) // 24)
+        return settled(question, self.store, least=K, today=today, timezone=TIMEZONE)
+
+    def _noise(
+        self, question: Question, by: tuple[Dimension, ...], key: tuple[str, ...], size: Size
+    ) -> int:
+        if self.noise is None:
+            return 0
+        if self.by_question:
+            asked = conditions(question, by, key, timezone=TIMEZONE)
+            return self.noise(size.posts, size.record, asked)
+        # The same spread, but by the posts alone.
+        return self.noise(size.posts, size.record, f"{size.record}")
+
+    def _rounded(self, posts: Answer) -> Answer:
+        return None if posts is None else self.base * round(posts / self.base)
+
+
+def _size(cell: Cell) -> Size:
+    return Size(cell.posts, cell.authors, cell.record)
+
+
+def defences(store: LocalStore) -> Mapping[str, Weighed]:
+    """What was weighed, by name; the last is what peil does."""
+    noise = Noise(random.Random(7).randbytes(32))
+    return {
+        "thresholds": Weighed(store),
+        "rounding": Weighed(store, base=BASE),
+        "noise": Weighed(store, noise),
+        "noise, rounding": Weighed(store, noise, base=BASE),
+        "noise, simplest": Weighed(store, noise, simple=True),
+        "peil": Weighed(store, noise, by_question=True, simple=True),
+    }
+
+
+class World:
+    """Posts in a store; of `targets` some are there, and `present` says which."""
+
+    def __init__(
+        self, posts: Sequence[Post], targets: Sequence[Post], folder: Path, rng: random.Random
+    ) -> None:
+        self.targets = targets
+        self.present = {post.id for post in targets if rng.random() < 1 / 2}
+        self.posts = [*posts, *(post for post in targets if post.id in self.present)]
+        counts = _counted(self.posts)
+        self.frequent = sorted(
+            (word for word, number in counts.items() if number >= 2 * K),
+            key=lambda word: (-counts[word], word),
+        )
+        self._known = frozenset(self.frequent)
+        clock = ManualClock(NOW)
+        self.store = LocalStore(folder, clock=clock, timezone=TIMEZONE, k=K)
+        fill(self.store, self.posts)
+
+    def words_of(self, post: Post) -> list[str]:
+        """The words of a post that many use, the rarest of them first."""
+        forms = {token.forms[0] for token in post.tokens if token.forms}
+        return [word for word in reversed(self.frequent) if word in forms & self._known]
+
+    def rarest_of(self, post: Post) -> str:
+        """A word that few use, or the rarest there is."""
+        forms = {token.forms[0] for token in post.tokens if token.forms}
+        rare = sorted(word for word in forms - self._known if word.isalpha())
+        return rare[0] if rare else self.words_of(post)[0]
+
+
+def _counted(posts: Sequence[Post]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for post in posts:
+        for word in {token.forms[0] for token in post.tokens if token.forms}:
+            if word.isalpha() and len(word) > 2:
+                counts[word] = counts.get(word, 0) + 1
+    return counts
+
+
+def posts_of(words: Sequence[str], count: int, rng: random.Random) -> Iterator[Post]:
+    """Posts of these texts by a few who write much and many who write little, over four weeks."""
+    for number, text in enumerate(rng.sample(words, min(count, len(words)))):
+        seen = START + int(rng.random() * DAYS * DAY_MS)
+        yield make_post(
+            rng.getrandbits(128),
+            author=f"230-{int(count * rng.random() ** 2):016x}{0:016x}",
+            created_at=seen,
+            first_observed=seen,
+            keep_until=START + 90 * DAY_MS,
+            text=text,
+            tokens=tokenise(text),
+            keep="all",
+            source=f"source-{number % 3}",
+            lang=_label(rng.choice(LANGUAGES)),
+            sentiment=_label(rng.choice(TONES)),
+        )
+
+
+def _label(value: str) -> Label:
+    return Label(value=value, confidence=0.9, model="m", version="1")
