@@ -219,6 +219,18 @@ def test_a_page_that_keeps_itself_up_to_date_does_not_keep_its_session(
     assert browser.get("/api/v1/live").status_code == 401
 
 
+def test_a_page_that_renews_itself_does_not_keep_its_session(
+    house: Any, clock: ManualClock
+) -> None:
+    house.account("jan")
+    browser = house.reader("jan")
+    for _ in range(3):
+        clock.advance(9 * MINUTE_MS)
+        assert browser.get("/", headers={"X-Peil-Refresh": "1"}).status_code == 200
+    clock.advance(3 * MINUTE_MS)
+    assert browser.get("/", headers={"X-Peil-Refresh": "1"}).status_code == 303
+
+
 def test_a_session_ends_after_its_hours_however_busy(house: Any, clock: ManualClock) -> None:
     house.account("jan")
     browser = house.reader("jan")

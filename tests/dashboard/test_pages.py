@@ -578,6 +578,15 @@ def test_each_question_is_one_entry_in_the_access_log(
     assert city.entries()[before:] == [("a-analyst", action) for action in actions]
 
 
+def test_a_page_that_renews_itself_reads_no_texts(city: City) -> None:
+    browser = city.browser_of()
+    before = len(city.entries())
+    page = browser.get("/explore?tab=context", headers={"X-Peil-Refresh": "1"})
+    assert page.status_code == 200
+    assert "<blockquote" not in page.text
+    assert [action for _, action in city.entries()[before:]] == ["explore"]
+
+
 def test_checking_a_query_is_not_logged(city: City) -> None:
     reader = city.browser_of()
     before = len(city.entries())
