@@ -6,28 +6,21 @@ first who asks waits; who asks the same meanwhile waits for that answer and does
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import date
 from typing import Any, TypeVar, cast
 
 from index.contract import (
+    Asked,
     Bin,
     Cell,
     Dimension,
     Hit,
-    Progress,
     Question,
-    RolledUp,
-    Store,
     Table,
     Term,
-    untold,
 )
-from privacy.suppress import Thresholds
-from stream.lifecycle import Located
-from stream.partitions import Partition
-from stream.post import Post
 
 MOST = 2_000
 """So many answers are remembered; the ones not asked for longest go first."""
@@ -35,13 +28,13 @@ MOST = 2_000
 T = TypeVar("T")
 
 
-class RememberedStore:
-    """Counts of `store` are asked once between two reloads; texts and writes pass through.
+class Remembered:
+    """Counts of `store` are asked once between two reloads; texts are drawn anew each time.
 
     Safe to share between threads when the store's questions are.
     """
 
-    def __init__(self, store: Store, *, most: int = MOST) -> None:
+    def __init__(self, store: Asked, *, most: int = MOST) -> None:
         self._store = store
         self._most = most
         self._answers: OrderedDict[Hashable, Future[Any]] = OrderedDict()
@@ -95,8 +88,11 @@ class RememberedStore:
             ("blocks", question, least), lambda: self._store.blocks(question, least=least)
         )
 
-    def words(self, prefix: str, *, limit: int) -> Sequence[str]:
-        return self._once(("words", prefix, limit), lambda: self._store.words(prefix, limit=limit))
+    def words(self, prefix: str, *, limit: int, least: int, until: int) -> Mapping[str, int]:
+        return self._once(
+            ("words", prefix, limit, least, until),
+            lambda: self._store.words(prefix, limit=limit, least=least, until=until),
+        )
 
     def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
         return self._store.sample(question, limit=limit, seed=seed)
@@ -124,44 +120,3 @@ class RememberedStore:
                     del self._answers[key]
             mine.set_exception(error)
         return mine.result()
-
-    # What changes the store, or reads it whole, is not remembered.
-
-    def upgrade(self, progress: Progress = untold) -> int:
-        return self._store.upgrade(progress)
-
-    def where(self, ids: Sequence[str]) -> Mapping[str, Sequence[Located]]:
-        return self._store.where(ids)
-
-    def write(self, partition: Partition, posts: Sequence[Post]) -> None:
-        self._store.write(partition, posts)
-
-    def remove(self, partition: Partition, ids: Sequence[str]) -> None:
-        self._store.remove(partition, ids)
-
-    def remove_authors(self, authors: Sequence[str], up_to_rev: int) -> int:
-        return self._store.remove_authors(authors, up_to_rev)
-
-    def flush(self) -> None:
-        self._store.flush()
-
-    def purge(self) -> int:
-        return self._store.purge()
-
-    def expire(self, now: int) -> Sequence[Partition]:
-        return self._store.expire(now)
-
-    def roll_up(self, partition: Partition, thresholds: Thresholds) -> RolledUp:
-        return self._store.roll_up(partition, thresholds)
-
-    def partitions(self) -> Mapping[Partition, int]:
-        return self._store.partitions()
-
-    def posts(self, partition: Partition) -> Iterator[Post]:
-        return self._store.posts(partition)
-
-    def problems(self) -> Sequence[str]:
-        return self._store.problems()
-
-    def close(self) -> None:
-        self._store.close()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from sqlalchemy import Engine
 
 from index.answers import Answers, Log
-from index.contract import Scope, Store
+from index.contract import Asked, Scope, Store
 from index.series import Series
 from index.worker import IndexStep
 from ingest.catalogue import Parts as CollectorParts
@@ -355,7 +355,7 @@ class Pipeline:
         scope: Scope = "kept",
         reader: str | None = None,
         log: Log | None = None,
-        store: Store | None = None,
+        store: Asked | None = None,
     ) -> Answers:
         """What somebody may ask: by default the person at this machine, for the purpose of the
         settings, of this folder's store and in its access log.

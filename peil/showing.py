@@ -11,7 +11,7 @@ from dashboard.purposes import Purposes, load_purposes
 from dashboard.serving import serve
 from dashboard.views.monitor import CLOSED, OVER, SourceState
 from index.answers import Answers, Log
-from index.remembered import RememberedStore
+from index.remembered import Remembered
 from ingest.health import warning
 from ingest.sources import Source
 from peil.health import Pulse
@@ -42,7 +42,7 @@ def entrance_of(pipeline: Pipeline) -> Entrance:
 def city_of(pipeline: Pipeline) -> City:
     """What the pages are made of. Everything is made here: requests come in many threads."""
     settings = pipeline.settings
-    store = RememberedStore(pipeline.store)
+    store = Remembered(pipeline.store)
     store.reload()
 
     def ask(*, reader: str, purpose: str, log: Log) -> Answers:

@@ -9,7 +9,7 @@ import pytest
 
 from index.contract import Cell, Question, TooBroad
 from index.local.store import LocalStore
-from index.remembered import RememberedStore
+from index.remembered import Remembered
 from index.testing import TIMEZONE, fill, text_post
 from rules.parser import parse
 from rules.tree import Term
@@ -52,7 +52,7 @@ def store(tmp_path: Path, writer: LocalStore) -> Iterator[CountingStore]:
 
 def test_many_who_ask_at_once_ask_the_store_once(store: CountingStore) -> None:
     store.before = partial(time.sleep, 0.2)
-    remembered = RememberedStore(store)
+    remembered = Remembered(store)
     together = threading.Barrier(MANY)
 
     def ask(_: int) -> Cell:
@@ -67,7 +67,7 @@ def test_many_who_ask_at_once_ask_the_store_once(store: CountingStore) -> None:
 
 
 def test_different_questions_are_different(store: CountingStore) -> None:
-    remembered = RememberedStore(store)
+    remembered = Remembered(store)
     words, nothing = parse("fatbike").tree, parse("bakfiets").tree
     assert remembered.count(Question(query=words)).posts == 20
     assert remembered.count(Question(query=nothing)).posts == 0
@@ -83,7 +83,7 @@ def test_different_questions_are_different(store: CountingStore) -> None:
 def test_what_is_new_is_seen_after_a_reload_and_not_before(
     store: CountingStore, writer: LocalStore
 ) -> None:
-    remembered = RememberedStore(store)
+    remembered = Remembered(store)
     assert remembered.count(Question()).posts == 20
     fill(writer, [text_post(number, "nieuw") for number in range(100, 103)])
     assert remembered.count(Question()).posts == 20
@@ -93,7 +93,7 @@ def test_what_is_new_is_seen_after_a_reload_and_not_before(
 
 
 def test_a_reload_without_anything_new_keeps_the_answers(store: CountingStore) -> None:
-    remembered = RememberedStore(store)
+    remembered = Remembered(store)
     remembered.reload()
     remembered.count(Question())
     assert not remembered.reload()
@@ -110,7 +110,7 @@ def test_an_answer_from_before_a_reload_is_not_kept_after_it(
         begun.set()
         go_on.wait(10)
 
-    remembered = RememberedStore(store)
+    remembered = Remembered(store)
     remembered.reload()
     store.before = wait
     with ThreadPoolExecutor(1) as threads:
@@ -132,7 +132,7 @@ def test_an_error_reaches_all_who_wait_and_is_not_remembered(
         raise error
 
     store.before = fail
-    remembered = RememberedStore(store)
+    remembered = Remembered(store)
     with ThreadPoolExecutor(4) as threads:
         failed = [threads.submit(remembered.count, Question()) for _ in range(4)]
     assert all(isinstance(each.exception(), type(error)) for each in failed)
@@ -141,7 +141,7 @@ def test_an_error_reaches_all_who_wait_and_is_not_remembered(
 
 
 def test_the_answer_not_asked_for_longest_is_forgotten_first(store: CountingStore) -> None:
-    remembered = RememberedStore(store, most=2)
+    remembered = Remembered(store, most=2)
     first, second, third = (Question(until=START + number * DAY_MS) for number in range(1, 4))
     for question in (first, second, first, third, first):
         remembered.count(question)
@@ -151,7 +151,7 @@ def test_the_answer_not_asked_for_longest_is_forgotten_first(store: CountingStor
 
 
 def test_texts_are_never_remembered(store: CountingStore, writer: LocalStore) -> None:
-    remembered = RememberedStore(store)
+    remembered = Remembered(store)
     question = Question(query=Term("fatbike"), readable=True)
     one = remembered.sample(question, limit=5, seed=1)
     assert [hit.post.id for hit in one] != [
