@@ -278,6 +278,7 @@ def test_the_theme_stays_as_chosen_and_figures_follow(page: Page) -> None:
 
 def test_what_was_opened_stays_open(page: Page) -> None:
     page.locator("details[data-remember] summary").click()
+    page.wait_for_function("localStorage.getItem('peil.open.places') === 'yes'")
     page.reload()
     expect(page.locator("details[data-remember]")).to_have_attribute("open", "")
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { diagnostics } from "../src/query/check";
+import { diagnostics, sentence } from "../src/query/check";
 import { lex, placeOf, typed } from "../src/query/lexer";
 
 test("what is being typed is completed from its beginning", () => {
@@ -39,4 +39,10 @@ test("a fault stands under its word, also after characters outside of the first 
 test("a fault at the end still has a width", () => {
   const [found] = diagnostics("a AND", { errors: [{ start: 5, end: 5, message: "m", help: "" }], warnings: [] });
   assert.deepEqual([found?.from, found?.to], [4, 5]);
+});
+
+test("a fault says its help once, and not where it is marked", () => {
+  const fault = { start: 0, end: 1, message: "line 1, column 12: no field. For example: lang:nl", help: "For example: lang:nl" };
+  assert.equal(sentence(fault), "no field. For example: lang:nl");
+  assert.equal(sentence({ ...fault, help: "" }), "no field. For example: lang:nl");
 });

@@ -35,6 +35,13 @@ export async function check(words: string, signal: AbortSignal): Promise<Checked
   return (await answer.json()) as Checked;
 }
 
+/** What the box says of a fault: its place is marked already, and the help stands there once. */
+export function sentence({ message, help }: Fault): string {
+  const said = message.replace(/^line \d+, column \d+: /, "");
+  if (help === "" || said.includes(help)) return said;
+  return `${said.replace(/\.$/, "")}. ${help}`;
+}
+
 /** Faults where the editor shows them: at least one character wide, inside the text. */
 export function diagnostics(words: string, checked: Checked): Diagnostic[] {
   const shaped = (fault: Fault, severity: "error" | "warning"): Diagnostic => {
@@ -44,7 +51,7 @@ export function diagnostics(words: string, checked: Checked): Diagnostic[] {
       from,
       to: Math.min(to, words.length),
       severity,
-      message: [fault.message.replace(/\.$/, ""), fault.help].filter(Boolean).join(". "),
+      message: sentence(fault),
     };
   };
   return [
