@@ -15,6 +15,7 @@ from dashboard.views.period import Period
 from dashboard.views.timeline import Marks, marks_of
 from index.answers import Answers, Log
 from index.gaps import missed
+from index.once import Once
 from index.values import bin_name, local_hour
 from privacy.access import AccessLog
 from rules.documents import Book
@@ -25,6 +26,9 @@ from stream.metrics import Metrics
 
 if TYPE_CHECKING:
     from dashboard.rights import Reader
+
+
+MOST_VIEWS = 500
 
 
 class Ask(Protocol):
@@ -72,6 +76,8 @@ class Snapshot:
         self._lock = threading.Lock()
         self.number = 1
         self.taken_at = clock.now()
+        self.views = Once(most=MOST_VIEWS)
+        """What pages were made of while it lasts: it is the same for every reader."""
 
     def renew(self) -> bool:
         """Take the next one; whether there was anything new. May block while the store reloads."""
@@ -80,6 +86,7 @@ class Snapshot:
             self.taken_at = self._clock.now()
             if newer:
                 self.number += 1
+                self.views.forget()
             return newer
 
 

@@ -4,12 +4,8 @@ Many people look at the same pages, and an answer changes only when the store is
 first who asks waits; who asks the same meanwhile waits for that answer and does not ask again.
 """
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, TypeVar, cast
 
 from index.contract import (
     Asked,
@@ -21,11 +17,10 @@ from index.contract import (
     Table,
     Term,
 )
+from index.once import Once
 
 MOST = 2_000
 """So many answers are remembered; the ones not asked for longest go first."""
-
-T = TypeVar("T")
 
 
 class Remembered:
@@ -36,16 +31,13 @@ class Remembered:
 
     def __init__(self, store: Asked, *, most: int = MOST) -> None:
         self._store = store
-        self._most = most
-        self._answers: OrderedDict[Hashable, Future[Any]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._once = Once(most=most)
 
     def reload(self) -> bool:
         """See what is new, and forget what was answered before it; False when nothing is new."""
         newer = self._store.reload()
         if newer:
-            with self._lock:
-                self._answers.clear()
+            self._once.forget()
         return newer
 
     def count(self, question: Question) -> Cell:
@@ -99,24 +91,3 @@ class Remembered:
 
     def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:
         return self._store.search(question, limit=limit, before=before)
-
-    def _once(self, key: Hashable, ask: Callable[[], T]) -> T:
-        with self._lock:
-            known = self._answers.get(key)
-            if known is None:
-                mine: Future[T] = Future()
-                self._answers[key] = mine
-                while len(self._answers) > self._most:
-                    self._answers.popitem(last=False)
-            else:
-                self._answers.move_to_end(key)
-        if known is not None:
-            return cast("T", known.result())
-        try:
-            mine.set_result(ask())
-        except BaseException as error:  # noqa: BLE001  (it is raised again for all who wait)
-            with self._lock:
-                if self._answers.get(key) is mine:
-                    del self._answers[key]
-            mine.set_exception(error)
-        return mine.result()

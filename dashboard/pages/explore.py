@@ -315,7 +315,10 @@ def compare_twin(
 
 def _view(city: City, reader: Reader, asked: Asked, *, language: str) -> Explore:
     answers = city.answers(reader, "explore", query=asked.query, **_days(asked.period))
-    return explore(answers, asked, marks=city.marks(asked.period, language=language))
+    return city.snapshot.views(
+        ("explore", asked.model_dump_json(), language),
+        lambda: explore(answers, asked, marks=city.marks(asked.period, language=language)),
+    )
 
 
 def _terms(city: City, reader: Reader, asked: Asked) -> list[Term]:

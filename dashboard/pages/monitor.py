@@ -10,6 +10,7 @@ from dashboard.pages.asking import Counting, TheCity, ThePages, ThePeriod
 from dashboard.rights import Reader
 from dashboard.views.monitor import Monitor, monitor
 from dashboard.views.period import Period
+from stream.clock import MINUTE_MS
 
 router = APIRouter()
 Measure = Annotated[
@@ -46,11 +47,14 @@ def _view(city: City, reader: Reader, period: Period, *, language: str) -> Monit
         rule.id: (rule.title, rule.category, rule.special_category)
         for rule in city.book.rules.values()
     }
-    return monitor(
-        answers,
-        rules=rules,
-        period=period,
-        marks=city.marks(period, language=language),
-        sources=city.sources(),
-        k=city.k,
+    return city.snapshot.views(
+        ("monitor", period, language, city.clock.now() // MINUTE_MS),
+        lambda: monitor(
+            answers,
+            rules=rules,
+            period=period,
+            marks=city.marks(period, language=language),
+            sources=city.sources(),
+            k=city.k,
+        ),
     )

@@ -113,8 +113,16 @@ def _view(
         reader, "phenomenon", rule=rule, compared_with=with_, since=period.since,
         until=period.until,
     )  # fmt: skip
-    marks = city.marks(period, language=language)
-    return phenomenon(answers, document, period=period, marks=marks, with_=other)
+    return city.snapshot.views(
+        ("phenomenon", rule, with_, period, language),
+        lambda: phenomenon(
+            answers,
+            document,
+            period=period,
+            marks=city.marks(period, language=language),
+            with_=other,
+        ),
+    )
 
 
 def _terms(city: City, reader: Reader, rule: str, period: Period) -> list[Term]:
