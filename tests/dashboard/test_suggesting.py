@@ -1,0 +1,150 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.city import Unasked
+from dashboard.suggesting import FIELDS, MOST, OPERATORS, check, suggest
+from index.answers import Answers
+from index.testing import fill, text_post
+from peil.folder import WorkingFolder
+from peil.pipeline import Pipeline
+from peil.settings import load_settings
+from rules.documents import Book
+from rules.errors import QueryError
+from rules.parser import parse
+from stream.clock import DAY_MS, ManualClock
+from stream.errors import Stop
+from stream.testing import START
+
+WORDS = {"fatbike": 40, "fatbikes": 30, "fatsoen": 20, "fanfare": 4, "overlast": 50}
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    folder = WorkingFolder.init(tmp_path_factory.mktemp("suggesting") / "folder")
+    settings = load_settings(folder.settings, environ={}, overrides=["purpose=trial"])
+    with Pipeline(folder, settings, clock=ManualClock(START + 2 * DAY_MS)) as made:
+        texts = [word for word, times in WORDS.items() for _ in range(times)]
+        fill(made.store, [text_post(number, text) for number, text in enumerate(texts)])
+        yield made
+
+
+@pytest.fixture
+def answers(pipeline: Pipeline) -> Answers:
+    return pipeline.answers(purpose="trial", reader="a", log=Unasked())
+
+
+@pytest.fixture(scope="module")
+def book(pipeline: Pipeline) -> Book:
+    return pipeline.book
+
+
+def labels(answers: Answers, book: Book, prefix: str) -> dict[str, str]:
+    return {each.label: each.kind for each in suggest(answers, book, prefix).items}
+
+
+def test_words_come_with_how_often_they_are_used_and_rare_ones_never(
+    answers: Answers, book: Book
+) -> None:
+    found = suggest(answers, book, "fa").items
+    assert {each.label for each in found} == {"fatbike", "fatbikes", "fatsoen"}
+    for each in found:
+        assert each.kind == "word"
+        assert each.posts is not None
+        assert abs(each.posts - WORDS[each.label]) <= 10
+        assert each.insert == f"{each.label} "
+    assert labels(answers, book, "fanf") == {}
+
+
+def test_one_letter_and_nothing_fit_too_much(answers: Answers, book: Book) -> None:
+    assert "fatbike" not in labels(answers, book, "f")
+    assert labels(answers, book, "") == {}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "label", "kind"),
+    [
+        ("la", "lang:", "field"),
+        ("LANG", "lang:", "field"),
+        ("rule:", "rule:", "field"),
+        ("nea", "NEAR/5", "operator"),
+        ("EXC", "EXCLUDE", "operator"),
+        ("$hul", "$hulp", "list"),
+        ("$", "$hulp", "list"),
+    ],
+)
+def test_fields_operators_and_lists_are_found_by_their_beginning(
+    answers: Answers, book: Book, prefix: str, label: str, kind: str
+) -> None:
+    assert labels(answers, book, prefix)[label] == kind
+
+
+def test_a_list_that_only_guards_rules_is_not_offered(answers: Answers, book: Book) -> None:
+    guarding = {f"${name}" for name, each in book.lists.items() if each.lint}
+    assert guarding
+    assert not guarding & set(labels(answers, book, "$"))
+
+
+def test_there_are_never_too_many(answers: Answers, book: Book) -> None:
+    for prefix in ("", "$", "o", "ov", "e", "r"):
+        assert len(suggest(answers, book, prefix).items) <= MOST
+
+
+def test_suggestions_are_no_question_and_cannot_become_one(answers: Answers) -> None:
+    for ask in (answers.count, answers.texts, answers.over_time, answers.typical_terms):
+        with pytest.raises(Stop, match="logged before it is answered"):
+            ask("fatbike")  # type: ignore[operator]
+
+
+def test_every_example_of_a_field_and_an_operator_can_be_read() -> None:
+    for example in (*FIELDS.values(), *OPERATORS.values()):
+        parse(example, use="search")
+
+
+def test_a_good_query_has_nothing_wrong(book: Book) -> None:
+    for words in ("", "   \n", "fatbike* NEAR/3 (stoep OR overlast) lang:nl", "$hulp"):
+        found = check(words, book)
+        assert found.errors == []
+
+
+@pytest.mark.parametrize(
+    ("words", "under"),
+    [
+        ("$bestaatniet", "$bestaatniet"),
+        ("huur $bestaatniet woning", "$bestaatniet"),
+        ("huur\nOF woning\n$bestaatniet", "$bestaatniet"),
+        ("🔥🔥 $bestaatniet", "$bestaatniet"),
+        ("kleur:rood", "kleur"),
+    ],
+)
+def test_a_mistake_stands_under_its_word(book: Book, words: str, under: str) -> None:
+    (found,) = check(words, book).errors
+    assert words[found.start : found.end].startswith(under)
+    assert found.message
+    assert found.help
+
+
+QUERIES = st.text('ab🔥ش \n()"*/:~$,-§', max_size=30) | st.lists(
+    st.sampled_from(
+        ["a", "OR", "NOT", "NEAR/3", "(", ")", '"', "2 OF", "lang:", "$x", "\n", "--", "🔥", "*"]
+    ),
+    max_size=12,
+).map(" ".join)
+
+
+@given(words=QUERIES)
+def test_whatever_is_typed_each_mistake_lies_in_it(book: Any, words: str) -> None:
+    found = check(words, book)
+    for each in (*found.errors, *found.warnings):
+        assert 0 <= each.start < each.end <= len(words)
+        assert each.message
+    if words.strip():
+        try:
+            parse(words, lists=book.lookup(), use="search")
+        except QueryError:
+            assert found.errors
+        else:
+            assert not found.errors
