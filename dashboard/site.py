@@ -149,7 +149,13 @@ def _certificate(settings: DashboardSettings) -> tuple[str, str] | None:
     if empty := next((name for name, file in given.items() if not file), None):
         raise Stop(f"{empty} is empty; the certificate and its key belong together")
     for name, file in given.items():
-        if not Path(file).is_file():
+        try:
+            there = Path(file).is_file()
+        except OSError as error:  # a folder on the way is closed to this user
+            raise Stop(
+                f"{name}: {file} cannot be read ({error.strerror}); check the path"
+            ) from error
+        if not there:
             raise Stop(f"{name}: there is no file {file}; check the path")
     try:
         # Nobody is asked for a password: a key that needs one is refused.

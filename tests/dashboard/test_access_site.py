@@ -53,6 +53,10 @@ def through_proxy(house: Any, *, client: str = "10.0.0.2", **headers: str) -> Te
         ({"certificate_file": "a.pem"}, "key_file is empty"),
         ({"key_file": "a.pem"}, "certificate_file is empty"),
         ({"certificate_file": "a.pem", "key_file": "b.pem"}, "there is no file a.pem"),
+        (
+            {"certificate_file": "a" * 300, "key_file": "b.pem"},
+            "certificate_file: a+ cannot be read",
+        ),
     ],
 )
 def test_where_others_could_read_along_it_does_not_start(
