@@ -26,7 +26,11 @@ WATCH = """
     for (const each of list.getEntries()) if (!each.hadRecentInput) seen.shift += each.value;
   }).observe({type: 'layout-shift', buffered: true});
 """
-SHAPES = [(scheme, width) for scheme in ("light", "dark") for width in (1440, 390)]
+SHAPES = [
+    (scheme, contrast, width)
+    for scheme in ("light", "dark")
+    for contrast, width in (("no-preference", 1440), ("no-preference", 390), ("more", 1440))
+]
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
@@ -74,12 +78,12 @@ def written(page: Page) -> str:
     return str(page.locator(".query-box .cm-content").inner_text())
 
 
-@pytest.mark.parametrize(("scheme", "width"), SHAPES)
+@pytest.mark.parametrize(("scheme", "contrast", "width"), SHAPES)
 def test_it_keeps_wcag_and_the_policy_and_nothing_jumps(
-    browser: Browser, shown: Gallery, scheme: Any, width: int
+    browser: Browser, shown: Gallery, scheme: Any, contrast: Any, width: int
 ) -> None:
     context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=False
+        viewport={"width": width, "height": 900}, color_scheme=scheme, contrast=contrast
     )
     page = opened(context, shown)
     page.wait_for_timeout(500)
