@@ -1,6 +1,7 @@
 """What an analyst can learn of few people by asking questions, with the truth at hand.
 
     python -m bench.attacks [--texts FILE] [--posts 20000] [--targets 200] [--pairs 20000]
+        [--only peil] [--seed 1]
 
 Every attack guesses, of many targets, whether a post (or anything at all) is there, by asking a
 defence and nothing else; half of the targets are there. Printed is how often it is right: 50% is
@@ -13,6 +14,7 @@ not know the other posts. Without --texts the posts are made of the demo's.
 """
 
 import argparse
+import dataclasses
 import random
 import statistics
 import tempfile
@@ -138,6 +140,33 @@ def adaptive(defence: Weighed, world: World, post: Post) -> bool:
     return bool(seen) and statistics.mean(seen) > 1 / 2
 
 
+def days_in_the_mean(defence: Weighed, world: World, post: Post) -> bool:
+    """As before with many pairs of words, one question chosen after the other; the day of the
+    post against the other days.
+    """
+    words = world.words_of(post)
+    day = (EPOCH + timedelta(days=local_hour(post.created_at, TIMEZONE) // 24)).isoformat()
+    here: list[int] = []
+    elsewhere: list[int] = []
+    for frequent in words[-3:]:
+        whole = defence.table(every(Term(frequent)), "day")
+        for rarer in words[:3]:
+            without = defence.table(every(Term(frequent), Not(Term(rarer))), "day")
+            for each, posts in whole.items():
+                other = without.get(each)
+                if posts is not None and other is not None:
+                    (here if each == day else elsewhere).append(posts - other)
+    if not here or not elsewhere:
+        return False
+    return statistics.mean(here) > statistics.mean(elsewhere)
+
+
+def late(defence: Weighed, world: World, post: Post) -> bool:
+    """Two words of the post, before and after it came in, which was days after it was made."""
+    query = every(all_of(world.words_of(post)[-2:]))
+    return dataclasses.replace(defence, store=world.before).ask(query) != defence.ask(query)
+
+
 ATTACKS: Mapping[str, Attack] = {
     "everything but the post": leaving_out,
     "the same, written apart": leaving_out_apart,
@@ -145,6 +174,8 @@ ATTACKS: Mapping[str, Attack] = {
     "a letter more": longer_prefix,
     "a day more": periods,
     "by day, without a word": days,
+    "the same, in the mean": days_in_the_mean,
+    "before and after, late": late,
     "total less cells": total_less_cells,
     "adaptive": adaptive,
 }
@@ -245,12 +276,15 @@ def main(chosen: argparse.Namespace, folder: Path) -> None:
     print(f"{len(world.posts):,} posts over {DAYS} days, {len(world.targets)} targets, k = {K}")
     asked = pairs(world, chosen.pairs, random.Random(chosen.seed + 1))
     for name, defence in defences(world.store).items():
+        if chosen.only not in ("", name):
+            continue
         started = time.monotonic()
         print(f"\n{name}", flush=True)
         for what, attack in ATTACKS.items():
             print(f"  {what:26} right {right(attack, defence, world):.1%}", flush=True)
         print(f"  {learned(defence, world, asked)}", flush=True)
         print(f"  {utility(defence, world)}; {time.monotonic() - started:.0f} s", flush=True)
+    world.close()
     print(f"\nNoise is never more than {COINS}. Guessing is right in 50%.")
 
 
@@ -260,6 +294,7 @@ if __name__ == "__main__":
     parser.add_argument("--posts", type=int, default=20_000)
     parser.add_argument("--targets", type=int, default=TARGETS)
     parser.add_argument("--pairs", type=int, default=20_000)
+    parser.add_argument("--only", default="", help="one defence, by its name")
     parser.add_argument("--seed", type=int, default=1)
     with tempfile.TemporaryDirectory() as temporary:
         main(parser.parse_args(), Path(temporary))

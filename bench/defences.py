@@ -112,8 +112,16 @@ class World:
         )
         self._known = frozenset(self.frequent)
         clock = ManualClock(NOW)
-        self.store = LocalStore(folder, clock=clock, timezone=TIMEZONE, k=K)
+        self.store, self.before = (
+            LocalStore(folder / name, clock=clock, timezone=TIMEZONE, k=K)
+            for name in ("store", "before")
+        )
         fill(self.store, self.posts)
+        fill(self.before, posts)
+
+    def close(self) -> None:
+        self.store.close()
+        self.before.close()
 
     def words_of(self, post: Post) -> list[str]:
         """The words of a post that many use, the rarest of them first."""
