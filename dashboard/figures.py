@@ -48,7 +48,9 @@ def timeline_rows(
         if before:
             cells.append(_count(point.before, spoken))
         if compared is not None:
-            cells.append(_count(compared.points[place].posts, spoken))
+            # Periods of the same length can touch one week more or less.
+            beside = compared.points[place].posts if place < len(compared.points) else None
+            cells.append(_count(beside, spoken))
         rows.append(_row(cells, point, learning=band and point.high is None))
     return columns, rows
 

@@ -93,6 +93,11 @@ def explore(answers: Answers, asked: Asked, *, marks: Marks) -> Explore:
 def compare(answers: Answers, first: Asked, second: Asked, *, marks: Marks) -> Compared:
     """`first` beside `second`: two queries, or one in two periods."""
     lines = [_line(answers, each, marks=marks)[1] for each in (first, second)]
+    coarsest: Bin = "week" if any(line.bin == "week" for line in lines) else "day"
+    lines = [
+        line if line.bin == coarsest else _line(answers, asked, marks=marks, coarsest=coarsest)[1]
+        for asked, line in zip((first, second), lines, strict=True)
+    ]
     both = [
         answers.facets(each.query, by=("language", "sentiment"), limit=8, **each.period.asked)
         for each in (first, second)
@@ -110,15 +115,16 @@ def typical(answers: Answers, asked: Asked) -> list[Term]:
     return terms(answers, asked.query, period=asked.period, limit=40)
 
 
-def _line(answers: Answers, asked: Asked, *, marks: Marks) -> tuple[Counts, Timeline]:
+def _line(
+    answers: Answers, asked: Asked, *, marks: Marks, coarsest: Bin | None = None
+) -> tuple[Counts, Timeline]:
+    """The line in the finest bin in which anything can be shown, or in the `coarsest`."""
     period = asked.period
-    bin_: Bin = "week" if period.days > LONG_DAYS else "day"
-    long = period.earlier(HISTORY_DAYS).asked
-    counts = answers.over_time(asked.query, bin=bin_, **long)
-    values = {key[0]: posts for key, posts in counts.cells.items()}
-    if bin_ == "day" and not any(values.get(name) for name in bins_of(period, "day")):
-        weekly = answers.over_time(asked.query, bin="week", **long)
-        found = {key[0]: posts for key, posts in weekly.cells.items()}
-        if any(found.get(name) for name in bins_of(period, "week")):
-            bin_, counts, values = "week", weekly, found
-    return counts, timeline(values, period=period, bin=bin_, k=counts.k, marks=marks)
+    bins: tuple[Bin, ...] = ("week",) if period.days > LONG_DAYS else ("day", "week")
+    for name in (coarsest,) if coarsest else bins:
+        counts = answers.over_time(asked.query, bin=name, **period.earlier(HISTORY_DAYS).asked)
+        values = {key[0]: posts for key, posts in counts.cells.items()}
+        line = timeline(values, period=period, bin=name, k=counts.k, marks=marks)
+        if line.visible:
+            break
+    return counts, line
