@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from dashboard.views.period import Period
 from dashboard.views.phenomenon import Term, terms
 from dashboard.views.shares import Bars, bars_of
-from dashboard.views.timeline import HISTORY_DAYS, Marks, Timeline, bins_of, timeline
+from dashboard.views.timeline import HISTORY_DAYS, Marks, Timeline, timeline
 from index.answers import Answers
 from index.contract import Bin, Dimension
 from index.results import Counts
