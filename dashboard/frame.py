@@ -117,7 +117,9 @@ def _environment(spoken: Language) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
-    speaking: Any = environment  # the extension gives it this method
+    speaking: Any = (
+        environment  # the extension gives it this method, and its filters are of any kind
+    )
     speaking.install_gettext_callables(spoken.gettext, spoken.ngettext, newstyle=True)
     filters: Mapping[str, Callable[..., object]] = {
         "number": spoken.number,
@@ -137,7 +139,7 @@ def _environment(spoken: Language) -> Environment:
         "stack_rows": lambda stack, names: stack_rows(stack, spoken, names),
         "bar_rows": lambda bars, label, **how: bar_rows(bars, spoken, label, **how),
     }
-    environment.filters.update(filters)
+    speaking.filters.update(filters)
     return environment
 
 

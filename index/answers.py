@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypedDict, Unpack
 
 import msgspec
 
@@ -56,6 +56,13 @@ MAX_BINS = 10_000
 MAX_VALUES = 50_000
 RULES: tuple[Dimension, ...] = ("rule", "rule_version")
 LongBin = Literal["week", "month"]
+
+
+class Within(TypedDict, total=False):
+    """The time of a question as in `Question`: Unix milliseconds, open where nothing is said."""
+
+    since: int | None
+    until: int | None
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +138,7 @@ class Answers:
         tree = parse(query, lists=self._lists, use="search").tree if query.strip() else None
         return Question(query=tree, since=since, until=until, scope=self._scope)
 
-    def count(self, query: str = "", **period: int | None) -> Count:
+    def count(self, query: str = "", **period: Unpack[Within]) -> Count:
         """How many posts match."""
         question = self._asked("count", query, period)
         k = self._k(question)
@@ -143,7 +150,7 @@ class Answers:
         *,
         bin: Bin | None = None,
         by: Dimension | None = None,
-        **period: int | None,
+        **period: Unpack[Within],
     ) -> Counts:
         """Counts per bin, every bin of the time in which anything at all may be shown. Without
         `bin` the finest of day, week and month in which most of it can be shown.
@@ -196,13 +203,13 @@ class Answers:
         return Counts(dimensions=(bin,), cells=cells, total=total, k=k)
 
     def top(
-        self, query: str = "", *, by: Dimension, limit: int = 50, **period: int | None
+        self, query: str = "", *, by: Dimension, limit: int = 50, **period: Unpack[Within]
     ) -> Counts:
         """The largest counts per value of `by`."""
         return self._top(self._asked(f"top:{by}", query, period), by, limit)
 
     def facets(
-        self, query: str = "", *, by: Sequence[Dimension], limit: int = 20, **period: int | None
+        self, query: str = "", *, by: Sequence[Dimension], limit: int = 20, **period: Unpack[Within]
     ) -> Facets:
         """The count of a question and its largest counts per value of each of `by`: one question
         in the access log.
@@ -242,7 +249,7 @@ class Answers:
             Completion(word=word, posts=about(posts)) for word, posts in words.items() if posts >= k
         ]
 
-    def _axis(self, name: Bin, period: Mapping[str, int | None]) -> Sequence[str]:
+    def _axis(self, name: Bin, period: Within) -> Sequence[str]:
         """The first and the last bin of a table by time. All posts decide: where a question's own
         bins begin and end would tell that something small is there.
         """
@@ -262,7 +269,7 @@ class Answers:
         )
 
     def typical_terms(
-        self, query: str, *, limit: int = 20, **period: int | None
+        self, query: str, *, limit: int = 20, **period: Unpack[Within]
     ) -> Sequence[TypicalTerm]:
         """Words that stand out in the matching posts against all others of the period."""
         question = self._asked("typical_terms", query, period)
@@ -277,7 +284,7 @@ class Answers:
         return sorted(found, key=lambda each: (-each.score, each.word))[:limit]
 
     def texts(
-        self, query: str = "", *, limit: int = 10, reason: str = "", **period: int | None
+        self, query: str = "", *, limit: int = 10, reason: str = "", **period: Unpack[Within]
     ) -> Texts:
         """At most 50 texts drawn at random, keyword in context, when k authors wrote them, and
         no more than k where that would be nearly all. With a `reason`, which is logged, the
@@ -355,7 +362,7 @@ class Answers:
         self,
         action: str,
         query: str,
-        period: Mapping[str, int | None],
+        period: Within,
         *,
         scope: Scope | None = None,
         reason: str = "",

@@ -28,10 +28,10 @@ class Once:
 
     def __call__(self, key: Hashable, make: Callable[[], T]) -> T:
         """The value of `key`, by `make` when there is none yet."""
+        mine: Future[T] = Future()
         with self._lock:
             known = self._values.get(key)
             if known is None:
-                mine: Future[T] = Future()
                 self._values[key] = mine
                 while len(self._values) > self._most:
                     self._values.popitem(last=False)

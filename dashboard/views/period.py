@@ -86,7 +86,8 @@ def period_of(
                 "%(days)s days are too long: two years at most", days=(last - first).days
             )
         return Period(name="own", since=first, until=last, timezone=timezone)
-    chosen: Named = next((each for each in DAYS if each == name), "4w")
+    fixed: dict[str, Named] = {each: each for each in DAYS}
+    chosen = fixed.get(name, "4w")
     return Period(
         name=chosen, since=today - timedelta(days=DAYS[chosen]), until=today, timezone=timezone
     )

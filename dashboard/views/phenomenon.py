@@ -1,5 +1,6 @@
 """The page of one phenomenon: how large, since when, in which tone, in which words."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from pydantic import BaseModel, Field
@@ -16,6 +17,7 @@ from rules.documents import RuleDocument
 
 PARTS: tuple[Dimension, ...] = ("language", "source", "place", "hashtag")
 MOST_BARS = 12
+BINS: tuple[Bin, ...] = ("day", "week", "month")
 
 
 class About(BaseModel):
@@ -141,30 +143,43 @@ def _line(
     marks: Marks,
     bin: Bin | None = None,
 ) -> tuple[Counts, Timeline]:
-    """The line of `query`, in the finest bin in which most of it can be shown."""
+    """The line of `query`, in `bin` or in the finest one in which most of it can be shown."""
     long = period.earlier(HISTORY_DAYS)
-    for each in (bin,) if bin else ("day", "week", "month"):
-        counts = answers.over_time(query, bin=each, **long.asked)
-        values = {key[0]: posts for key, posts in counts.cells.items()}
-        names = bins_of(period, each)
-        shown = sum(values.get(name) is not None for name in names)
-        if each == (bin or "month") or (names and shown >= len(names) / 2):
-            break
-    whole = answers.over_time("", bin=each, **long.asked)
-    versions = answers.over_time(query, bin=each, by="rule_version", **long.asked)
-    before = period.before
-    earlier = [values.get(name) for name in bins_of(before, each)]
+    chosen, counts = _counted(answers, query, period, bins=(bin,) if bin else BINS)
+    values = _by_time(counts)
+    versions = answers.over_time(query, bin=chosen, by="rule_version", **long.asked)
     drawn = timeline(
         values,
         period=period,
-        bin=each,
+        bin=chosen,
         k=counts.k,
-        whole={key[0]: posts for key, posts in whole.cells.items()},
-        before=earlier,
+        whole=_by_time(answers.over_time("", bin=chosen, **long.asked)),
+        before=[values.get(name) for name in bins_of(period.before, chosen)],
         changes=_changes(versions, query.removeprefix("rule:")),
         marks=marks,
     )
     return counts, drawn
+
+
+def _counted(
+    answers: Answers, query: str, period: Period, *, bins: Sequence[Bin]
+) -> tuple[Bin, Counts]:
+    """The counts of `query` in the first of `bins` in which at least half of `period` can be
+    shown, else in the last.
+    """
+    *finer, coarsest = bins
+    long = period.earlier(HISTORY_DAYS)
+    for each in finer:
+        counts = answers.over_time(query, bin=each, **long.asked)
+        names, values = bins_of(period, each), _by_time(counts)
+        shown = sum(values.get(name) is not None for name in names)
+        if names and shown >= len(names) / 2:
+            return each, counts
+    return coarsest, answers.over_time(query, bin=coarsest, **long.asked)
+
+
+def _by_time(counts: Counts) -> dict[str, int | None]:
+    return {key[0]: posts for key, posts in counts.cells.items()}
 
 
 def _changes(versions: Counts, rule: str) -> dict[str, str]:
