@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
 from dashboard.city import City
@@ -26,17 +26,17 @@ async def live(
     request: Request,
     city: TheCity,
     _reader: Annotated[Reader, Depends(allow("counts", background=True))],
+    seen: Annotated[int | None, Query(description="What the page shows already.")] = None,
 ) -> StreamingResponse:
     """An event `newer` each time that there is more to see than before (text/event-stream)."""
     return StreamingResponse(
-        _events(request, city),
+        _events(request, city, city.snapshot.number if seen is None else seen),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _events(request: Request, city: City) -> AsyncIterator[str]:
-    seen = city.snapshot.number
+async def _events(request: Request, city: City, seen: int) -> AsyncIterator[str]:
     yield "retry: 5000\n\n"
     for turn in range(int(LONGEST_SECONDS / LOOK_SECONDS)):
         if await request.is_disconnected():

@@ -300,7 +300,7 @@ def test_newer_data_comes_in_place(page: Page, shown: Gallery) -> None:
 def test_a_page_that_no_longer_hears_says_so(context: BrowserContext, shown: Gallery) -> None:
     page = context.new_page()
     page.clock.install()
-    page.route("**/api/v1/live", lambda route: route.fulfill(status=503))
+    page.route("**/api/v1/live*", lambda route: route.fulfill(status=503))
     page.goto(shown.address)
     expect(page.locator("[data-stale]")).to_be_hidden()
     page.wait_for_timeout(300)
