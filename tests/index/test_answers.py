@@ -22,7 +22,7 @@ from index.simplest import settled
 from index.testing import TIMEZONE, fill
 from index.values import EPOCH, local_hour
 from privacy.noise import COINS, Noise
-from privacy.suppress import Thresholds
+from privacy.suppress import MOST_A_DAY, Thresholds
 from rules.testing import tokenised_posts
 from rules.tokens import tokenise
 from stream.clock import DAY_MS, HOUR_MS, ManualClock
@@ -302,3 +302,66 @@ def test_a_word_of_few_people_is_never_completed(store: LocalStore, tmp_path: Pa
     assert [each.word for each in answers.complete("HUI")] == ["huis"]
     assert answers.complete("huisa") == answers.complete("zzz") == answers.complete(" ") == []
     assert log.entries == []
+
+
+def test_padding_a_question_draws_nobodys_text(store: LocalStore, tmp_path: Path) -> None:
+    """The post that one person wrote stands beside many in the question, and is never drawn."""
+    others = [text_at(500 + n, "straat", START) for n in range(20)]
+    fill(store, [*posts_of(60), *others, text_at(900, "zeldzaam geheim", START)])
+    answers = ask(store, Log(), tmp_path, text_reads_a_day=100)
+    for query in ("huis OR zeldzaam", "huis OR (zeldzaam geheim)", "huis OR geheim*"):
+        for _ in range(5):
+            drawn = answers.texts(query, limit=20, reason="a test").excerpts
+            assert len(drawn) > K
+            assert not any("geheim" in each.left + each.keyword + each.right for each in drawn)
+
+
+def test_of_an_author_one_text_is_drawn(store: LocalStore, tmp_path: Path) -> None:
+    found = [
+        make_post(
+            n, author=f"230-{n % 12:016x}{0:016x}", text=f"huis {n % 12}", keep="all",
+            tokens=tokenise(f"huis {n % 12}"), created_at=START + n // 12 * DAY_MS,
+        )
+        for n in range(72)
+    ]  # fmt: skip
+    fill(store, found)
+    drawn = ask(store, Log(), tmp_path).texts("huis", limit=12, reason="a test").excerpts
+    whole = [each.left + each.keyword + each.right for each in drawn]
+    assert len(whole) > K
+    assert len(set(whole)) == len(whole)
+
+
+def test_an_author_counts_three_times_a_day(store: LocalStore, tmp_path: Path) -> None:
+    loud = [
+        make_post(
+            1_000 + n, author=f"230-{1:016x}{0:016x}", text="huis", tokens=tokenise("huis"),
+            keep="all",
+        )
+        for n in range(300)
+    ]  # fmt: skip
+    fill(store, [*posts_of(40), *loud])
+    answers = ask(store, Log(), tmp_path)
+    assert answers.count("huis").posts == pytest.approx(40 + MOST_A_DAY - 1, abs=COINS + 1)
+    assert answers.top("huis", by="source").total == answers.count("huis").posts
+
+
+def test_a_word_in_many_doors_has_one_number(store: LocalStore, tmp_path: Path) -> None:
+    fill(store, varied(90))
+    answers = ask(store, Log(), tmp_path)
+    dutch = answers.count("huis lang:nl").posts
+    assert answers.top("huis", by="language").cells["nl",] == dutch
+    side = Side(query="huis")
+    assert answers.compare(side, side, by="language").first.cells["nl",] == dutch
+    assert answers.facets("huis", by=["language"]).by["language"].cells["nl",] == dutch
+
+
+def test_typical_words_are_of_k_people_and_tell_no_exact_number(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    others = [text_at(500 + n, "straat lantaarn", START) for n in range(40)]
+    rare = [text_at(900 + n, "huis zeldzaam", START) for n in range(K - 1)]
+    fill(store, [*varied(60), *others, *rare])
+    found = ask(store, Log(), tmp_path).typical_terms("huis")
+    assert "woning" in [each.word for each in found]
+    assert "zeldzaam" not in [each.word for each in found]
+    assert all(each.score == round(each.score, 1) for each in found)
