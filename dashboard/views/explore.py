@@ -121,10 +121,16 @@ def _line(
     """The line in the finest bin in which anything can be shown, or in the `coarsest`."""
     period = asked.period
     bins: tuple[Bin, ...] = ("week",) if period.days > LONG_DAYS else ("day", "week")
-    for name in (coarsest,) if coarsest else bins:
+    if coarsest:
+        bins = (coarsest,)
+
+    def drawn(name: Bin) -> tuple[Counts, Timeline]:
         counts = answers.over_time(asked.query, bin=name, **period.earlier(HISTORY_DAYS).asked)
         values = {key[0]: posts for key, posts in counts.cells.items()}
-        line = timeline(values, period=period, bin=name, k=counts.k, marks=marks)
-        if line.visible:
-            break
+        return counts, timeline(values, period=period, bin=name, k=counts.k, marks=marks)
+
+    counts, line = drawn(bins[0])
+    for name in bins[1:]:
+        if not line.visible:
+            counts, line = drawn(name)
     return counts, line
