@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Make what the parts of a cluster know each other by: an own certificate authority, a
-certificate for each server, and a password for each role on each server.
+certificate for each server and for the dashboard, and a password for each role on each server.
 
 Nothing that is there is made again: run it once more after you removed a file, or for a certificate
 with `--renew`. Each file belongs to the user whose container reads it, and nobody else may read
@@ -45,15 +45,21 @@ OWNERS: Mapping[str, tuple[int, int]] = {
     "collect": PEIL,
     "enrich": PEIL,
     "index": PEIL,
+    "dashboard": PEIL,
     "operator": PEIL,
 }
 """A folder for each container, and the user and group that its process has: those of the images."""
 
 SERVERS = ("kafka", "elasticsearch", "postgres")
+DASHBOARD = "dashboard"
+SHOWN = (*SERVERS, DASHBOARD)
+"""Who shows a certificate."""
+
 ROLES: Mapping[str, Sequence[str]] = {
     "collect": SERVERS,
     "enrich": ("kafka", "postgres"),  # it asks the store nothing
     "index": SERVERS,
+    DASHBOARD: ("elasticsearch", "postgres"),  # it opens no log
     "operator": SERVERS,
 }
 """Which servers each role logs in at."""
@@ -135,7 +141,9 @@ class Authority:
         """Make the files that `server` shows itself with, under all names in `hosts`."""
         signing, key = self._key(), ec.generate_private_key(ec.SECP256R1())
         issuer = x509.load_pem_x509_certificate(self._folder.path("ca.crt").read_bytes()).subject
-        both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        usages = [ExtendedKeyUsageOID.SERVER_AUTH]
+        if server != DASHBOARD:  # whose key must not pass for that of a node among the servers
+            usages.append(ExtendedKeyUsageOID.CLIENT_AUTH)
         made = _signed(
             _builder(_name(server), key.public_key(), issuer=issuer, days=days)
             .add_extension(
@@ -143,7 +151,7 @@ class Authority:
             )
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signing=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage(both), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()),
                 critical=False,
@@ -209,9 +217,9 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 def make_certificates(
     folder: Folder, *, days: int, also: Mapping[str, Sequence[str]], renew: Sequence[str]
 ) -> None:
-    """The authority and the certificates of all servers, as far as they are missing."""
+    """The authority and the certificates of all who show one, as far as they are missing."""
     authority = Authority(folder)
-    for server in SERVERS:
+    for server in SHOWN:
         last = folder.path("kafka/kafka.pem" if server == "kafka" else f"{server}/server.crt")
         if server in renew or not last.exists():
             hosts = (server, "localhost", "127.0.0.1", *also.get(server, ()))
@@ -250,8 +258,8 @@ def _password() -> str:
 
 
 def _server(text: str) -> str:
-    if text not in SERVERS:
-        raise argparse.ArgumentTypeError(f"there is no server {text!r}; there are {SERVERS}")
+    if text not in SHOWN:
+        raise argparse.ArgumentTypeError(f"there is no server {text!r}; there are {SHOWN}")
     return text
 
 

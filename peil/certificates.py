@@ -1,9 +1,10 @@
-"""When the certificates that the servers of a cluster show come to their end."""
+"""When the certificates that are shown come to their end."""
 
 import socket
 import ssl
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -60,3 +61,8 @@ def end_of(place: Place) -> datetime | None:
     except OSError:
         return None
     return x509.load_der_x509_certificate(shown).not_valid_after_utc if shown else None
+
+
+def end_in(file: Path) -> datetime:
+    """When the first certificate in that file of PEM ends: that of whoever shows it."""
+    return x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc

@@ -3,14 +3,18 @@
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from dashboard.calendar import load_calendar
+from dashboard.purposes import load_purposes
+from dashboard.site import Site
 from ingest.health import warning
 from peil.backends import open_kafka
-from peil.certificates import end_of, places
+from peil.certificates import end_in, end_of, places
 from peil.database import look_at
 from peil.guidance import read_over
 from peil.pipeline import Pipeline
@@ -96,12 +100,16 @@ def _certificates(pipeline: Pipeline) -> Said:
         end = end_of(place)
         if end is None:
             continue  # its own look says why
-        state: State = "well" if end > now + SOON else "warning"
-        renew = "" if state == "well" else ": renew it, and start the server again"
-        ends = "ends" if end > now else "ended"
-        shown = f"that of {place.server} at {place.host}:{place.port} {ends} on {end:%Y-%m-%d}"
-        found.append((state, shown + renew))
+        shown = f"that of {place.server} at {place.host}:{place.port}"
+        found.append(_ending(shown, end, now=now, whose="the server"))
     return found
+
+
+def _ending(shown: str, end: datetime, *, now: datetime, whose: str) -> tuple[State, str]:
+    """What is said of a certificate by its `end`."""
+    state: State = "well" if end > now + SOON else "warning"
+    renew = "" if state == "well" else f": renew it, and start {whose} again"
+    return state, f"{shown} {'ends' if end > now else 'ended'} on {end:%Y-%m-%d}{renew}"
 
 
 def _keys(pipeline: Pipeline) -> Said:
@@ -178,6 +186,19 @@ def _problems(problems: Sequence[str], *, well: str) -> Said:
     return [("wrong", each) for each in problems] or [("well", well)]
 
 
+def _dashboard(pipeline: Pipeline) -> Said:
+    """What would keep it from starting, by the settings of this process."""
+    site = Site.of(pipeline.settings.dashboard)
+    load_purposes(pipeline.folder.config)
+    load_calendar(pipeline.folder.config)
+    where = site.link("/")
+    if site.certificate is None:
+        alone = f"behind the proxy {site.proxy}" if site.proxy else "for this machine alone"
+        return _said(f"{where}, {alone}", well=True)
+    now, end = to_datetime(pipeline.clock.now()), end_in(Path(site.certificate[0]))
+    return [_ending(f"{where}, its certificate", end, now=now, whose="the dashboard")]
+
+
 def _access(pipeline: Pipeline) -> Said:
     problems = pipeline.access.verify()
     return _said("; ".join(problems) or "the chain is whole", well=not problems)
@@ -197,6 +218,7 @@ LOOKS: Mapping[str, Look] = {
     "quarantine": _quarantine,
     "index": _index,
     "access log": _access,
+    "dashboard": _dashboard,
 }
 SERVERS = ("kafka", "certificates")
 """What only a cluster has."""

@@ -35,9 +35,9 @@ def put_login(engine: Engine, user: str, password: str) -> None:
 def put_rights(
     engine: Engine, user: str, tables: Mapping[Table, str], *, moves: bool = False
 ) -> None:
-    """Let `user` do in `tables` what stands there (as `SELECT, INSERT`), read which version the
-    tables have, and do nothing else in the schema of `engine`; with `moves` also bring rows with
-    their numbers from another database.
+    """Let `user` do in `tables` what stands there (as `SELECT, INSERT`, or `UPDATE (title)` for
+    one column), read which version the tables have, and do nothing else in the schema of `engine`;
+    with `moves` also bring rows with their numbers from another database.
 
     The owner of the tables calls it after each upgrade. Doing it twice changes nothing.
     """

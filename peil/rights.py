@@ -24,19 +24,21 @@ READ = "SELECT"
 ADD = "SELECT, INSERT"
 KEEP = "SELECT, INSERT, UPDATE"
 TURN_OVER = "SELECT, INSERT, DELETE"
+RENEW = "SELECT, UPDATE (password)"
 SWEEP = "SELECT, DELETE"
 ALL = "SELECT, INSERT, UPDATE, DELETE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rights:
-    """Of one role: on the topics of the log, which all roles see, with `drops` for removing old
-    records; in which `groups` it shares work; whether it sees the `brokers`' settings; how it
-    comes to the store; what it does in which `tables`, and whether it moves whole ones.
+    """Of one role: on the topics of the log, which all who log in there see, with `drops` for
+    removing old records; in which `groups` it shares work; whether it sees the `brokers`'
+    settings; how it comes to the store; what it does in which `tables`, and whether it moves whole
+    ones.
     """
 
-    reads: frozenset[TopicName]
-    writes: frozenset[TopicName]
+    reads: frozenset[TopicName] = frozenset()
+    writes: frozenset[TopicName] = frozenset()
     drops: frozenset[TopicName] = frozenset()
     groups: frozenset[str] = frozenset()
     brokers: bool = False
@@ -47,14 +49,18 @@ class Rights:
     @property
     def servers(self) -> tuple[Server, ...]:
         """Where the role logs in."""
-        return ("kafka", *(("elasticsearch",) if self.store else ()), "postgres")
+        log = self.reads or self.writes or self.drops or self.groups or self.brokers
+        return (
+            *(("kafka",) if log else ()),
+            *(("elasticsearch",) if self.store else ()),
+            "postgres",
+        )
 
 
 WITH_TEXTS = frozenset({POSTS.name, LABELLED.name, QUARANTINE.name})
 
 _WORKERS: Mapping[str, Rights] = {
     "collect": Rights(
-        reads=frozenset(),
         writes=frozenset({POSTS.name, QUARANTINE.name}),
         store="reader",  # whether a post that its platform deleted is held
         tables={
@@ -113,6 +119,25 @@ def _together(*rights: Mapping[Table, str]) -> Mapping[Table, str]:
 
 RIGHTS: Mapping[str, Rights] = {
     **_WORKERS,
+    # Readers come to it, so it can do least: it opens no log, and nobody gets an account or a role
+    # by it.
+    "dashboard": Rights(
+        store="reader",
+        tables={
+            register: READ,
+            run: READ,
+            gap: READ,
+            volume: READ,
+            phenomenon: READ,
+            access: ADD,
+            key_mark: TURN_OVER,
+            account: RENEW,  # at a login, when what is thought safe has grown
+            session: ALL,
+            link: TURN_OVER,
+            stored_query: ADD,
+            saved_search: TURN_OVER,
+        },
+    ),
     # Whoever types commands does the work of every role where no role runs.
     "operator": Rights(
         reads=WITH_TEXTS | {RULES.name},

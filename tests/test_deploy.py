@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+from dashboard.site import Site
 from peil.roles import ROLES
 from peil.settings import load_settings
 from stream.metrics import METRICS
@@ -109,7 +111,9 @@ def test_nothing_listens_beyond_this_machine() -> None:
     assert published
     assert all(port.startswith("127.0.0.1:") for port in published)
     assert COMPOSE["networks"]["servers"]["internal"] is True
-    assert all("outside" not in SERVICES[name]["networks"] for name in (*SERVERS, "enrich"))
+    assert all(
+        "outside" not in SERVICES[name]["networks"] for name in (*SERVERS, "enrich", "dashboard")
+    )
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -166,10 +170,12 @@ def test_the_settings_of_a_container_are_settings(name: str) -> None:
     environ = SERVICES[name]["environment"]
     settings = load_settings(ROOT / "config" / "peil.toml", environ=environ)
     assert settings.engine == "cluster"
-    assert settings.stream.kafka.security == "SASL_SSL"
     assert "sslmode=verify-full" in settings.database.url
-    files = {settings.stream.kafka.ca_file, settings.database.url.partition("sslrootcert=")[2]}
-    assert settings.stream.kafka.servers == ("kafka:9092",)
+    files = {settings.database.url.partition("sslrootcert=")[2]}
+    if name != "dashboard":  # it opens no log
+        files.add(settings.stream.kafka.ca_file)
+        assert settings.stream.kafka.security == "SASL_SSL"
+        assert settings.stream.kafka.servers == ("kafka:9092",)
     if name != "enrich":  # it asks the store nothing
         files.add(settings.index.elastic.ca_file)
         assert settings.index.elastic.servers == ("https://elasticsearch:9200",)
@@ -208,6 +214,36 @@ def test_enrichment_gets_no_keys() -> None:
         each["source"] if isinstance(each, dict) else each.partition(":")[0] for each in volumes
     }
     assert sources == {"./city/config", "models"}
+
+
+def test_the_dashboard_opens_by_its_own_certificate_where_its_port_is_published(
+    made: Path,
+) -> None:
+    service = SERVICES["dashboard"]
+    environ = service["environment"]
+    assert not [variable for variable in environ if "KAFKA" in variable]
+    settings = load_settings(ROOT / "config" / "peil.toml", environ=environ).dashboard
+    held = mounted(service)
+    given = {
+        name: str(made / Path(COMPOSE["secrets"][held[file]]["file"]).relative_to("secrets"))
+        for name, file in (
+            ("certificate_file", settings.certificate_file),
+            ("key_file", settings.key_file),
+        )
+    }
+    site = Site.of(settings.model_copy(update=given))  # with that it starts
+    assert site.is_secure
+    address = urlsplit(site.address)
+    assert service["ports"] == [f"127.0.0.1:{address.port}:{site.port}"]
+    assert address.hostname is not None
+    (network,) = set(service["networks"]) - {"servers"}
+    options = COMPOSE["networks"][network]["driver_opts"]
+    assert options == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
+    users = [name for name, each in SERVICES.items() if network in each["networks"]]
+    assert users == ["dashboard"]
+    assert site.address in GUIDE
+    files = (given["certificate_file"], given["key_file"])
+    assert handshake(*files, name=address.hostname, client=trusting(made)) is None
 
 
 def test_the_files_and_volumes_that_containers_mount_are_there() -> None:
@@ -342,6 +378,11 @@ def test_what_builds_the_package_is_pinned_as_everywhere() -> None:
 # Alerts.
 
 
+def test_a_role_that_is_gone_is_told() -> None:
+    (gone,) = [rule for rule in ALERTS if rule["alert"] == "PeilRoleGone"]
+    assert re.findall(r'absent\(up\{job="peil", role="(\w+)"\}\)', gone["expr"]) == list(ROLES)
+
+
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
 def test_an_alert_asks_for_what_is_measured(rule: Mapping[str, Any]) -> None:
     names = set(re.findall(r"\b(?:peil_\w+|up)\b", rule["expr"]))
@@ -370,14 +411,20 @@ def test_prometheus_reads_the_alerts() -> None:
 # Secrets.
 
 
+def kafka(folder: Path) -> Path:
+    return folder / "kafka" / "kafka.pem"
+
+
 def handshake(
-    folder: Path, *, name: str, client: ssl.SSLContext, mutual: bool = False
+    *files: Path | str, name: str, client: ssl.SSLContext, mutual: Path | None = None
 ) -> str | None:
-    """What a client says of the certificate of Kafka; None when it is content."""
+    """What a client says of who shows the certificate in `files`; None when both are content.
+    With `mutual`, an authority, the client has to show one too.
+    """
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(folder / "kafka" / "kafka.pem")
-    if mutual:
-        server.load_verify_locations(folder / "ca.crt")
+    server.load_cert_chain(*files)
+    if mutual is not None:
+        server.load_verify_locations(mutual)
         server.verify_mode = ssl.CERT_REQUIRED
     here, there = socket.socketpair()
 
@@ -414,25 +461,31 @@ def made(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.mark.parametrize("name", ["kafka", "localhost", "127.0.0.1", "kafka.example.org"])
 def test_a_server_is_trusted_under_its_names(made: Path, name: str) -> None:
-    assert handshake(made, name=name, client=trusting(made)) is None
+    assert handshake(kafka(made), name=name, client=trusting(made)) is None
 
 
 def test_a_server_is_trusted_under_no_other_name(made: Path) -> None:
-    said = handshake(made, name="elasticsearch", client=trusting(made))
+    said = handshake(kafka(made), name="elasticsearch", client=trusting(made))
     assert said is not None
     assert "Hostname mismatch" in said
 
 
 def test_nodes_know_each_other_by_their_certificates(made: Path) -> None:
     client = trusting(made)
-    assert handshake(made, name="kafka", client=client, mutual=True) is not None
-    client.load_cert_chain(made / "kafka" / "kafka.pem")
-    assert handshake(made, name="kafka", client=client, mutual=True) is None
+    assert handshake(kafka(made), name="kafka", client=client, mutual=made / "ca.crt") is not None
+    client.load_cert_chain(kafka(made))
+    assert handshake(kafka(made), name="kafka", client=client, mutual=made / "ca.crt") is None
+
+
+def test_the_dashboard_does_not_pass_for_a_node(made: Path) -> None:
+    client = trusting(made)
+    client.load_cert_chain(made / "dashboard" / "server.crt", made / "dashboard" / "server.key")
+    assert handshake(kafka(made), name="kafka", client=client, mutual=made / "ca.crt") is not None
 
 
 def test_another_authority_is_not_trusted(script: ModuleType, made: Path, tmp_path: Path) -> None:
     script.main([str(tmp_path), "--mine"])
-    said = handshake(made, name="kafka", client=trusting(tmp_path))
+    said = handshake(kafka(made), name="kafka", client=trusting(tmp_path))
     assert said is not None
     assert "certificate verify failed" in said
 
@@ -441,7 +494,7 @@ def test_an_expired_certificate_is_told_and_renewed(
     script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script.main([str(tmp_path), "--mine", "--days", "0"])
-    said = handshake(tmp_path, name="kafka", client=trusting(tmp_path))
+    said = handshake(kafka(tmp_path), name="kafka", client=trusting(tmp_path))
     assert said is not None
     assert "expired" in said
     capsys.readouterr()
@@ -449,7 +502,7 @@ def test_an_expired_certificate_is_told_and_renewed(
     assert "--renew kafka" in capsys.readouterr().out
     authority = (tmp_path / "ca.crt").read_bytes()
     script.main([str(tmp_path), "--mine", "--renew", "kafka"])
-    assert handshake(tmp_path, name="kafka", client=trusting(tmp_path)) is None
+    assert handshake(kafka(tmp_path), name="kafka", client=trusting(tmp_path)) is None
     assert (tmp_path / "ca.crt").read_bytes() == authority
 
 
