@@ -19,7 +19,7 @@ from index.contract import (
     Store,
     TooBroad,
 )  # fmt: skip
-from privacy.suppress import Thresholds
+from privacy.suppress import MOST_A_DAY, Thresholds
 from rules.parser import parse
 from rules.testing import tokenised_posts, trees
 from rules.tokens import tokenise
@@ -352,6 +352,31 @@ class StoreContract:
         phrases = Keywords("list", 1, tuple(Phrase(("een", f"woord{n}")) for n in range(5_000)))
         for tree in (words, phrases, Near(Term("een"), words, 2)):
             assert store.count(Question(query=tree)).posts == 1
+
+    def test_words_are_those_that_enough_people_used_in_time(self, store: Store) -> None:
+        found = [text_post(n, "huis huizen" if n % 2 else "huis") for n in range(20)]
+        rare = [text_post(100 + n, "huisarrest") for n in range(2)]
+        same = [text_post(200 + n, "huisraad", author=found[0].author) for n in range(9)]
+        fill(store, [*found, *rare, *same])
+        words = store.words("hui", limit=9, least=3, until=START + 1)
+        assert list(words) == ["huis", "huizen"]
+        assert words["huis"] == 20
+        assert list(store.words("huis", limit=9, least=3, until=START + 1)) == ["huis"]
+        assert store.words("hui", limit=9, least=3, until=START) == {}
+        assert store.words("niets", limit=9, least=1, until=START + 1) == {}
+
+    def test_of_an_author_three_posts_a_day_count(self, store: Store) -> None:
+        author = "230-" + "a" * 32
+        found = [
+            text_post(n, "woord", author=author, created_at=START + n % 2 * DAY_MS)
+            for n in range(14)
+        ]
+        fill(store, [*found, text_post(50, "woord")])
+        question = Question(query=parse("woord").tree)
+        assert store.count(question).posts == 2 * MOST_A_DAY + 1
+        assert {cell.posts for cell in store.count_over_time(question).cells.values()} == {3, 4}
+        inexact = Question(query=parse("woord").tree, scope="both")
+        assert store.count(inexact) == store.count(question)
 
     def test_a_store_of_this_version_needs_no_upgrade(self, store: Store) -> None:
         assert store.upgrade() == 0

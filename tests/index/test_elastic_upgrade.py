@@ -10,7 +10,7 @@ from elasticsearch import Elasticsearch
 
 from index.contract import Question
 from index.document import id_numbers
-from index.elastic.mapping import Names, signed
+from index.elastic.mapping import VERSION, Names, signed
 from index.elastic.rebuild import Rebuild
 from index.elastic.store import ElasticStore
 from index.testing import fill, text_post
@@ -102,7 +102,7 @@ def test_an_index_of_an_older_peil_is_written_anew(
     assert store.upgrade() == 0
     assert store.count(Question(readable=True)).posts == 1_250
     assert store.problems() == []
-    assert list(client.indices.get(index=f"{prefix}-*")) == [f"{older.index[:-1]}1"]
+    assert list(client.indices.get(index=f"{prefix}-*")) == [f"{older.index[:-1]}{VERSION}"]
 
 
 @pytest.mark.parametrize("step", STEPS)
