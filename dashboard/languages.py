@@ -60,7 +60,7 @@ class Language:
 
     def times(self, ratio: float) -> str:
         """A ratio, with as many digits as it is worth."""
-        return format_decimal(ratio, format="0.0" if ratio < 10 else "0", locale=self._locale)  # noqa: PLR2004
+        return format_decimal(ratio, format="0.0" if ratio < 10 else "0", locale=self._locale)  # noqa: PLR2004  (two digits say enough)
 
     def day(self, day: date) -> str:
         """A day in full, as `24 november 2026`."""

@@ -56,10 +56,10 @@ class Filters:
 def _filters(
     q: QueryId = "",
     language: Values = [],  # noqa: B006  (FastAPI copies it)
-    sentiment: Values = [],  # noqa: B006
-    source: Values = [],  # noqa: B006
-    rule: Values = [],  # noqa: B006
-    kind: Values = [],  # noqa: B006
+    sentiment: Values = [],  # noqa: B006  (FastAPI copies it)
+    source: Values = [],  # noqa: B006  (FastAPI copies it)
+    rule: Values = [],  # noqa: B006  (FastAPI copies it)
+    kind: Values = [],  # noqa: B006  (FastAPI copies it)
     with_: Annotated[
         str,
         Query(
