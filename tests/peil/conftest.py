@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bench.servers.secured import Secured
+from bench.servers.server import free_port
 from index.contract import Question
 from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
@@ -46,7 +47,10 @@ def peil(folder: Path) -> Peil:
 
     subprocess.run([*COMMAND, "init", str(folder)], check=True, capture_output=True, timeout=60)
     settings = folder / "config" / "peil.toml"
-    settings.write_text(settings.read_text().replace('purpose = ""', 'purpose = "a test"'))
+    written = settings.read_text().replace('purpose = ""', 'purpose = "a test"')
+    # Of the runs of several tests at once each has a dashboard.
+    listen = f'[dashboard]\nlisten = "127.0.0.1:{free_port()}"\n'
+    settings.write_text(f"{written}\n{listen}")
     until = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 30 * 86_400))
     call(*(until if word == "2099-01-01" else word for word in OPEN))
     return call
