@@ -112,8 +112,8 @@ def total_less_cells(defence: Weighed, world: World, post: Post) -> bool:
     query = every(all_of(world.words_of(post)[:3]))
     total = defence.ask(query)
     cells = defence.table(query, "sentiment")
-    tone = post.sentiment.value if post.sentiment else None
-    if tone in cells and cells[tone] is not None:
+    tone = (post.sentiment.value if post.sentiment else None) or ""
+    if cells.get(tone) is not None:
         return True
     rest = (total or 0) - sum(posts or 0 for posts in cells.values())
     return total is not None and rest > 0
@@ -130,7 +130,7 @@ def adaptive(defence: Weighed, world: World, post: Post) -> bool:
         context = Term(word)
         whole = defence.ask(every(context))
         apart = Or(tuple(Not(Term(each)) for each in words[:4]))
-        asked = [And((context, Not(rare))), And((context, apart))]
+        asked: list[Node] = [And((context, Not(rare))), And((context, apart))]
         if number % 2:
             asked.append(Or((context, And((rare, Not(context))))))
         for tree in asked:
@@ -162,9 +162,14 @@ def days_in_the_mean(defence: Weighed, world: World, post: Post) -> bool:
 
 
 def late(defence: Weighed, world: World, post: Post) -> bool:
-    """Two words of the post, before and after it came in, which was days after it was made."""
+    """Two words of the post, before and after it came in, which was days after it was made and
+    while nothing else came.
+    """
     query = every(all_of(world.words_of(post)[-2:]))
-    return dataclasses.replace(defence, store=world.before).ask(query) != defence.ask(query)
+    earlier = dataclasses.replace(defence, store=world.before)
+    first = earlier.ask(query)
+    with world.coming_in(post):
+        return earlier.ask(query) != first
 
 
 ATTACKS: Mapping[str, Attack] = {
@@ -219,7 +224,11 @@ def learned(defence: Weighed, world: World, asked: Sequence[tuple[Question, Ques
         exact.append(one is not None and other is not None and one - other == true)
         told[true == 0].append(same == (true == 0))
     share = statistics.mean(statistics.mean(each) if each else 1 / 2 for each in told.values())
-    return f"{len(exact):>6} close pairs, exact {statistics.mean(exact):.1%}, told {share:.1%}"
+    same = len(told[True]) / len(exact)
+    return (
+        f"{len(exact):>6} close pairs, of which {same:.1%} do not differ; "
+        f"exact {statistics.mean(exact):.1%}, told {share:.1%}"
+    )
 
 
 def utility(defence: Weighed, world: World) -> str:

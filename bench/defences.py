@@ -3,7 +3,8 @@ parts.
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from privacy.noise import Noise
 from privacy.suppress import K, Size, shown, suppress
 from rules.tokens import tokenise
 from stream.clock import DAY_MS, ManualClock
+from stream.partitions import partition_of
 from stream.post import Label, Post
 from stream.testing import START, make_post
 
@@ -118,6 +120,16 @@ class World:
         )
         fill(self.store, self.posts)
         fill(self.before, posts)
+
+    @contextmanager
+    def coming_in(self, post: Post) -> Generator[None]:
+        """While the block runs `post` is in `before`, when it is one that is there."""
+        if post.id in self.present:
+            fill(self.before, [post])
+        yield
+        if post.id in self.present:
+            self.before.remove(partition_of(post), [post.id])
+            self.before.flush()
 
     def close(self) -> None:
         self.store.close()

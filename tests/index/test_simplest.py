@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,13 +50,15 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
     """What is asked of a store with these posts in place of a query."""
     stores: list[LocalStore] = []
 
-    def call(query: str, posts: Sequence[Post], *, today: date = TODAY, **period: int) -> Question:
+    def call(
+        query: str, posts: Sequence[Post], *, today: date = TODAY, until: int | None = None
+    ) -> Question:
         store = LocalStore(
             tmp_path / str(len(stores)), clock=ManualClock(START), timezone=TIMEZONE, k=K
         )
         stores.append(store)
         fill(store, posts)
-        question = Question(query=parse(query).tree if query else None, **period)
+        question = Question(query=parse(query).tree if query else None, until=until)
         question = with_dates(question, query, timezone=TIMEZONE)
         return settled(question, store, least=K, today=today, timezone=TIMEZONE)
 
@@ -137,6 +140,21 @@ def test_today_is_not_counted_yet(ask: Ask) -> None:
     day = date(2026, 9, 21)
     assert ask("fiets", posts, today=day).until == 0
     assert ask("fiets", posts, today=date(2026, 9, 22)).until != 0
+
+
+def test_one_more_post_of_today_changes_nothing_tomorrow(ask: Ask) -> None:
+    """It waits for the block of k authors that it will belong to."""
+    posts = texts("fiets", count=2 * K, days=2)
+    (new,) = texts("fiets", count=1, first=700)
+    new = msgspec.structs.replace(new, created_at=START + 3 * DAY_MS)
+    tomorrow = date(2026, 9, 25)
+    assert ask("fiets", [*posts, new], today=tomorrow) == ask("fiets", posts, today=tomorrow)
+    many = [
+        msgspec.structs.replace(post, created_at=START + 3 * DAY_MS)
+        for post in texts("fiets", count=K, first=700)
+    ]
+    later = ask("fiets", [*posts, *many], today=tomorrow).until
+    assert (later or 0) > START + 3 * DAY_MS
 
 
 def test_dates_are_a_period_and_stand_for_the_whole_question(ask: Ask) -> None:
