@@ -54,7 +54,8 @@ def test_words_come_with_how_often_they_are_used_and_rare_ones_never(
     for each in found:
         assert each.kind == "word"
         assert each.posts is not None
-        assert abs(each.posts - WORDS[each.label]) <= 10
+        assert each.posts in {10, 20, 50, 100}  # an order of magnitude, no count
+        assert WORDS[each.label] / 3 <= each.posts <= WORDS[each.label] + 10
         assert each.insert == f"{each.label} "
     assert labels(answers, book, "fanf") == {}
 

@@ -111,7 +111,8 @@ def test_both_grounds_answer_alike(
     assert json.loads(peil("import", path, "--json").stdout)["outcomes"] == []
     peil("erase", "--platform", "file", "--author", text="user_1x\n")
     peil("import", write(tmp_path / "more.ndjson", 20, first=60), "--json")
-    assert posts(peil) == 30 - 1 + 10
+    # What is shown has noise, of 8 at most, and lacks what is less than a block of 10 people.
+    assert 30 - 1 + 10 - 18 <= posts(peil) <= 30 - 1 + 10 + 8
     assert "skeleton" in peil("quarantine", "list").stdout
     peil("doctor")
 

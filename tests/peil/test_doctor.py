@@ -32,6 +32,7 @@ from sqlalchemy import make_url
 
 from bench.servers.certificates import Authority
 from bench.servers.secured import Secured
+from index.elastic.mapping import VERSION
 from peil.database import open_database
 from peil.diagnosis import Finding, diagnose
 from peil.folder import WorkingFolder
@@ -365,7 +366,7 @@ def test_what_was_changed_by_hand_is_told_and_at_start(
     with KafkaAdminClient(bootstrap_servers=kafka) as admin:
         admin.alter_configs([posts])
     with Client(elastic) as client:
-        name = f"{index}-{partition.name}-v1"
+        name = f"{index}-{partition.name}-v{VERSION}"
         client.indices.put_mapping(index=name, properties={"mine": {"type": "keyword"}})
     more = plain | {"PEIL_STREAM__KAFKA__PARTITIONS": "6", "PEIL_STREAM__LEASE_SECONDS": "6"}
     found = [each.detail for each in looked_at(city, more) if each.state == "wrong"]
