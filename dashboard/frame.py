@@ -16,12 +16,14 @@ from markupsafe import Markup
 
 from dashboard.assets import Assets
 from dashboard.figures import bar_rows, stack_rows, timeline_rows
-from dashboard.languages import LANGUAGES, Language, language, said
+from dashboard.languages import Language, language, said
+from dashboard.registers import LANGUAGES
 from dashboard.rights import Reader
 from dashboard.sparks import spark
 from privacy.suppress import text
 
 FOLDER = Path(__file__).parent / "templates"
+MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable("image")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,6 @@ class Frame:
     """What `base.html` needs."""
 
     language: str
-    languages: tuple[str, ...]
     reader: Reader | None
     csrf: str
     nav: tuple[Place, ...]
@@ -89,14 +90,11 @@ class Pages:
         translate = language(name).gettext
         frame = Frame(
             language=name,
-            languages=LANGUAGES,
             reader=reader,
             csrf=reader.csrf if reader else csrf,
-            nav=()
-            if reader is None
-            else tuple(
+            nav=tuple(
                 Place(each, address, translate(title), each == here)
-                for each, address, title in NAVIGATION
+                for each, address, title in (NAVIGATION if reader else ())
             ),
             assets=self.assets,
             address=request.url.path + (f"?{query}" if query else ""),
@@ -117,9 +115,8 @@ def _environment(spoken: Language) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
-    speaking: Any = (
-        environment  # the extension gives it this method, and its filters are of any kind
-    )
+    # The extension gives it a method, and its filters are of any kind.
+    speaking: Any = environment
     speaking.install_gettext_callables(spoken.gettext, spoken.ngettext, newstyle=True)
     filters: Mapping[str, Callable[..., object]] = {
         "number": spoken.number,
@@ -127,7 +124,6 @@ def _environment(spoken: Language) -> Environment:
         "times": spoken.times,
         "said": spoken.gettext,
         "day": spoken.day,
-        "short_day": spoken.short_day,
         "bin": spoken.bin,
         "language_name": spoken.named,
         "count": lambda posts, k: text(posts, k=k) if posts is None else spoken.number(posts),
@@ -145,8 +141,7 @@ def _environment(spoken: Language) -> Environment:
 
 def _markdown(written: str) -> Markup:
     """Guidance as HTML; HTML in it is shown as it is written, and addresses are plain."""
-    parser = MarkdownIt("commonmark", {"html": False}).disable("image")
-    return Markup(parser.render(written))  # noqa: S704  (escaped by the renderer)
+    return Markup(MARKDOWN.render(written))  # noqa: S704  (escaped by the renderer)
 
 
 def _address(path: str, **parameters: Any) -> str:

@@ -1,6 +1,6 @@
 """The two languages of the pages: translations, numbers, days and plural forms."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +11,12 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
+from dashboard.registers import LANGUAGES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LANGUAGES = ("nl", "en")
 FOLDER = Path(__file__).parent / "locale"
-THURSDAY = timedelta(days=3)
 
 
 def said(message: str) -> str:

@@ -5,23 +5,28 @@ everything that is read.
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from stream.clock import Clock, to_datetime
-from stream.errors import Stop
+from dashboard.registers import (
+    LANGUAGES,
+    named,
+    read_register,
+    refuse,
+    wrong_keys,
+    wrong_title,
+)  # fmt: skip
+from index.values import local_day
+from stream.clock import Clock
 
 FILE = "purposes.toml"
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 STATED = ("basis", "owner")
 KEYS = {"id", "title", "until", *STATED}
-LANGUAGES = ("nl", "en")
 
 
 class Purpose(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,9 +42,7 @@ class Purpose(msgspec.Struct, frozen=True, kw_only=True):
 
     def named(self, language: str) -> str:
         """Its title in `language`, else in the first language that has one."""
-        return self.title.get(language) or next(
-            self.title[each] for each in LANGUAGES if each in self.title
-        )
+        return named(self.title, language)
 
 
 class Purposes:
@@ -55,7 +58,7 @@ class Purposes:
         mine = [Purpose(id=own, title=dict.fromkeys(LANGUAGES, own))] if own else []
         self._all = {each.id: each for each in (*mine, *register)}
         self._clock = clock
-        self._zone = ZoneInfo(timezone)
+        self._timezone = timezone
 
     def open(self) -> Sequence[Purpose]:
         """What may be chosen today."""
@@ -67,7 +70,7 @@ class Purposes:
         return found if found is not None and self._is_open(found) else None
 
     def _is_open(self, purpose: Purpose) -> bool:
-        today = to_datetime(self._clock.now()).astimezone(self._zone).date()
+        today = local_day(self._clock.now(), self._timezone)
         return purpose.until is None or today < purpose.until
 
 
@@ -78,16 +81,9 @@ def load_purposes(config: Path) -> Sequence[Purpose]:
     path = config / FILE
     if not path.exists():
         return ()
-    try:
-        written = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise Stop(f"{path} cannot be read: {error}; mend that line") from error
-    problems = [f"there is no such table: [{name}]" for name in written if name != "purpose"]
-    items = written.get("purpose", [])
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        problems.append("begin each purpose with a line [[purpose]]")
-        items = []
+    problems: list[str] = []
     purposes: dict[str, Purpose] = {}
+    items = read_register(path, "purpose", problems, hint="mend that line")
     for number, item in enumerate(items, 1):
         name = item.get("id")
         if not isinstance(name, str) or not ID.fullmatch(name):
@@ -99,23 +95,17 @@ def load_purposes(config: Path) -> Sequence[Purpose]:
         problems += [f"purpose {name}: {each}" for each in wrong]
         if not wrong:
             purposes[name] = Purpose(**item)
-    if problems:
-        raise Stop(f"{path} is wrong:\n" + "\n".join(f"  {line}" for line in problems))
+    refuse(path, problems)
     return list(purposes.values())
 
 
 def _wrong(item: Mapping[str, Any]) -> Iterator[str]:
-    yield from (f"there is no such key: {key}" for key in sorted(item.keys() - KEYS))
+    yield from wrong_keys(item, KEYS)
     for key in STATED:
         stated = item.get(key)
         if not isinstance(stated, str) or not stated.strip():
             yield f"{key} is missing; a purpose without it may not be read for"
-    until, title = item.get("until"), item.get("title")
+    until = item.get("until")
     if isinstance(until, datetime) or not isinstance(until, date):
         yield "write the first day on which it has ended, without quotes, as until = 2027-01-01"
-    if not isinstance(title, dict) or not title:
-        yield 'it has no title; write title = { nl = "Oud en nieuw", en = "New Year" }'
-    elif unknown := sorted(title.keys() - set(LANGUAGES)):
-        yield f"title has {', '.join(unknown)}; the languages are {' and '.join(LANGUAGES)}"
-    elif not all(isinstance(each, str) and each.strip() for each in title.values()):
-        yield "a title is empty; write it, or leave its language out"
+    yield from wrong_title(item.get("title"))
