@@ -29,7 +29,7 @@ from bench.cluster import texts
 from bench.defences import DAYS, Weighed, World, defences, posts_of
 from index.contract import Dimension, Question
 from index.testing import TIMEZONE
-from index.values import EPOCH, local_hour, start_of
+from index.values import local_day, start_of
 from privacy.noise import COINS
 from privacy.suppress import K
 from rules.tree import And, Node, Not, Or, Prefix, Term
@@ -89,7 +89,7 @@ def longer_prefix(defence: Weighed, world: World, post: Post) -> bool:
 def periods(defence: Weighed, world: World, post: Post) -> bool:
     """Two words of the post, until its day and until the day after."""
     query = every(all_of(world.words_of(post)[-2:]))
-    day = EPOCH + timedelta(days=local_hour(post.created_at, TIMEZONE) // 24)
+    day = local_day(post.created_at, TIMEZONE)
     first, second = (
         defence.ask(msgspec.structs.replace(query, until=start_of(end, TIMEZONE)))
         for end in (day, day + DAY)
@@ -101,7 +101,7 @@ def days(defence: Weighed, world: World, post: Post) -> bool:
     """A frequent word of the post by day, and the same without a rarer one."""
     *_, frequent = world.words_of(post)
     rarer = world.words_of(post)[0]
-    day = (EPOCH + timedelta(days=local_hour(post.created_at, TIMEZONE) // 24)).isoformat()
+    day = local_day(post.created_at, TIMEZONE).isoformat()
     whole = defence.table(every(Term(frequent)), "day")
     without = defence.table(every(Term(frequent), Not(Term(rarer))), "day")
     return whole.get(day) != without.get(day)
@@ -145,7 +145,7 @@ def days_in_the_mean(defence: Weighed, world: World, post: Post) -> bool:
     post against the other days.
     """
     words = world.words_of(post)
-    day = (EPOCH + timedelta(days=local_hour(post.created_at, TIMEZONE) // 24)).isoformat()
+    day = local_day(post.created_at, TIMEZONE).isoformat()
     here: list[int] = []
     elsewhere: list[int] = []
     for frequent in words[-3:]:

@@ -6,7 +6,6 @@ import random
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from index.conditions import conditions
@@ -14,7 +13,7 @@ from index.contract import Cell, Dimension, Question
 from index.local.store import LocalStore
 from index.simplest import settled
 from index.testing import TIMEZONE, fill
-from index.values import EPOCH, local_hour
+from index.values import local_day
 from privacy.noise import Noise
 from privacy.suppress import K, Size, shown, suppress
 from rules.tokens import tokenise
@@ -63,7 +62,7 @@ class Weighed:
     def _asked(self, question: Question) -> Question:
         if not self.simple:
             return question
-        today = EPOCH + timedelta(days=local_hour(NOW, TIMEZONE) // 24)
+        today = local_day(NOW, TIMEZONE)
         return settled(question, self.store, least=K, today=today, timezone=TIMEZONE)
 
     def _noise(

@@ -102,7 +102,6 @@ def _told(request: Request, status: HTTPStatus, message: str) -> Response:
     if request.url.path.startswith(API):
         return JSONResponse({"detail": message}, status, headers=headers)
     pages: Pages = request.app.state.pages
-    reader = None
-    answer = pages.render(request, "wrong.html", reader=reader, status=status, message=message)
+    answer = pages.render(request, "wrong.html", status=status, message=message)
     answer.headers.update(headers)
     return answer

@@ -16,7 +16,7 @@ from dashboard.views.timeline import Marks, marks_of
 from index.answers import Answers, Log
 from index.gaps import missed
 from index.once import Once
-from index.values import bin_name, local_hour
+from index.values import local_day
 from privacy.access import AccessLog
 from rules.documents import Book
 from rules.guidance import Guidance
@@ -110,7 +110,7 @@ class City:
     @property
     def today(self) -> date:
         """The day that is not over yet."""
-        return date.fromisoformat(bin_name(local_hour(self.clock.now(), self.timezone), "day"))
+        return local_day(self.clock.now(), self.timezone)
 
     def answers(self, reader: "Reader", action: str, **said: object) -> Answers:
         """The door to the store for one page or download, after its entry in the access log;

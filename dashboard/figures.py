@@ -1,13 +1,12 @@
 """What stands in the table under a chart; the chart is drawn from it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from dashboard.languages import Language
 from dashboard.views.shares import Bars, Stack
 from dashboard.views.timeline import Point, Timeline
-from index.values import UNKNOWN
+from index.values import UNKNOWN, first_day
 
 Column = Mapping[str, str]
 Row = Mapping[str, Any]
@@ -142,16 +141,12 @@ def _row(cells: Sequence[Mapping[str, Any]], point: Point, *, learning: bool = F
 
 
 def _time(name: str, spoken: Language) -> Mapping[str, Any]:
-    return {"text": spoken.bin(name), "time": first_day(name)}
+    return {"text": spoken.bin(name), "time": beginning(name)}
 
 
-def first_day(name: str) -> str:
+def beginning(name: str) -> str:
     """The moment at which a bin begins, as a machine writes it."""
-    if "W" in name:
-        return date.fromisoformat(f"{name}-1").isoformat()
-    if "T" in name:
-        return f"{name}:00"
-    return f"{name}-01" if len(name) == len("2026-11") else name
+    return f"{name}:00" if "T" in name else first_day(name).isoformat()
 
 
 def _count(posts: int | None, spoken: Language) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Literal, Protocol, TypedDict, Unpack
 
 import msgspec
@@ -21,7 +21,7 @@ from index.results import (
 )  # fmt: skip
 from index.series import Series
 from index.simplest import axis, settled, with_dates
-from index.values import EPOCH, MULTIPLE, bins_between, local_hour, start_of, values_of
+from index.values import MULTIPLE, bins_between, local_day, start_of, values_of
 from privacy.noise import Noise
 from privacy.suppress import (
     Size,
@@ -394,7 +394,7 @@ class Answers:
         )
 
     def _today(self) -> date:
-        return EPOCH + timedelta(days=local_hour(self._clock.now(), self._timezone) // 24)
+        return local_day(self._clock.now(), self._timezone)
 
     def _posts(self, question: Question, cell: Cell, *, k: int) -> int | None:
         """What may be shown of the count of a whole question."""

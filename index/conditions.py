@@ -6,15 +6,18 @@ and its period; the order of operands and where a NOT stands make no difference.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import lru_cache
 
 from index.contract import Dimension, Question
-from index.values import start_of
+from index.values import first_day, start_of
 from rules.tree import And, Field, Keywords, Near, Node, Not, Of, Or, Together
 
 FIELDS: Mapping[str, str] = {"lang": "language"}
 """Fields of the rule language whose dimension has another name."""
+
+LONGEST_DAYS: Mapping[Dimension, int] = {"day": 1, "week": 7, "month": 31}
+"""The bins of whole days, and how long one of them can be."""
 
 Key = tuple[str, ...]
 
@@ -80,16 +83,10 @@ def _sorted(word: str, nodes: Sequence[Node], *, negated: bool) -> str:
 @lru_cache(maxsize=10_000)
 def _bounds(dimension: Dimension, value: str, timezone: str) -> tuple[int, int] | None:
     """The period of a bin in Unix ms; None for what is no bin of whole days."""
-    match dimension:
-        case "day":
-            first = date.fromisoformat(value)
-            end = first + timedelta(days=1)
-        case "week":
-            first = date.fromisoformat(f"{value}-1")
-            end = first + timedelta(days=7)
-        case "month":
-            first = date.fromisoformat(f"{value}-01")
-            end = (first + timedelta(days=31)).replace(day=1)
-        case _:
-            return None
+    if dimension not in LONGEST_DAYS:
+        return None
+    first = first_day(value)
+    end = first + timedelta(days=LONGEST_DAYS[dimension])
+    if dimension == "month":
+        end = end.replace(day=1)
     return start_of(first, timezone), start_of(end, timezone)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, delete, func, insert, select
 from index.contract import Bin, RolledUp
 from index.rollups import rule_of
 from index.tables import phenomenon, volume
-from index.values import bin_name, hours_to
+from index.values import bin_name, first_day, hours_to
 from stream.database import alone
 from stream.partitions import Partition
 
@@ -84,6 +84,4 @@ def _binned(periods: Mapping[str, int], bin: Bin) -> Mapping[str, int]:
 
 def _day(period: str) -> date:
     """The day of an hour or day; a week counts where its Thursday lies, as ISO 8601 has it."""
-    if "W" in period:
-        return date.fromisoformat(f"{period}-1") + THURSDAY
-    return date.fromisoformat(period[:10])
+    return first_day(period) + (THURSDAY if "W" in period else timedelta())

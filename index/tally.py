@@ -6,6 +6,11 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from index.contract import Cell, Dimension, Table
 from privacy.suppress import MOST_A_DAY
 
+AT_FIRST = 64
+"""Of so many posts the authors are looked at before those of all are counted: where an engine only
+has to say whether enough people wrote something.
+"""
+
 Key = tuple[str, ...]
 Author = tuple[int, int]
 """An author as counted: the key epoch, and a number that stands for the pseudonym."""

@@ -1,6 +1,6 @@
 """By what values a post is counted, in every engine the same."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import assert_never
@@ -13,6 +13,8 @@ UNKNOWN = "?"
 """The value of a label that a model abstained from."""
 
 EPOCH = date(1970, 1, 1)
+
+MONTH_LENGTH = len("2026-11")
 
 LONGEST = 8_000
 """Bytes of UTF-8 that a word has in an index; Lucene takes four times as many and then refuses
@@ -75,6 +77,11 @@ def local_hour(milliseconds: int, timezone: str) -> int:
     return hours_to(local.date()) + local.hour
 
 
+def local_day(milliseconds: int, timezone: str) -> date:
+    """The day on the clock of `timezone` that holds `milliseconds` (Unix)."""
+    return EPOCH + timedelta(days=local_hour(milliseconds, timezone) // 24)
+
+
 def hours_to(day: date) -> int:
     """The hours from 1970-01-01T00 to the beginning of `day`, on one clock."""
     return (day - EPOCH).days * 24
@@ -113,7 +120,9 @@ def bins_between(names: Sequence[str], name: Bin) -> Sequence[str]:
     if not names:
         return []
     found: dict[str, None] = {}
-    hour = _first_hour(names[0], name)
+    hour = hours_to(first_day(names[0]))
+    if name == "hour":
+        hour += int(names[0][11:])
     while True:
         label = bin_name(hour, name)
         found[label] = None
@@ -122,12 +131,8 @@ def bins_between(names: Sequence[str], name: Bin) -> Sequence[str]:
         hour += 1 if name == "hour" else 24
 
 
-def _first_hour(label: str, name: Bin) -> int:
-    starts: Mapping[Bin, Callable[[], tuple[date, int]]] = {
-        "hour": lambda: (date.fromisoformat(label[:10]), int(label[11:])),
-        "day": lambda: (date.fromisoformat(label), 0),
-        "week": lambda: (date.fromisoformat(f"{label}-1"), 0),
-        "month": lambda: (date.fromisoformat(f"{label}-01"), 0),
-    }
-    day, hour = starts[name]()
-    return hours_to(day) + hour
+def first_day(label: str) -> date:
+    """The day on which the bin of that name begins, or in which its hour lies."""
+    if "W" in label:
+        return date.fromisoformat(f"{label}-1")
+    return date.fromisoformat(f"{label}-01" if len(label) == MONTH_LENGTH else label[:10])

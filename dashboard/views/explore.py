@@ -1,20 +1,25 @@
 """The page Explore: a question, its size in time, what it consists of, and its words."""
 
-from collections.abc import Mapping
-from typing import Literal, get_args
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from dashboard.views.period import Period
 from dashboard.views.phenomenon import Term, terms
 from dashboard.views.shares import Bars, bars_of
-from dashboard.views.timeline import HISTORY_DAYS, Marks, Timeline, timeline
+from dashboard.views.timeline import (
+    HISTORY_DAYS,
+    Marks,
+    Timeline,
+    by_time,
+    share_of,
+    timeline,
+)  # fmt: skip
 from index.answers import Answers
 from index.contract import Bin, Dimension
-from index.results import Counts
 
 Tab = Literal["context", "texts", "terms", "table", "compare"]
-TABS: tuple[Tab, ...] = get_args(Tab)
 FACETS: tuple[Dimension, ...] = ("language", "sentiment", "source", "rule", "kind", "place")
 FIELDS: Mapping[Dimension, str] = {
     "language": "lang",
@@ -40,15 +45,14 @@ class Asked(BaseModel):
     @property
     def query(self) -> str:
         """Words and filters as one query, which can be asked anywhere."""
-        parts = [f"({self.words.strip()}\n)" if "--" in self.words else f"({self.words.strip()})"]
-        if not self.words.strip():
-            parts = []
-        parts += [
+        words = self.words.strip()
+        filters = [
             f"{FIELDS[by]}:{','.join(values)}" for by, values in self.filters.items() if values
         ]
-        if parts[1:]:
-            return " ".join(parts)
-        return self.words.strip() or "".join(parts)
+        if not words or not filters:
+            return words or " ".join(filters)
+        end = "\n" if "--" in words else ""  # a comment goes on to the end of its line
+        return " ".join([f"({words}{end})", *filters])
 
 
 class Explore(BaseModel):
@@ -75,7 +79,7 @@ class Compared(BaseModel):
 def explore(answers: Answers, asked: Asked, *, marks: Marks) -> Explore:
     """The answer to `asked`: two questions, so that it comes while one is still thinking."""
     period, query = asked.period, asked.query
-    counts, line = _line(answers, asked, marks=marks)
+    line = _line(answers, asked, marks=marks)
     facets = answers.facets(query, by=FACETS, limit=MOST_BARS, **period.asked)
     total = facets.count.posts
     everything = answers.count("", **period.asked).posts
@@ -83,8 +87,8 @@ def explore(answers: Answers, asked: Asked, *, marks: Marks) -> Explore:
         asked=asked,
         posts=total,
         everything=everything,
-        share=total / everything if total is not None and everything else None,
-        k=counts.k,
+        share=share_of(total, everything),
+        k=line.k,
         line=line,
         facets=[bars_of(each) for each in facets.by.values()],
     )
@@ -92,10 +96,10 @@ def explore(answers: Answers, asked: Asked, *, marks: Marks) -> Explore:
 
 def compare(answers: Answers, first: Asked, second: Asked, *, marks: Marks) -> Compared:
     """`first` beside `second`: two queries, or one in two periods."""
-    lines = [_line(answers, each, marks=marks)[1] for each in (first, second)]
+    lines = [_line(answers, each, marks=marks) for each in (first, second)]
     coarsest: Bin = "week" if any(line.bin == "week" for line in lines) else "day"
     lines = [
-        line if line.bin == coarsest else _line(answers, asked, marks=marks, coarsest=coarsest)[1]
+        line if line.bin == coarsest else _line(answers, asked, marks=marks, bins=("week",))
         for asked, line in zip((first, second), lines, strict=True)
     ]
     both = [
@@ -116,21 +120,15 @@ def typical(answers: Answers, asked: Asked) -> list[Term]:
 
 
 def _line(
-    answers: Answers, asked: Asked, *, marks: Marks, coarsest: Bin | None = None
-) -> tuple[Counts, Timeline]:
-    """The line in the finest bin in which anything can be shown, or in the `coarsest`."""
+    answers: Answers, asked: Asked, *, marks: Marks, bins: Sequence[Bin] = ("day", "week")
+) -> Timeline:
+    """The line in the first of `bins` in which anything can be shown, else in the last."""
     period = asked.period
-    bins: tuple[Bin, ...] = ("week",) if period.days > LONG_DAYS else ("day", "week")
-    if coarsest:
-        bins = (coarsest,)
+    *finer, coarsest = bins if period.days <= LONG_DAYS else ("week",)
 
-    def drawn(name: Bin) -> tuple[Counts, Timeline]:
+    def drawn(name: Bin) -> Timeline:
         counts = answers.over_time(asked.query, bin=name, **period.earlier(HISTORY_DAYS).asked)
-        values = {key[0]: posts for key, posts in counts.cells.items()}
-        return counts, timeline(values, period=period, bin=name, k=counts.k, marks=marks)
+        return timeline(by_time(counts), period=period, bin=name, k=counts.k, marks=marks)
 
-    counts, line = drawn(bins[0])
-    for name in bins[1:]:
-        if not line.visible:
-            counts, line = drawn(name)
-    return counts, line
+    lines = (drawn(name) for name in finer)
+    return next((line for line in lines if line.visible), None) or drawn(coarsest)

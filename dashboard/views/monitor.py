@@ -8,7 +8,16 @@ from pydantic import BaseModel, Field
 
 from dashboard.languages import said
 from dashboard.views.period import Period
-from dashboard.views.timeline import HISTORY_DAYS, Marks, Point, Timeline, timeline
+from dashboard.views.timeline import (
+    HISTORY_DAYS,
+    SEASON,
+    Marks,
+    Point,
+    Timeline,
+    by_time,
+    share_of,
+    timeline,
+)  # fmt: skip
 from index.answers import Answers
 from index.normal import Change, change, dispersion_of
 from index.results import Counts
@@ -114,9 +123,7 @@ class Monitor(BaseModel):
 
 def ratio_of(found: Change | None) -> Ratio | None:
     """`found` as a page shows it."""
-    if found is None:
-        return None
-    return Ratio(ratio=found.ratio, low=found.low, high=found.high, real=found.real)
+    return None if found is None else Ratio.model_validate(found, from_attributes=True)
 
 
 def monitor(
@@ -131,7 +138,7 @@ def monitor(
     """The page for `period`; `rules` has the title, category and whether it is special by id."""
     long = period.earlier(HISTORY_DAYS)
     bins: tuple[Bin, Bin] = ("day", "week")
-    whole = {each: _by_time(answers.over_time("", bin=each, **long.asked)) for each in bins}
+    whole = {each: by_time(answers.over_time("", bin=each, **long.asked)) for each in bins}
     by_rule = {
         each: _by_rule(answers.over_time("", bin=each, by="rule", **long.asked)) for each in bins
     }
@@ -141,13 +148,13 @@ def monitor(
     total, total_before = now.total, before.total
     panels: list[Panel] = []
     for rule, (title, category, special) in rules.items():
-        bin_, line = "day", by_rule["day"].get(rule, {})
+        line = by_rule["day"].get(rule, {})
         drawn = timeline(line, period=period, bin="day", k=k, whole=whole["day"], marks=marks)
         if not _shown_enough(drawn) and period.days > 7:  # noqa: PLR2004  (a week has one bin)
-            bin_, line = "week", by_rule["week"].get(rule, {})
+            line = by_rule["week"].get(rule, {})
             drawn = timeline(line, period=period, bin="week", k=k, whole=whole["week"], marks=marks)
         posts = now.cells.get((rule,))
-        spread = dispersion_of(list(line.values()), season=7 if bin_ == "day" else 1, k=k)
+        spread = dispersion_of(list(line.values()), season=SEASON[drawn.bin], k=k)
         panels.append(
             Panel(
                 rule=rule,
@@ -155,7 +162,7 @@ def monitor(
                 category=category,
                 special=special,
                 posts=posts,
-                share=posts / total if posts is not None and total else None,
+                share=share_of(posts, total),
                 change=ratio_of(change(posts, before.cells.get((rule,)), dispersion=spread)),
                 line=drawn,
                 standing=standing_of(drawn),
@@ -192,10 +199,6 @@ def standing_of(line: Timeline) -> Standing:
     if abs(deviation) <= 1:
         return "usual"
     return "higher" if deviation > 0 else "lower"
-
-
-def _by_time(counts: Counts) -> dict[str, int | None]:
-    return {key[0]: posts for key, posts in counts.cells.items()}
 
 
 def _by_rule(counts: Counts) -> dict[str, dict[str, int | None]]:

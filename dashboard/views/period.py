@@ -1,24 +1,17 @@
 """The period that a page is about: whole days that are over."""
 
 from datetime import date, timedelta
-from typing import Literal, TypedDict, get_args
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.errors import Refused
+from index.answers import Within
 from index.values import start_of
 
 Named = Literal["7d", "4w", "3m", "own"]
-NAMES: tuple[Named, ...] = get_args(Named)
 DAYS: dict[Named, int] = {"7d": 7, "4w": 28, "3m": 91}
 LONGEST_DAYS = 731
-
-
-class Bounds(TypedDict):
-    """A period as a question has it: Unix milliseconds."""
-
-    since: int | None
-    until: int | None
 
 
 class WrongPeriod(Refused):
@@ -60,7 +53,7 @@ class Period(BaseModel):
         return start_of(self.until, self.timezone)
 
     @property
-    def asked(self) -> Bounds:
+    def asked(self) -> Within:
         """The bounds of a question about it."""
         return {"since": self.start_ms, "until": self.end_ms}
 

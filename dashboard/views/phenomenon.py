@@ -8,8 +8,18 @@ from pydantic import BaseModel, Field
 from dashboard.views.monitor import Ratio, Standing, ratio_of, standing_of
 from dashboard.views.period import Period
 from dashboard.views.shares import TONES, Bars, Stack, bars_of, stack_of
-from dashboard.views.timeline import HISTORY_DAYS, LEAD_DAYS, Marks, Timeline, bins_of, timeline
-from index.answers import Answers
+from dashboard.views.timeline import (
+    HISTORY_DAYS,
+    LEAD_DAYS,
+    SEASON,
+    Marks,
+    Timeline,
+    bins_of,
+    by_time,
+    share_of,
+    timeline,
+)  # fmt: skip
+from index.answers import BINS, Answers
 from index.contract import Bin, Dimension
 from index.normal import change, dispersion_of
 from index.results import Counts, TypicalTerm
@@ -17,7 +27,6 @@ from rules.documents import RuleDocument
 
 PARTS: tuple[Dimension, ...] = ("language", "source", "place", "hashtag")
 MOST_BARS = 12
-BINS: tuple[Bin, ...] = ("day", "week", "month")
 
 
 class About(BaseModel):
@@ -101,7 +110,7 @@ def phenomenon(
     lead = period.earlier(LEAD_DAYS).asked
     tones = answers.over_time(query, bin=bin_, by="sentiment", **lead)
     values = list(counts.cells.values())
-    spread = dispersion_of(values, season=7 if bin_ == "day" else 1, k=counts.k)
+    spread = dispersion_of(values, season=SEASON[bin_], k=counts.k)
     compared = None
     if with_ is not None:
         _, other = _line(answers, f"rule:{with_.id}", period=period, marks=marks, bin=bin_)
@@ -112,7 +121,7 @@ def phenomenon(
         period=period,
         k=counts.k,
         posts=now,
-        share=now / everything if now is not None and everything else None,
+        share=share_of(now, everything),
         change=ratio_of(change(now, before, dispersion=spread)),
         standing=standing_of(line),
         line=line,
@@ -146,14 +155,14 @@ def _line(
     """The line of `query`, in `bin` or in the finest one in which most of it can be shown."""
     long = period.earlier(HISTORY_DAYS)
     chosen, counts = _counted(answers, query, period, bins=(bin,) if bin else BINS)
-    values = _by_time(counts)
+    values = by_time(counts)
     versions = answers.over_time(query, bin=chosen, by="rule_version", **long.asked)
     drawn = timeline(
         values,
         period=period,
         bin=chosen,
         k=counts.k,
-        whole=_by_time(answers.over_time("", bin=chosen, **long.asked)),
+        whole=by_time(answers.over_time("", bin=chosen, **long.asked)),
         before=[values.get(name) for name in bins_of(period.before, chosen)],
         changes=_changes(versions, query.removeprefix("rule:")),
         marks=marks,
@@ -171,15 +180,11 @@ def _counted(
     long = period.earlier(HISTORY_DAYS)
     for each in finer:
         counts = answers.over_time(query, bin=each, **long.asked)
-        names, values = bins_of(period, each), _by_time(counts)
+        names, values = bins_of(period, each), by_time(counts)
         shown = sum(values.get(name) is not None for name in names)
         if names and shown >= len(names) / 2:
             return each, counts
     return coarsest, answers.over_time(query, bin=coarsest, **long.asked)
-
-
-def _by_time(counts: Counts) -> dict[str, int | None]:
-    return {key[0]: posts for key, posts in counts.cells.items()}
 
 
 def _changes(versions: Counts, rule: str) -> dict[str, str]:

@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, Field
 
 from dashboard.views.period import Period
-from dashboard.views.timeline import bins_of
+from dashboard.views.timeline import bins_of, share_of
 from index.contract import Bin, Dimension
 from index.results import Counts
 from index.values import UNKNOWN
 
 TONES = ("negative", "neutral", "positive", UNKNOWN)
 """As they are stacked; `?` is where the model abstained."""
-
 
 HIDDEN = "hidden"
 """What is too small to be shown by itself, in a stack."""
@@ -61,7 +60,7 @@ def bars_of(counts: Counts) -> Bars:
         total=total,
         k=counts.k,
         bars=[
-            Bar(value=value, posts=posts, share=posts / total if total else None)
+            Bar(value=value, posts=posts, share=share_of(posts, total))
             for value, posts in sorted(shown, key=lambda item: (-item[1], item[0]))
         ],
     )

@@ -4,7 +4,6 @@ from pydantic import BaseModel, Field
 
 from dashboard.views.period import Period
 from index.answers import Answers
-from index.results import Texts
 
 MOST_DRAWN = 10
 
@@ -39,24 +38,9 @@ def sample(
 ) -> Sample:
     """Draw from the posts of `query`; one read of the reader's quota."""
     found = answers.texts(query, limit=limit, reason=reason, **period.asked)
-    return sample_of(found, whole=bool(reason.strip()))
-
-
-def sample_of(found: Texts, *, whole: bool) -> Sample:
-    """`found` as a page shows it."""
     return Sample(
         posts=found.posts,
         k=found.k,
-        whole=whole,
-        excerpts=[
-            Excerpt(
-                day=each.day,
-                language=each.language,
-                source=each.source,
-                left=each.left,
-                keyword=each.keyword,
-                right=each.right,
-            )
-            for each in found.excerpts
-        ],
+        whole=bool(reason.strip()),
+        excerpts=[Excerpt.model_validate(each, from_attributes=True) for each in found.excerpts],
     )

@@ -10,7 +10,8 @@ from dashboard.views.period import Period
 from index.contract import Bin
 from index.gaps import Missed
 from index.normal import WEEKS, Normal, deviation, normal_range
-from index.values import bin_name, hours_to, local_hour
+from index.results import Counts
+from index.values import bin_name, hours_to, local_day
 
 SEASON: Mapping[Bin, int] = {"day": 7, "week": 1, "month": 1, "hour": 168}
 """After so many bins the same kind of bin comes again."""
@@ -95,12 +96,21 @@ def marks_of(
     """The calendar and the gaps in the reader's language and the city's days."""
     return Marks(
         events=[(event.day, event.named(language)) for event in events],
-        gaps=[(_day(gap.start, timezone), _day(gap.end - 1, timezone), gap.source) for gap in gaps],
+        gaps=[
+            (local_day(gap.start, timezone), local_day(gap.end - 1, timezone), gap.source)
+            for gap in gaps
+        ],
     )
 
 
-def _day(milliseconds: int, timezone: str) -> date:
-    return date.fromisoformat(bin_name(local_hour(milliseconds, timezone), "day"))
+def by_time(counts: Counts) -> dict[str, int | None]:
+    """Counts by time alone, bin by bin."""
+    return {key[0]: posts for key, posts in counts.cells.items()}
+
+
+def share_of(posts: int | None, everything: int | None) -> float | None:
+    """What part of everything that is; None where either may not be shown."""
+    return posts / everything if posts is not None and everything else None
 
 
 def bins_of(period: Period, bin: Bin) -> list[str]:
@@ -125,8 +135,8 @@ def timeline(
     marks: Marks | None = None,
 ) -> Timeline:
     """The line of `counts` in `period`; what was counted in the `HISTORY_DAYS` before it says what
-    is normal. `whole` has the
-    counts of all posts, for shares; `changes` says in which bins a version of the rule began.
+    is normal. `whole` has the counts of all posts, for shares; `changes` says in which bins a
+    version of the rule began.
     """
     history = bins_of(period.earlier(HISTORY_DAYS), bin)
     values = [counts.get(name) for name in history]
@@ -147,7 +157,7 @@ def timeline(
                 expected=usual.expected if usual else None,
                 low=usual.low if usual else None,
                 high=usual.high if usual else None,
-                share=posts / everything if posts is not None and everything else None,
+                share=share_of(posts, everything),
                 before=before[place] if place < len(before) else None,
                 gaps=sorted(
                     {source for start, end, source in marks.gaps if _touches(start, end, name, bin)}

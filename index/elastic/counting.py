@@ -14,14 +14,11 @@ from index.document import column_of, counted_as
 from index.elastic.cluster import Cluster
 from index.elastic.query import Query
 from index.elastic.reading import WHOLE
-from index.tally import Tally
+from index.tally import AT_FIRST, Tally
 from privacy.suppress import MOST_A_DAY
 
 PAGE = 10_000
 """Cells that are asked for at once."""
-
-AT_FIRST = 64
-"""Of so many posts the authors are looked at before those of all are counted."""
 
 MOST_BUSY = 5_000
 """So many authors of a partition, those who wrote most on a day, are held to `MOST_A_DAY`."""

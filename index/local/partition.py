@@ -12,6 +12,7 @@ from index.contract import TooBroad
 from index.document import id_numbers
 from index.local.query import TantivyEngine
 from index.local.schema import schema, stored
+from index.tally import AT_FIRST
 from privacy.suppress import MOST_A_DAY
 from stream.codec import decode_post
 from stream.errors import Retry, Stop
@@ -22,10 +23,6 @@ from stream.version import MAX_GENERATION, pack
 
 MOST = 60_000
 """The most values of one field that are asked for at once; tantivy has at most 65,000 buckets."""
-
-
-AT_FIRST = 64
-"""Of so many posts the authors are looked at before those of all are counted."""
 
 
 class TooManyBuckets(Exception):

@@ -207,28 +207,20 @@ def test_a_session_ends_when_nothing_was_asked_for_a_while(house: Any, clock: Ma
     assert browser.get("/").status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "then"),
+    [("/api/v1/live", {}, 401), ("/", {"X-Peil-Refresh": "1"}, 303)],
+)
 def test_a_page_that_keeps_itself_up_to_date_does_not_keep_its_session(
-    house: Any, clock: ManualClock
+    house: Any, clock: ManualClock, path: str, headers: dict[str, str], then: int
 ) -> None:
     house.account("jan")
     browser = house.reader("jan")
     for _ in range(3):
         clock.advance(9 * MINUTE_MS)
-        assert browser.get("/api/v1/live").status_code == 200
+        assert browser.get(path, headers=headers).status_code == 200
     clock.advance(3 * MINUTE_MS)
-    assert browser.get("/api/v1/live").status_code == 401
-
-
-def test_a_page_that_renews_itself_does_not_keep_its_session(
-    house: Any, clock: ManualClock
-) -> None:
-    house.account("jan")
-    browser = house.reader("jan")
-    for _ in range(3):
-        clock.advance(9 * MINUTE_MS)
-        assert browser.get("/", headers={"X-Peil-Refresh": "1"}).status_code == 200
-    clock.advance(3 * MINUTE_MS)
-    assert browser.get("/", headers={"X-Peil-Refresh": "1"}).status_code == 303
+    assert browser.get(path, headers=headers).status_code == then
 
 
 def test_a_session_ends_after_its_hours_however_busy(house: Any, clock: ManualClock) -> None:

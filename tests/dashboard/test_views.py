@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dashboard.calendar import Event
 from dashboard.errors import Refused
-from dashboard.figures import bar_rows, first_day, share_rows, stack_rows, timeline_rows
+from dashboard.figures import bar_rows, beginning, share_rows, stack_rows, timeline_rows
 from dashboard.languages import language
 from dashboard.sparks import spark
 from dashboard.views.explore import Asked
@@ -84,7 +84,7 @@ def test_the_bins_of_a_period_are_whole_ones_that_end_in_it(
     found = bins_of(period(since, since + timedelta(days=days)), bin_)
     assert found == sorted(set(found))
     for name in found:
-        first = date.fromisoformat(first_day(name))
+        first = date.fromisoformat(beginning(name))
         if bin_ == "day":
             after = first + timedelta(days=1)
         elif bin_ == "week":

@@ -1,7 +1,6 @@
 import random
 import tempfile
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from index.results import Counts
 from index.series import Series
 from index.simplest import settled
 from index.testing import TIMEZONE, fill
-from index.values import EPOCH, local_hour
+from index.values import local_day
 from privacy.noise import COINS, Noise
 from privacy.suppress import MOST_A_DAY, Thresholds
 from rules.testing import tokenised_posts
@@ -33,7 +32,7 @@ from stream.testing import START, make_post
 
 K = 3
 LATER = START + 7 * DAY_MS
-TODAY = EPOCH + timedelta(days=local_hour(LATER, TIMEZONE) // 24)
+TODAY = local_day(LATER, TIMEZONE)
 NOISE = Noise(bytes(32))
 QUERIES = (
     "",
