@@ -46,6 +46,7 @@ from privacy.noise import Noise
 from privacy.register import Register
 from privacy.suppress import Thresholds
 from rules.documents import Book, load_book
+from rules.lists import Lists
 from rules.matcher import Matcher
 from rules.publishing import Manifest, RuleFeed, publish
 from stream.broker import Broker, Entry
@@ -248,6 +249,11 @@ class Pipeline:
         return load_book(self.folder.config)
 
     @cached_property
+    def lists(self) -> Lists:
+        """The keyword lists of the book, as the parser asks for them."""
+        return self.book.lookup()
+
+    @cached_property
     def _chain(self) -> "tuple[Chain, Matches]":
         # Models take a second to load, and most commands need none.
         from enrich.catalogue import Parts, default_chain  # noqa: PLC0415  (so it is loaded here)
@@ -369,7 +375,7 @@ class Pipeline:
             series=self.series,
             timezone=self.settings.timezone,
             metrics=self.metrics,
-            lists=self.book.lookup(),
+            lists=self.lists,
             clock=self.clock,
             noise=Noise(self.keys.key(NOISE_KEY)),
             text_reads_a_day=self.settings.privacy.text_reads_a_day,
