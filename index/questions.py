@@ -24,7 +24,7 @@ from index.contract import (
 from index.document import record_of
 from index.tally import Tally, author_of
 from index.typical import typical
-from index.values import MULTIPLE, local_hour, values_of
+from index.values import WHOLE_DAYS, local_hour, values_of
 from rules import tree as rule
 from rules.evaluator import evaluate
 from rules.tree import And, Node, Not, Or
@@ -172,7 +172,7 @@ class Questions(Generic[Q]):
         compiled = self._finder.compile(question)
         if compiled.exact and question.scope == "kept":
             counted = self._finder.tally(compiled.upper, dimensions)
-            if MULTIPLE.isdisjoint(dimensions):  # each post is in one cell
+            if WHOLE_DAYS.issuperset(dimensions):
                 return counted, counted.merged(lambda _key: ())
             return counted, self._finder.tally(compiled.upper, ())
         cells, total = Tally(self._k), Tally(self._k)

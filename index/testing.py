@@ -27,7 +27,7 @@ from rules.tree import And, Keywords, Near, Node, Not, Phrase, Prefix, Term
 from stream.clock import DAY_MS, ManualClock
 from stream.lifecycle import Located
 from stream.partitions import Partition, partition_of
-from stream.post import Match, Post, Token
+from stream.post import Label, Match, Post, Token
 from stream.testing import START, make_post
 from stream.version import pack
 
@@ -368,7 +368,13 @@ class StoreContract:
     def test_of_an_author_three_posts_a_day_count(self, store: Store) -> None:
         author = "230-" + "a" * 32
         found = [
-            text_post(n, "woord", author=author, created_at=START + n % 2 * DAY_MS)
+            text_post(
+                n,
+                "woord",
+                author=author,
+                created_at=START + n % 2 * DAY_MS + n % 4 // 2 * DAY_MS // 24,
+                lang=Label(value="nl" if n < 7 else "en", confidence=1.0, model="m", version="1"),
+            )
             for n in range(14)
         ]
         fill(store, [*found, text_post(50, "woord")])
@@ -377,6 +383,8 @@ class StoreContract:
         assert {cell.posts for cell in store.count_over_time(question).cells.values()} == {3, 4}
         inexact = Question(query=parse("woord").tree, scope="both")
         assert store.count(inexact) == store.count(question)
+        for dimension in ("language", "hour", "rule"):
+            assert store.top(question, by=dimension).total == store.count(question)
 
     def test_a_store_of_this_version_needs_no_upgrade(self, store: Store) -> None:
         assert store.upgrade() == 0

@@ -54,6 +54,11 @@ def values_of(post: Post, dimension: Dimension, *, timezone: str) -> tuple[str, 
             assert_never(dimension)
 
 
+WHOLE_DAYS: frozenset[Dimension] = frozenset({"day", "week", "month"})
+"""Dimensions in which all posts of an author and a day count in one cell: only there the counts of
+the cells, in which a person has so many posts a day at most, add up to that of all posts.
+"""
+
 MULTIPLE: frozenset[Dimension] = frozenset({"rule", "rule_version", "place", "hashtag", "domain"})
 """Dimensions in which a post can count in several cells, or in none."""
 
