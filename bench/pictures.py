@@ -11,15 +11,13 @@ there. With `--documents`, only those that stand in docs/, one of each.
 import argparse
 import itertools
 import tempfile
-import threading
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-import uvicorn
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from bench.chromium import chromium, served
 from bench.servers.server import free_port
 from dashboard.application import create
 from peil.command.users import one_time_link
@@ -29,7 +27,6 @@ from peil.settings import load_settings
 from peil.showing import city_of, entrance_of
 from stream.clock import SystemClock
 
-CHROMIUM = "/usr/bin/chromium"
 WIDTHS = {"wide": 1440, "narrow": 390}
 PAGES = {
     "monitor": "/",
@@ -62,19 +59,8 @@ def shown(folder: WorkingFolder) -> Generator[str]:
     settings = load_settings(folder.settings, environ={}, overrides=[override])
     with Pipeline(folder, settings, clock=SystemClock()) as pipeline:
         entrance = entrance_of(pipeline)
-        options = entrance.site.server_options()
-        app = create(city_of(pipeline), entrance)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", **options))
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        while not server.started:
-            time.sleep(0.05)
-        try:
+        with served(create(city_of(pipeline), entrance), entrance.site):
             yield one_time_link(pipeline)
-        finally:
-            server.should_exit = True
-            server.force_exit = True
-            thread.join()
 
 
 def take(page: Page, path: Path, address: str, *, width: str, scheme: str) -> None:
@@ -94,8 +80,7 @@ def speak(page: Page, address: str, language: str) -> None:
 
 def main(folder: WorkingFolder, out: Path, *, documents: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         with shown(folder) as link:
             page = browser.new_page()
             page.goto(link)
@@ -127,7 +112,6 @@ def main(folder: WorkingFolder, out: Path, *, documents: bool) -> None:
                 ):
                     target = out / f"{name}-empty.png"
                     take(page, target, site + path, width="wide", scheme="light")
-        browser.close()
 
 
 if __name__ == "__main__":

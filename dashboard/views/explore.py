@@ -54,6 +54,11 @@ class Asked(BaseModel):
         end = "\n" if "--" in words else ""  # a comment goes on to the end of its line
         return " ".join([f"({words}{end})", *filters])
 
+    def without(self, by: Dimension) -> "Asked":
+        """The same question with no filter by `by`: what else could be chosen there."""
+        filters = {name: values for name, values in self.filters.items() if name != by}
+        return self.model_copy(update={"filters": filters})
+
 
 class Explore(BaseModel):
     """What the page shows at once; the tabs are asked for apart."""
@@ -64,7 +69,11 @@ class Explore(BaseModel):
     share: float | None
     k: int
     line: Timeline
-    facets: list[Bars]
+    facets: list[Bars] = Field(description="What the answer consists of.")
+    choices: list[Bars] = Field(
+        description="The same, but a facet that filters counts as if it did not: what else a "
+        "reader may choose there."
+    )
 
 
 class Compared(BaseModel):
@@ -77,11 +86,16 @@ class Compared(BaseModel):
 
 
 def explore(answers: Answers, asked: Asked, *, marks: Marks) -> Explore:
-    """The answer to `asked`: two questions, so that it comes while one is still thinking."""
-    period, query = asked.period, asked.query
+    """The answer to `asked`: its counts, and what it could be filtered by."""
+    period = asked.period
     line = _line(answers, asked, marks=marks)
-    facets = answers.facets(query, by=FACETS, limit=MOST_BARS, **period.asked)
+    facets = answers.facets(asked.query, by=FACETS, limit=MOST_BARS, **period.asked)
     total = facets.count.posts
+    others = {
+        by: answers.facets(asked.without(by).query, by=(by,), limit=MOST_BARS, **period.asked)
+        for by, values in asked.filters.items()
+        if values
+    }
     everything = answers.count("", **period.asked).posts
     return Explore(
         asked=asked,
@@ -90,7 +104,11 @@ def explore(answers: Answers, asked: Asked, *, marks: Marks) -> Explore:
         share=share_of(total, everything),
         k=line.k,
         line=line,
-        facets=[bars_of(each) for each in facets.by.values()],
+        facets=[bars_of(counts) for counts in facets.by.values()],
+        choices=[
+            bars_of(others[by].by[by] if by in others else counts)
+            for by, counts in facets.by.items()
+        ],
     )
 
 

@@ -1,5 +1,6 @@
 """A dashboard with demo pages of its own behind the real doors."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,12 +10,15 @@ import pytest
 from argon2 import PasswordHasher
 from fastapi import Depends, FastAPI
 from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader, StrictUndefined
+from playwright.sync_api import Browser
 from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.testclient import TestClient
 
 import dashboard
+from bench.chromium import EXECUTABLE
+from bench.chromium import chromium as launched
 from dashboard.accounts import Accounts
 from dashboard.application import create
 from dashboard.entrance import Entrance
@@ -41,6 +45,15 @@ FOLDERS_PURPOSE = "prevention: nuisance around New Year"
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 FRAME = """<title>{% block title %}{% endblock %}</title>{% block scripts %}{% endblock %}
 {% block content %}{% endblock %}"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A real browser. On a machine of one's own it may be missing; where CI is set it may not."""
+    if EXECUTABLE is None and "CI" not in os.environ:
+        pytest.skip("there is no Chromium")
+    with launched() as browser:
+        yield browser
 
 
 class DemoPages:

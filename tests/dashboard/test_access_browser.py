@@ -1,55 +1,21 @@
 """The doors in a real browser: what it sends and keeps is what counts."""
 
-import shutil
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+from bench.chromium import served
 from bench.servers.certificates import Authority
+from bench.servers.server import free_port
 from dashboard.roles import Role
 from dashboard.testing import PASSWORD
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FOLDERS_PURPOSE = "prevention: nuisance around New Year"
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
-
-
-@pytest.fixture
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def served(house: Any) -> Iterator[None]:
-    server = uvicorn.Server(
-        uvicorn.Config(house.app, log_config=None, **house.entrance.site.server_options())
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while thread.is_alive() and not server.started:
-        thread.join(0.02)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join()
+pytestmark = pytest.mark.xdist_group("chromium")
 
 
 def log_in(page: Any, address: str) -> None:
@@ -68,7 +34,7 @@ def test_one_logs_in_chooses_and_leaves_without_a_script(
     house = build(listen=f"127.0.0.1:{port}")
     house.account("jan", Role.ANALYST)
     here = f"http://127.0.0.1:{port}"
-    with served(house):
+    with served(house.app, house.entrance.site):
         context = chromium.new_context(java_script_enabled=False)
         page = context.new_page()
         log_in(page, f"{here}/?q=abc")
@@ -94,7 +60,7 @@ def test_a_link_on_another_site_leads_in_and_a_form_there_changes_nothing(
         "<button>leave</button></form>"
     )
     site.answers["/evil"] = (200, {"Content-Type": "text/html"}, page_elsewhere.encode())
-    with served(house):
+    with served(house.app, house.entrance.site):
         context = chromium.new_context()
         page = context.new_page()
         log_in(page, here)
@@ -121,7 +87,7 @@ def test_over_tls_the_cookie_is_kept_for_this_host_alone(
         key_file=str(issued.key),
     )
     house.account("jan", Role.ANALYST)
-    with served(house):
+    with served(house.app, house.entrance.site):
         context = chromium.new_context(ignore_https_errors=True)
         page = context.new_page()
         log_in(page, f"https://127.0.0.1:{port}/")

@@ -3,19 +3,17 @@
 import csv
 import io
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 import dashboard
 from tests.dashboard.gallery import TOKEN, Gallery, served
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE = Path(dashboard.__file__).parent / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 STANDARD = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 WATCH = """
@@ -32,18 +30,7 @@ SHAPES = [
     for contrast, width in (("no-preference", 1440), ("no-preference", 390), ("more", 1440))
 ]
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
-    pytest.mark.xdist_group("chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
+pytestmark = pytest.mark.xdist_group("chromium")
 
 
 @pytest.fixture
@@ -53,8 +40,8 @@ def shown() -> Iterator[Gallery]:
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    found = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    found = chromium.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     found.grant_permissions(["clipboard-read", "clipboard-write"])
     yield found
     found.close()
@@ -80,9 +67,9 @@ def written(page: Page) -> str:
 
 @pytest.mark.parametrize(("scheme", "contrast", "width"), SHAPES)
 def test_it_keeps_wcag_and_the_policy_and_nothing_jumps(
-    browser: Browser, shown: Gallery, scheme: Any, contrast: Any, width: int
+    chromium: Browser, shown: Gallery, scheme: Any, contrast: Any, width: int
 ) -> None:
-    context = browser.new_context(
+    context = chromium.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, contrast=contrast
     )
     page = opened(context, shown)
@@ -99,8 +86,8 @@ def test_it_keeps_wcag_and_the_policy_and_nothing_jumps(
     context.close()
 
 
-def test_it_reads_without_scripts(browser: Browser, shown: Gallery) -> None:
-    context = browser.new_context(java_script_enabled=False)
+def test_it_reads_without_scripts(chromium: Browser, shown: Gallery) -> None:
+    context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(shown.address)
     expect(page.locator("#long table")).to_be_visible()
@@ -309,8 +296,8 @@ def test_a_page_that_no_longer_hears_says_so(context: BrowserContext, shown: Gal
     expect(page.locator("[data-live-line]")).to_contain_text("no longer hears")
 
 
-def test_it_fits_at_twice_the_size(browser: Browser, shown: Gallery) -> None:
-    context = browser.new_context(viewport={"width": 640, "height": 450}, device_scale_factor=2)
+def test_it_fits_at_twice_the_size(chromium: Browser, shown: Gallery) -> None:
+    context = chromium.new_context(viewport={"width": 640, "height": 450}, device_scale_factor=2)
     page = opened(context, shown)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     context.close()

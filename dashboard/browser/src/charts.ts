@@ -11,6 +11,7 @@ import { use } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
 
 import { Figure } from "./chart/figure";
+import { FOUND } from "./facets";
 import { THEME_CHANGED } from "./theme";
 
 use([
@@ -43,7 +44,7 @@ function redraw(): void {
 }
 
 drawAll();
-document.addEventListener("htmx:after:swap", drawAll);
+for (const event of ["htmx:after:swap", FOUND]) document.addEventListener(event, drawAll);
 document.addEventListener(THEME_CHANGED, redraw);
 for (const query of ["(prefers-color-scheme: dark)", "(prefers-contrast: more)"]) {
   matchMedia(query).addEventListener("change", redraw);

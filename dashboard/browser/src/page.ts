@@ -4,6 +4,7 @@ import htmx from "htmx.org";
 
 import { offerCopies } from "./clipboard";
 import { csrf } from "./csrf";
+import * as facets from "./facets";
 import * as keys from "./keys";
 import * as live from "./live";
 import { remember } from "./memory";
@@ -18,5 +19,6 @@ offerCopies();
 offerThemes();
 printLight();
 remember();
+facets.listen();
 keys.listen();
 live.listen();

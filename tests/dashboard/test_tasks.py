@@ -1,0 +1,343 @@
+"""What each of the people who use it comes for, in a real browser: with the mouse, and again with
+nothing but the keyboard.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+from bench.chromium import served
+from bench.servers.server import free_port
+from dashboard.roles import Role
+from dashboard.testing import PASSWORD
+from tests.dashboard.conftest import FOLDERS_PURPOSE
+from tests.dashboard.test_browser import AXE, STANDARD, WATCH
+from tests.dashboard.town import RULES, TODAY, City, built
+
+MOST_STOPS = 150
+"""Somebody who only has a keyboard reaches everything on a page within so many keys."""
+
+FIGURE = ".chart-canvas"
+
+pytestmark = pytest.mark.xdist_group("chromium")
+
+
+class Hand(Protocol):
+    """How somebody works."""
+
+    def press(self, place: Locator) -> None:
+        """Follow a link, push a button, tick a box."""
+        ...
+
+    def write(self, place: Locator, text: str) -> None: ...
+
+    def choose(self, place: Locator, name: str) -> None:
+        """Choose what is called `name` in a list."""
+        ...
+
+    def take_days(self, figure: Locator) -> None:
+        """Choose a period in a drawing, and search in it."""
+        ...
+
+
+class Mouse:
+    """Points and clicks; types only texts."""
+
+    def press(self, place: Locator) -> None:
+        place.click()
+
+    def write(self, place: Locator, text: str) -> None:
+        place.click()
+        place.page.keyboard.type(text)
+
+    def choose(self, place: Locator, name: str) -> None:
+        place.select_option(label=name)
+
+    def take_days(self, figure: Locator) -> None:
+        figure.scroll_into_view_if_needed()
+        box = figure.bounding_box()
+        assert box is not None
+        mouse, middle = figure.page.mouse, box["y"] + box["height"] / 2
+        mouse.move(box["x"] + box["width"] * 0.5, middle)
+        mouse.down()
+        mouse.move(box["x"] + box["width"] * 0.7, middle, steps=5)
+        mouse.up()
+
+
+class Keyboard:
+    """Goes from stop to stop with Tab, and uses what has the focus."""
+
+    def reach(self, place: Locator) -> None:
+        expect(place).to_be_visible()
+        for _ in range(MOST_STOPS):
+            if place.evaluate("(it) => it === it.getRootNode().activeElement"):
+                ring = place.evaluate(
+                    "(it) => it.matches(':focus-visible') || it.matches('[contenteditable]')"
+                )
+                assert ring, "what has the focus is seen"
+                return
+            place.page.keyboard.press("Tab")
+        raise AssertionError(f"no key reaches {place}")
+
+    def press(self, place: Locator) -> None:
+        self.reach(place)
+        ticks = place.evaluate("(it) => it.matches('input')")
+        place.page.keyboard.press("Space" if ticks else "Enter")
+
+    def write(self, place: Locator, text: str) -> None:
+        self.reach(place)
+        place.page.keyboard.type(text)
+
+    def choose(self, place: Locator, name: str) -> None:
+        self.reach(place)
+        place.page.keyboard.type(name)
+
+    def take_days(self, figure: Locator) -> None:
+        self.reach(figure)
+        keyboard = figure.page.keyboard
+        keyboard.press("Home")
+        for _ in range(10):
+            keyboard.press("ArrowRight")
+        for _ in range(5):
+            keyboard.press("Shift+ArrowRight")
+        keyboard.press("Enter")
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[City]:
+    folder = tmp_path_factory.mktemp("tasks") / "folder"
+    with (
+        built(folder, f"dashboard.listen='127.0.0.1:{port}'") as made,
+        served(made.app, made.entrance.site),
+    ):
+        for name in (Role.VIEWER, Role.ANALYST, Role.RULE_AUTHOR):
+            made.account(name, name)
+        yield made
+
+
+@pytest.fixture
+def context(chromium: Browser, city: City, port: int) -> Iterator[BrowserContext]:
+    found = chromium.new_context(
+        viewport={"width": 1440, "height": 900},
+        base_url=f"http://127.0.0.1:{port}",
+        locale="en-US",
+        accept_downloads=True,
+    )
+    found.grant_permissions(["clipboard-read", "clipboard-write"])
+    yield found
+    found.close()
+
+
+@pytest.fixture(params=[Mouse, Keyboard])
+def hand(request: pytest.FixtureRequest) -> Hand:
+    made: Hand = request.param()
+    return made
+
+
+def entered(context: BrowserContext, hand: Hand, role: Role) -> Page:
+    """The first page, after logging in and choosing a purpose."""
+    page = context.new_page()
+    page.goto("/")
+    hand.write(page.locator("#name"), role.value)
+    hand.write(page.locator("#password"), PASSWORD)
+    hand.press(page.get_by_role("button", name="Log in"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("What do you look for?")
+    hand.press(page.get_by_role("button", name="Go on"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Monitor")
+    expect(page.locator(".session strong")).to_have_text(FOLDERS_PURPOSE)
+    return page
+
+
+def read(page: Page) -> int:
+    """The count that stands at the top."""
+    return int(page.locator("p.lead .count").first.inner_text().replace(",", ""))
+
+
+def test_a_professional_finds_what_to_do(context: BrowserContext, hand: Hand) -> None:
+    page = entered(context, hand, Role.VIEWER)
+    hand.press(page.locator("section[aria-labelledby=all] h3 a").first)
+    expect(page.locator(".guidance h3").first).to_be_visible()
+    assert page.locator(".guidance li").count() >= 3
+    expect(page.get_by_text("Texts are for analysts.")).to_be_visible()
+    assert page.locator(".texts").count() == 0
+
+
+def test_an_adviser_compares_and_takes_the_numbers_along(
+    context: BrowserContext, hand: Hand
+) -> None:
+    page = entered(context, hand, Role.VIEWER)
+    hand.press(page.get_by_role("link", name="3 months"))
+    expect(page.get_by_role("link", name="3 months")).to_have_attribute("aria-current", "true")
+    hand.press(page.locator(f"section[aria-labelledby=all] a[href*='{RULES[0]}']").first)
+    page.wait_for_url(re.compile(f"phenomena/{RULES[0]}"))
+    titles = page.locator("#with option").all_inner_texts()
+    hand.choose(page.locator("#with"), titles[2])
+    hand.press(page.get_by_role("button", name="Compare"))
+    expect(page.locator("#line[data-chart=compare] .drawing svg")).to_be_visible()
+    hand.press(page.locator("#line [data-copies=csv]"))
+    expect(page.locator("#line [data-said]")).to_have_text("Copied.")
+    copied = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert titles[2] in copied[0]
+    assert len(copied) >= 12
+
+
+def test_an_analyst_looks_closer_keeps_it_and_reads(
+    context: BrowserContext, hand: Hand, tmp_path: Path
+) -> None:
+    page = entered(context, hand, Role.ANALYST)
+    hand.press(page.locator(".menu").get_by_role("link", name="Explore"))
+    hand.write(page.locator(".query-box .cm-content"), "woning OR huur")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("q="))
+    found = read(page)
+    hand.press(page.locator("#facet-language input[value=nl]"))
+    page.wait_for_url(re.compile("language=nl"))
+    expect(page.locator("#summary .tags")).to_contain_text("lang:nl")
+    assert read(page) < found
+    expect(page.locator("#line .drawing svg")).to_be_visible()
+    hand.take_days(page.locator(f"#line {FIGURE}"))
+    page.wait_for_url(re.compile("since=.*language=nl|language=nl.*since="))
+    hand.press(page.get_by_text("Save this search"))
+    hand.write(page.locator("#title"), f"Wonen {type(hand).__name__}")
+    until = TODAY + timedelta(days=20)
+    if isinstance(hand, Keyboard):
+        hand.write(page.locator("#until"), until.strftime("%m%d%Y"))
+    else:
+        page.locator("#until").fill(until.isoformat())
+    hand.press(page.get_by_role("button", name="Save", exact=True))
+    kept = page.get_by_role("link", name=f"Wonen {type(hand).__name__}")
+    expect(kept).to_be_visible()
+    hand.press(kept)
+    page.wait_for_url(re.compile("language=nl"))
+    hand.press(page.get_by_role("link", name="Texts", exact=True))
+    hand.write(page.locator("#reason"), "wat bedoelen mensen")
+    hand.press(page.get_by_role("button", name="Read ten texts"))
+    expect(page.locator("blockquote").first).to_be_visible()
+    hand.press(page.get_by_role("link", name="Counts"))
+    with page.expect_download() as download:
+        hand.press(page.get_by_role("button", name="Download"))
+    download.value.save_as(tmp_path / "counts.csv")
+    assert len((tmp_path / "counts.csv").read_text("utf-8").splitlines()) > 2
+
+
+def test_a_rule_author_sees_what_a_rule_finds(context: BrowserContext, hand: Hand) -> None:
+    page = entered(context, hand, Role.RULE_AUTHOR)
+    hand.press(page.locator(".menu").get_by_role("link", name="Rules"))
+    hand.press(page.locator(f"tbody a[href='/phenomena/{RULES[1]}']"))
+    hand.press(page.locator("section[aria-labelledby=rule-title] summary"))
+    expect(page.locator("section[aria-labelledby=rule-title] code")).to_be_visible()
+    hand.press(page.get_by_role("link", name="Explore its posts"))
+    page.wait_for_url(re.compile(f"rule={RULES[1]}"))
+    assert read(page) > 0
+    hand.press(page.get_by_role("link", name="Typical words"))
+    expect(page.locator("#results tbody th:visible").first).to_be_visible()
+
+
+def test_an_operator_sees_whether_everything_comes_in(context: BrowserContext, hand: Hand) -> None:
+    page = entered(context, hand, Role.VIEWER)
+    hand.press(page.locator(".menu").get_by_role("link", name="Sources"))
+    row = page.locator("tbody tr").filter(has_text="bron")
+    expect(row).to_contain_text("closed")
+
+
+def test_a_tick_filters_in_place_and_back_takes_it_off(context: BrowserContext, city: City) -> None:
+    context.add_cookies(_cookies(city, context))
+    page = context.new_page()
+    page.goto("/explore")
+    page.evaluate("window.same = true; scrollTo(0, 60)")
+    languages = page.locator("#facet-language input")
+    others = languages.count()
+    assert others >= 2
+    tones = page.locator("#facet-sentiment .count").all_inner_texts()
+    page.locator("#facet-language input[value=nl]").focus()
+    page.keyboard.press("Space")
+    page.wait_for_url(re.compile("language=nl"))
+    assert page.evaluate("window.same && scrollY === 60")
+    assert page.evaluate("document.activeElement.value") == "nl"
+    assert languages.count() == others, "another language can still be ticked"
+    assert page.locator("#facet-sentiment .count").all_inner_texts() != tones
+    assert "language=nl" in str(page.locator("#rest").input_value())
+    assert "language=nl" in str(page.locator("#rest-saved").input_value())
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.wait_for_url(re.compile("language=nl&language="))
+    for ticks in (1, 0):
+        page.evaluate("history.back()")
+        expect(page.locator("#summary .tags li")).to_have_count(ticks)
+    assert page.locator("#facet-language input:checked").count() == 0
+
+
+def test_without_scripts_a_button_filters(chromium: Browser, city: City, port: int) -> None:
+    context = chromium.new_context(base_url=f"http://127.0.0.1:{port}", java_script_enabled=False)
+    context.add_cookies(_cookies(city, context))
+    page = context.new_page()
+    page.goto("/explore")
+    page.locator("#facet-language input[value=nl]").check()
+    page.get_by_role("button", name="Filter").click()
+    assert "language=nl" in page.url
+    expect(page.locator("#summary .tags")).to_contain_text("lang:nl")
+    context.close()
+
+
+PAGES = (
+    "/enter",
+    "/purpose",
+    "/",
+    "/?period=3m&measure=share",
+    f"/phenomena/{RULES[0]}",
+    f"/phenomena/{RULES[0]}?with={RULES[1]}&period=3m",
+    "/phenomena/geloof",
+    f"/phenomena/{RULES[0]}/terms",
+    f"/phenomena/{RULES[0]}/texts",
+    "/explore",
+    f"/explore?rule={RULES[0]}&language=nl&sentiment=negative",
+    "/explore?since=2026-09-20&until=2026-09-21&language=ar",
+    "/explore?tab=terms",
+    "/explore?tab=context",
+    "/explore?tab=texts&reason=trial",
+    "/explore?tab=compare&with=before",
+    "/explore?since=2026-13-01",
+    "/rules",
+    "/sources",
+    "/nergens",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
+def test_every_page_keeps_wcag_and_the_policy_and_nothing_jumps(
+    context: BrowserContext, city: City, path: str, scheme: str, width: int
+) -> None:
+    context.add_cookies(_cookies(city, context))
+    page = context.new_page()
+    page.add_init_script(WATCH)
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(path)
+    page.wait_for_timeout(600)  # parts that come by themselves
+    seen = page.evaluate("seen")
+    assert seen["blocked"] == []
+    assert seen["shift"] < 0.01
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("(tags) => axe.run({runOnly: tags})", STANDARD)
+    broken = [(each["id"], [node["html"][:120] for node in each["nodes"]])
+              for each in found["violations"]]  # fmt: skip
+    assert broken == []
+
+
+def _cookies(city: City, context: BrowserContext) -> list[dict[str, str]]:
+    """Those of an analyst who is in already."""
+    name = city.entrance.site.cookie
+    value = city.token(city.browser_of(Role.ANALYST))
+    return [{"name": name, "value": value, "domain": "127.0.0.1", "path": "/"}]
