@@ -26,7 +26,7 @@ class Run(msgspec.Struct, frozen=True):
 def warning(runs: Sequence[Run], *, now: int) -> str | None:
     """What is wrong with a source by its last runs, oldest first; None when nothing is."""
     ended = [run for run in runs if run.outcome != "running"]
-    if len(ended) >= 2 and all(run.outcome == "failed" for run in ended[-2:]):  # noqa: PLR2004
+    if len(ended) >= 2 and all(run.outcome == "failed" for run in ended[-2:]):  # noqa: PLR2004  (it says two)
         return "its last two runs failed; see the program's log"
     fruitful = [run.started for run in runs if run.appended]
     intervals = [later - earlier for earlier, later in pairwise(fruitful)]

@@ -217,7 +217,7 @@ def served() -> Iterator[Gallery]:
         def do_POST(self) -> None:
             shown.answer(self, "POST")
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class calls it that)
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

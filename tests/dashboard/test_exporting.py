@@ -60,7 +60,7 @@ def cells(data: bytes, sheet: int = 1) -> list[dict[str, Any]]:
     with zipfile.ZipFile(io.BytesIO(data)) as book:
         known: list[str] = []
         if "xl/sharedStrings.xml" in book.namelist():
-            strings = ET.fromstring(book.read("xl/sharedStrings.xml"))  # noqa: S314  (our own file)
+            strings = ET.fromstring(book.read("xl/sharedStrings.xml"))  # noqa: S314  (we wrote it)  (our own file)
             known = [
                 "".join(text.text or "" for text in item.iter(f"{SHEET}t")) for item in strings
             ]

@@ -554,7 +554,7 @@ async def _heard(city: City, *, until: str, seconds: float) -> str:
 
     more = asyncio.create_task(newer())
     async with asyncio.timeout(seconds):
-        await city.app(scope, receive, send)  # type: ignore[arg-type]
+        await city.app(scope, receive, send)  # type: ignore[arg-type]  # a plain dict
     await more
     assert heard.status == 200
     return str(heard.text)

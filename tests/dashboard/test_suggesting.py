@@ -97,7 +97,7 @@ def test_there_are_never_too_many(answers: Answers, book: Book) -> None:
 def test_suggestions_are_no_question_and_cannot_become_one(answers: Answers) -> None:
     for ask in (answers.count, answers.texts, answers.over_time, answers.typical_terms):
         with pytest.raises(Stop, match="logged before it is answered"):
-            ask("fatbike")  # type: ignore[operator]
+            ask("fatbike")  # type: ignore[operator]  # a fixture's function
 
 
 def test_every_example_of_a_field_and_an_operator_can_be_read() -> None:

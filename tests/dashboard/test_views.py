@@ -37,7 +37,7 @@ def named(name: str = "", since: date | None = None, until: date | None = None) 
 def test_a_period_ends_with_yesterday(name: str) -> None:
     found = named(name)
     assert found.until == TODAY
-    assert found.days == DAYS.get(name, 28)  # type: ignore[call-overload]
+    assert found.days == DAYS.get(name, 28)  # type: ignore[call-overload]  # any name
 
 
 def test_an_own_period_does_not_reach_into_today() -> None:

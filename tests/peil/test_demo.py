@@ -204,6 +204,6 @@ def test_an_overview_of_nothing_shows_nothing() -> None:
 
         top = over_time
 
-    found = overview(Nothing(), {"a": "A"}, now=START, days=30)  # type: ignore[arg-type]
+    found = overview(Nothing(), {"a": "A"}, now=START, days=30)  # type: ignore[arg-type]  # answers nothing
     assert found.phenomena[0].change is None
     assert found.phenomena[0].tone("negative") is None

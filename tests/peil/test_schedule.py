@@ -16,7 +16,7 @@ MINUTE = 60_000
 
 
 def source(**schedule: str) -> Source:
-    return Source(id="s", title="t", collector="feeds", **schedule)  # type: ignore[arg-type]
+    return Source(id="s", title="t", collector="feeds", **schedule)  # type: ignore[arg-type]  # fields by name
 
 
 def month(scheduled: Source, *, step: int = 5 * MINUTE, asleep: range = range(0)) -> list[int]:
