@@ -6,7 +6,8 @@
 Every attack guesses, of many targets, whether a post (or anything at all) is there, by asking a
 defence and nothing else; half of the targets are there. Printed is how often it is right: 50% is
 guessing. The defences are those that were weighed: none but thresholds, rounding, noise by record
-key with and without rounding, and that with questions made simplest, which is what peil does.
+key with and without rounding, and that with questions made simplest, which is what peil does; the
+last is peil itself, asked over HTTP.
 Beside it: how many cells stay visible, and how far the numbers are off.
 
 The attacker knows one post whole, and may choose each question by the answers before it; he does
@@ -26,7 +27,8 @@ from pathlib import Path
 import msgspec
 
 from bench.cluster import texts
-from bench.defences import DAYS, Weighed, World, defences, posts_of
+from bench.defences import DAYS, Defence, Weighed, World, defences, posts_of
+from bench.over_http import over_http
 from index.contract import Dimension, Question
 from index.testing import TIMEZONE
 from index.values import local_day, start_of
@@ -41,7 +43,7 @@ WORDS = 6
 
 DAY = timedelta(days=1)
 
-Attack = Callable[[Weighed, World, Post], bool]
+Attack = Callable[[Defence, World, Post], bool]
 """Says whether a post is there, by asking a defence."""
 
 
@@ -54,19 +56,19 @@ def all_of(words: Sequence[str]) -> Node:
     return And(tuple(map(Term, words)))
 
 
-def leaving_out(defence: Weighed, world: World, post: Post) -> bool:
+def leaving_out(defence: Defence, world: World, post: Post) -> bool:
     """Everything, and everything but what has four words of the post."""
     some = all_of(world.words_of(post)[:4])
     return defence.ask(Question()) != defence.ask(every(Not(some)))
 
 
-def leaving_out_apart(defence: Weighed, world: World, post: Post) -> bool:
+def leaving_out_apart(defence: Defence, world: World, post: Post) -> bool:
     """The same, written as what lacks one of the words."""
     some = tuple(Not(Term(word)) for word in world.words_of(post)[:4])
     return defence.ask(Question()) != defence.ask(every(Or(some)))
 
 
-def rare_word(defence: Weighed, world: World, post: Post) -> bool:
+def rare_word(defence: Defence, world: World, post: Post) -> bool:
     """A frequent word that the post lacks, alone and together with four words of the post."""
     words = world.words_of(post)
     frequent = Term(next(word for word in world.frequent if word not in words))
@@ -74,7 +76,7 @@ def rare_word(defence: Weighed, world: World, post: Post) -> bool:
     return defence.ask(every(frequent)) != defence.ask(every(Or((frequent, some))))
 
 
-def longer_prefix(defence: Weighed, world: World, post: Post) -> bool:
+def longer_prefix(defence: Defence, world: World, post: Post) -> bool:
     """A prefix, and the same with a letter of the post's word more or less."""
     word = world.rarest_of(post)
     if len(word) < 6:
@@ -86,7 +88,7 @@ def longer_prefix(defence: Weighed, world: World, post: Post) -> bool:
     return defence.ask(every(frequent)) not in (one, other)
 
 
-def periods(defence: Weighed, world: World, post: Post) -> bool:
+def periods(defence: Defence, world: World, post: Post) -> bool:
     """Two words of the post, until its day and until the day after."""
     query = every(all_of(world.words_of(post)[-2:]))
     day = local_day(post.created_at, TIMEZONE)
@@ -97,7 +99,7 @@ def periods(defence: Weighed, world: World, post: Post) -> bool:
     return first != second
 
 
-def days(defence: Weighed, world: World, post: Post) -> bool:
+def days(defence: Defence, world: World, post: Post) -> bool:
     """A frequent word of the post by day, and the same without a rarer one."""
     *_, frequent = world.words_of(post)
     rarer = world.words_of(post)[0]
@@ -107,7 +109,7 @@ def days(defence: Weighed, world: World, post: Post) -> bool:
     return whole.get(day) != without.get(day)
 
 
-def total_less_cells(defence: Weighed, world: World, post: Post) -> bool:
+def total_less_cells(defence: Defence, world: World, post: Post) -> bool:
     """Three words of the post by tone: what is hidden is the total less what is shown."""
     query = every(all_of(world.words_of(post)[:3]))
     total = defence.ask(query)
@@ -119,7 +121,7 @@ def total_less_cells(defence: Weighed, world: World, post: Post) -> bool:
     return total is not None and rest > 0
 
 
-def adaptive(defence: Weighed, world: World, post: Post) -> bool:
+def adaptive(defence: Defence, world: World, post: Post) -> bool:
     """Contexts that the post is in, each with and without what hardly another post has, in three
     ways of writing. He goes on with those that gave an answer, and takes the mean.
     """
@@ -140,7 +142,7 @@ def adaptive(defence: Weighed, world: World, post: Post) -> bool:
     return bool(seen) and statistics.mean(seen) > 1 / 2
 
 
-def days_in_the_mean(defence: Weighed, world: World, post: Post) -> bool:
+def days_in_the_mean(defence: Defence, world: World, post: Post) -> bool:
     """As before with many pairs of words, one question chosen after the other; the day of the
     post against the other days.
     """
@@ -161,16 +163,20 @@ def days_in_the_mean(defence: Weighed, world: World, post: Post) -> bool:
     return statistics.mean(here) > statistics.mean(elsewhere)
 
 
-def late(defence: Weighed, world: World, post: Post) -> bool:
+def late(defence: Defence, world: World, post: Post) -> bool:
     """Two words of the post, before and after it came in, which was days after it was made and
     while nothing else came.
     """
+    assert isinstance(defence, Weighed)
     query = every(all_of(world.words_of(post)[-2:]))
     earlier = dataclasses.replace(defence, store=world.before)
     first = earlier.ask(query)
     with world.coming_in(post):
         return earlier.ask(query) != first
 
+
+LATE = "before and after, late"
+"""The one that needs a store to which posts come while it asks."""
 
 ATTACKS: Mapping[str, Attack] = {
     "everything but the post": leaving_out,
@@ -180,13 +186,13 @@ ATTACKS: Mapping[str, Attack] = {
     "a day more": periods,
     "by day, without a word": days,
     "the same, in the mean": days_in_the_mean,
-    "before and after, late": late,
+    LATE: late,
     "total less cells": total_less_cells,
     "adaptive": adaptive,
 }
 
 
-def right(attack: Attack, defence: Weighed, world: World) -> float:
+def right(attack: Attack, defence: Defence, world: World) -> float:
     """How often a guess is right, as many of those who are there as of those who are not."""
     hits: dict[bool, list[bool]] = {True: [], False: []}
     for post in world.targets:
@@ -209,7 +215,7 @@ def pairs(world: World, count: int, rng: random.Random) -> list[tuple[Question, 
     return found
 
 
-def learned(defence: Weighed, world: World, asked: Sequence[tuple[Question, Question]]) -> str:
+def learned(defence: Defence, world: World, asked: Sequence[tuple[Question, Question]]) -> str:
     """Of pairs that differ by fewer than k posts: how often the shown difference is the true one,
     and how often equal numbers tell rightly whether there is a difference at all.
     """
@@ -231,7 +237,7 @@ def learned(defence: Weighed, world: World, asked: Sequence[tuple[Question, Ques
     )
 
 
-def utility(defence: Weighed, world: World) -> str:
+def utility(defence: Defence, world: World) -> str:
     """How many cells of a dashboard stay visible, and how far their numbers are off."""
     shown, cells, off, share = 0, 0, list[float](), list[float]()
     queries = [Question(), *(every(Term(word)) for word in world.frequent[::40])]
@@ -279,20 +285,25 @@ def make_world(words: Sequence[str], posts: int, folder: Path, *, targets: int, 
     return World([post for post in made if post.id not in taken], chosen, folder, rng)
 
 
+def _try(defence: Defence, world: World, asked: Sequence[tuple[Question, Question]]) -> None:
+    started = time.monotonic()
+    for what, attack in ATTACKS.items():
+        if what != LATE or isinstance(defence, Weighed):
+            print(f"  {what:26} right {right(attack, defence, world):.1%}", flush=True)
+    print(f"  {learned(defence, world, asked)}", flush=True)
+    print(f"  {utility(defence, world)}; {time.monotonic() - started:.0f} s", flush=True)
+
+
 def main(chosen: argparse.Namespace, folder: Path) -> None:
     found = texts(chosen.texts)
     world = make_world(found, chosen.posts, folder, targets=chosen.targets, seed=chosen.seed)
     print(f"{len(world.posts):,} posts over {DAYS} days, {len(world.targets)} targets, k = {K}")
     asked = pairs(world, chosen.pairs, random.Random(chosen.seed + 1))
-    for name, defence in defences(world.store).items():
-        if chosen.only not in ("", name):
-            continue
-        started = time.monotonic()
-        print(f"\n{name}", flush=True)
-        for what, attack in ATTACKS.items():
-            print(f"  {what:26} right {right(attack, defence, world):.1%}", flush=True)
-        print(f"  {learned(defence, world, asked)}", flush=True)
-        print(f"  {utility(defence, world)}; {time.monotonic() - started:.0f} s", flush=True)
+    with over_http(world, folder) as api:
+        for name, defence in {**defences(world.store), "HTTP": api}.items():
+            if chosen.only in ("", name):
+                print(f"\n{name}", flush=True)
+                _try(defence, world, asked)
     world.close()
     print(f"\nNoise is never more than {COINS}. Guessing is right in 50%.")
 

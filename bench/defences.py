@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from index.conditions import conditions
 from index.contract import Cell, Dimension, Question
@@ -30,6 +31,14 @@ TONES = ("negative", "neutral", "positive")
 
 Answer = int | None
 """A number that is shown; None: hidden."""
+
+
+class Defence(Protocol):
+    """Answers an attacker."""
+
+    def ask(self, question: Question) -> Answer: ...
+
+    def table(self, question: Question, by: Dimension) -> Mapping[str, Answer]: ...
 
 
 @dataclass

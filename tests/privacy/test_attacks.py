@@ -2,11 +2,13 @@
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from bench.attacks import (
     ATTACKS,
+    LATE,
     Attack,
     adaptive,
     leaving_out,
@@ -16,12 +18,13 @@ from bench.attacks import (
 )  # fmt: skip
 from bench.cluster import texts
 from bench.defences import Weighed, World, defences
+from bench.over_http import over_http
 from index.contract import Question
 from privacy.noise import COINS
 from privacy.suppress import K
 from rules.tree import Term
 
-HELD = sorted(ATTACKS.keys() - {"before and after, late"})
+HELD = sorted(ATTACKS.keys() - {LATE})
 """All but what docs/privacy.md says is not held."""
 
 
@@ -52,6 +55,12 @@ def test_a_post_is_not_found_much_better_than_by_guessing(
 ) -> None:
     # Of 24 guesses at random so many are right in 99 of 100 worlds; the seed makes it one world.
     assert right(ATTACKS[name], peil, world) <= 0.75
+
+
+def test_over_http_nobody_learns_more(world: World, tmp_path: Path) -> None:
+    with over_http(world, tmp_path) as api:
+        for name in sorted(set(HELD) - {"adaptive", "the same, in the mean"}):
+            assert right(ATTACKS[name], api, world) <= 0.75, name
 
 
 def test_equal_numbers_do_not_tell_that_two_questions_are_equal(
