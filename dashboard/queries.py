@@ -5,7 +5,7 @@ what somebody looked for must not.
 import secrets
 
 import msgspec
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, delete, exists, insert, select
 
 from dashboard.errors import Refused
 from dashboard.tables import saved_search, stored_query
@@ -64,6 +64,18 @@ class Queries:
             found = connection.execute(select(stored_query.c.words).where(stored_query.c.id == id))
             words = found.scalar()
         return None if words is None else str(words)
+
+    def forget(self, before: int) -> int:
+        """Forget words that were kept before then (Unix ms), but for those of a saved search that
+        is not over; returns how many. Whoever keeps house calls it.
+        """
+        searched = exists().where(
+            saved_search.c.until > self._clock.now(),
+            saved_search.c.query.contains(stored_query.c.id, autoescape=False),
+        )
+        old = delete(stored_query).where(stored_query.c.created < before, ~searched)
+        with self._engine.begin() as connection:
+            return connection.execute(old).rowcount
 
     def save(self, account: str, *, title: str, query: str, note: str, until: int) -> str:
         """Keep a search until then (Unix ms)."""

@@ -61,8 +61,9 @@ class DashboardSettings(BaseModel):
     refresh_seconds: float = Field(
         default=30.0,
         ge=5,
+        le=45,
         description="So often a dashboard looks for what is new; between two looks every page "
-        "shows the same.",
+        "shows the same. More than 45 would read as a dashboard that hangs.",
     )
     requests_a_minute: int = Field(
         default=600,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dashboard.queries import Queries
 from peil.erasing import Erasing
 from peil.pipeline import Pipeline
 from stream.batches import batched
@@ -51,6 +52,8 @@ def _keep_house(pipeline: Pipeline, erasing: Erasing) -> Report:
     pipeline.ledger.expire(now)
     keys = pipeline.keys.destroy_expired(now)
     pipeline.access.shred(now=now, days=pipeline.settings.privacy.access_log_days)
+    readable = now - pipeline.settings.privacy.access_log_days * DAY_MS
+    Queries(pipeline.database, clock=pipeline.clock).forget(readable)
     count = pipeline.metrics.count
     count("peil_housekeeping_total")
     count("peil_expired_total", len(gone), what="partitions")

@@ -99,6 +99,8 @@ _WORKERS: Mapping[str, Rights] = {
             key_mark: TURN_OVER,
             seen: SWEEP,
             reference: SWEEP,
+            stored_query: SWEEP,
+            saved_search: READ,
             erased_author: ALL,
             erased_post: ALL,
         },

@@ -30,5 +30,5 @@ class PrivacySettings(BaseModel):
         default=1095,
         ge=30,
         description="After so many days the words of a query in the access log become unreadable; "
-        "who, when and why stay.",
+        "who, when and why stay. Words behind an address of the dashboard are forgotten then.",
     )

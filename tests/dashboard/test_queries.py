@@ -93,3 +93,20 @@ def test_there_is_an_end_to_what_one_reader_may_keep(queries: Queries) -> None:
     with pytest.raises(Refused, match="remove one first"):
         save(queries, "a")
     save(queries, "b")
+
+
+def test_old_words_are_forgotten_unless_a_search_still_needs_them(
+    queries: Queries, clock: ManualClock
+) -> None:
+    old, searched, over = (queries.keep(words, account="a") for words in ("oud", "kort", "voorbij"))
+    for name, days in ((searched, 30), (over, 3)):
+        queries.save(
+            "a", title="t", query=f"period=7d&q={name}", note="", until=START + days * DAY_MS
+        )
+    clock.advance(10 * DAY_MS)
+    new = queries.keep("nieuw", account="a")
+    assert queries.forget(START + 5 * DAY_MS) == 2
+    assert queries.words(old) is None
+    assert queries.words(over) is None
+    assert queries.words(searched) == "kort"
+    assert queries.words(new) == "nieuw"
