@@ -61,7 +61,6 @@ class RuleDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     special_category: bool = False
     ground: str = ""
     approved_by: str = ""
-    guidance: str = ""
     match: tuple[Example, ...] = ()
     no_match: tuple[Example, ...] = ()
 

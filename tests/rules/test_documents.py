@@ -77,8 +77,8 @@ def test_the_shipped_rules_have_no_findings() -> None:
 
 
 def test_a_misspelt_key_is_told_with_the_right_one(tmp_path: Path) -> None:
-    with pytest.raises(Stop, match="did you mean 'guidance'"):
-        book(tmp_path, "a", extra='guidence = "x"\n')
+    with pytest.raises(Stop, match="did you mean 'ground'"):
+        book(tmp_path, "a", extra='grund = "x"\n')
 
 
 def test_a_group_name_alone_is_refused(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_group_name_alone_is_refused(tmp_path: Path) -> None:
 def test_a_title_changes_no_version_and_a_word_does(tmp_path: Path) -> None:
     today = date(2026, 11, 24)
     (first,) = book(tmp_path, "woord").active(today=today)
-    (again,) = book(tmp_path, "woord -- note", extra='guidance = "x"\n').active(today=today)
+    (again,) = book(tmp_path, "woord -- note", extra='ground = "x"\n').active(today=today)
     (other,) = book(tmp_path, "woorden").active(today=today)
     assert first.version == again.version != other.version
 
