@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 
@@ -66,6 +67,7 @@ def posts(
         seen = now - int(rng.random() * (2 if recent else 7 * WEEKS) * DAY_MS)
         yield make_post(
             number,
+            id=blake2b(number.to_bytes(8, "big"), digest_size=16).hexdigest(),
             author=f"230-{rng.randrange(AUTHORS):016x}{0:016x}",
             source=f"source-{rng.randrange(8)}",
             created_at=seen,

@@ -55,10 +55,8 @@ class Finder(Protocol[Q]):
         """
         ...
 
-    def draw(self, query: Q, scope: Scope, limit: int, seed: int) -> Sequence[Post] | None:
-        """`limit` different posts at random that `query` matches; None when the engine cannot
-        draw.
-        """
+    def draw(self, query: Q, scope: Scope, limit: int, seed: int) -> Sequence[Post]:
+        """`limit` different posts at random that `query` matches, or all that there are."""
         ...
 
     def tally(self, query: Q, dimensions: Sequence[Dimension]) -> Tally:
@@ -107,12 +105,12 @@ class Questions(Generic[Q]):
 
     def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
         compiled = self._finder.compile(question)
-        drawn = None
         if compiled.exact:
             drawn = self._finder.draw(compiled.upper, question.scope, limit, seed)
-        if drawn is None:
-            drawn = sorted(self._posts(question), key=lambda post: _rank(post.id, seed))
-        return [self._hit(question, post) for post in drawn[:limit]]
+        else:
+            ranked = sorted(self._posts(question), key=lambda post: _rank(post.id, seed))
+            drawn = ranked[:limit]
+        return [self._hit(question, post) for post in drawn]
 
     def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:
         if before is not None:

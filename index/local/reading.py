@@ -1,5 +1,6 @@
 """What tantivy finds in the partitions of one store."""
 
+import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -7,6 +8,7 @@ from tantivy import Query
 
 from index.compiler import Compiled, Compiler
 from index.contract import Dimension, Question, Scope
+from index.document import RECORD_BITS
 from index.local import counting
 from index.local.partition import LocalPartition
 from index.local.query import TantivyEngine
@@ -15,7 +17,14 @@ from index.tally import Tally
 from stream.post import Post
 
 WIDER = 5
-"""Of each partition so many times as many words are looked at as are wanted in all."""
+"""So many times as much is looked at as is wanted: words of a partition, posts of a draw."""
+
+RECORDS = 1 << RECORD_BITS
+
+
+def _width(posts: int, wanted: int) -> int:
+    """Of a slice that holds about `WIDER` times as many as are wanted."""
+    return min(RECORDS, WIDER * wanted * RECORDS // max(1, posts) + 1)
 
 
 class LocalFinder:
@@ -24,7 +33,8 @@ class LocalFinder:
     def __init__(self, ask: Callable[[Scope], Sequence[LocalPartition]], *, k: int) -> None:
         self._ask = ask
         self._k = k
-        self._compiler = Compiler(TantivyEngine(schema()))
+        self._engine = TantivyEngine(schema())
+        self._compiler = Compiler(self._engine)
 
     def compile(self, question: Question) -> Compiled[Query]:
         return self._compiler.ask(question)
@@ -40,8 +50,28 @@ class LocalFinder:
         for partition in reversed(self._ask(scope)):
             yield from partition.newest(query, limit)
 
-    def draw(self, query: Query, scope: Scope, limit: int, seed: int) -> None:  # noqa: ARG002  (it cannot)
-        return None
+    def draw(self, query: Query, scope: Scope, limit: int, seed: int) -> Sequence[Post]:
+        """Out of a slice of all posts by record, which is a hash of their ids: wide enough to hold
+        several times as many, so that few are read.
+        """
+        rng = random.Random(seed)  # noqa: S311  (a draw that can be repeated)
+        start, width = rng.randrange(RECORDS), _width(self.size(query, scope), limit)
+        while True:
+            slices = [(start, start + width)]
+            if start + width > RECORDS:
+                slices.append((0, start + width - RECORDS))
+            found = {
+                post.id: post
+                for partition in reversed(self._ask(scope))  # of two places kept is the last
+                for least, end in slices
+                for post in partition.posts(self._engine.every(
+                    [query, self._engine.between("record", least, end)]
+                ))
+            }  # fmt: skip
+            if len(found) >= limit or width >= RECORDS:
+                drawn = rng.sample(sorted(found), min(limit, len(found)))
+                return [found[each] for each in drawn]
+            width = min(RECORDS, width * WIDER)
 
     def tally(self, query: Query, dimensions: Sequence[Dimension]) -> Tally:
         return counting.count(self._ask("kept"), query, dimensions, k=self._k)
