@@ -86,10 +86,10 @@ def _label(value: str) -> Label:
     return Label(value=value, confidence=0.9, model="m", version="1")
 
 
-def fill(store: Store, made: Iterator[Post], count: int) -> float:
-    """Write the next `count` posts; returns the seconds that the store took."""
+def fill(store: Store, made: Iterator[Post], count: int, *, batch: int = BATCH) -> float:
+    """Write the next `count` posts, `batch` at once; returns the seconds that the store took."""
     took = 0.0
-    while count > 0 and (some := list(islice(made, min(BATCH, count)))):
+    while count > 0 and (some := list(islice(made, min(batch, count)))):
         count -= len(some)
         by_partition: dict[Partition, list[Post]] = {}
         for post in some:

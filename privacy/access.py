@@ -25,6 +25,7 @@ from privacy.keys import KeyRing, destroy_file
 from privacy.tables import access
 from stream.clock import DAY_MS, Clock, to_datetime
 from stream.database import alone
+from stream.files import replace
 
 ANCHOR = "access.head"
 LOCK = "access.lock"
@@ -205,13 +206,7 @@ class AccessLog:
             os.close(lock)
 
     def _write_anchor(self, number: int, digest: str) -> None:
-        draft = self._folder / f".{ANCHOR}.{secrets.token_hex(4)}"
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(f"{number} {digest}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._folder / ANCHOR)
+        replace(self._folder / ANCHOR, f"{number} {digest}\n".encode())
 
     def _read_anchor(self) -> tuple[int, str] | None:
         with contextlib.suppress(FileNotFoundError):

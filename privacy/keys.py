@@ -12,6 +12,7 @@ from pathlib import Path
 
 from stream.clock import DAY_MS, Clock
 from stream.errors import Stop
+from stream.files import create
 
 EPOCH_DAYS = 90
 """For so long an author keeps one pseudonym; after that nobody can link old and new."""
@@ -144,20 +145,9 @@ def destroy_file(path: Path) -> None:
 
 def _read_or_make(path: Path) -> bytes:
     if not path.exists():
-        # Written under a name of its own and linked into place: another process that makes
-        # the same key at this moment sees a whole key, and both end up with the first one.
-        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # the other process was first: its key counts
-        finally:
-            draft.unlink()
+        # Another process that makes the same key at this moment sees a whole key, and both end up
+        # with the first one.
+        create(path, secrets.token_bytes(KEY_BYTES))
     _check_mode(path, 0o600)
     key = path.read_bytes()
     if len(key) != KEY_BYTES:

@@ -34,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.broker import Record
+from stream.files import replace
 from stream.heads import Head
 
 FORMAT = 1
@@ -200,7 +201,7 @@ class Places:
 
     def _write(self, number: int, columns: Sequence[Words]) -> None:
         header = np.array([MAGIC, *map(len, columns)], WORD)
-        _put(self._path(number), b"".join(part.tobytes() for part in (header, *columns)))
+        replace(self._path(number), b"".join(part.tobytes() for part in (header, *columns)))
 
     def _save_position(self) -> None:
         if self.position is None:
@@ -212,7 +213,7 @@ class Places:
             witness=self.witness,
             blocks=frozenset(self._blocks),
         )
-        _put(self._folder / POSITION, msgspec.json.encode(saved))
+        replace(self._folder / POSITION, msgspec.json.encode(saved))
 
     def _sweep(self) -> None:
         """Remove the files that are not to be here, those that a kill left too."""
@@ -278,19 +279,3 @@ def _overwrite(column: Words, doomed: Words) -> None:
         return
     before = np.searchsorted(stay, gone, "right") - 1
     column[gone] = column[stay[np.maximum(before, 0)]]
-
-
-def _put(path: Path, data: bytes) -> None:
-    """Replace `path`: after a kill it is the old file or the new one, on disk."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

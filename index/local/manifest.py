@@ -4,7 +4,6 @@ It is replaced as a whole, so a kill leaves the old one or the new one. What a k
 is swept away: other generations of a partition, and partitions whose day has come.
 """
 
-import os
 import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import msgspec
 from index.local.schema import VERSION
 from index.overdue import overdue
 from stream.errors import Stop
+from stream.files import replace
 from stream.partitions import Partition
 
 NAME = "manifest.json"
@@ -55,13 +55,8 @@ class Manifest:
 
     def save(self) -> None:
         """Durable when it returns."""
-        draft = self._folder / f".{NAME}"
         names = {partition.name: number for partition, number in self.generations.items()}
-        with draft.open("wb") as file:
-            file.write(msgspec.json.encode(_Saved(self.version, names)))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._folder / NAME)
+        replace(self._folder / NAME, msgspec.json.encode(_Saved(self.version, names)))
 
     def path(self, partition: Partition, generation: int | None = None) -> Path:
         """Where `partition` is in a generation, the present one when none is named."""

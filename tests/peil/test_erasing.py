@@ -178,7 +178,7 @@ class City:
 
 def may_die_writing(patches: pytest.MonkeyPatch, fuse: Callable[[], Fuse]) -> None:
     """Before and after each file of places is replaced."""
-    put = stream.places._put
+    put = stream.places.replace
 
     def dying(path: Path, data: bytes) -> None:
         fuse().burn()

@@ -193,7 +193,7 @@ def test_a_kill_between_two_writes_costs_only_that_records_are_read_again(
 ) -> None:
     heads = some(70)
     made(tmp_path, heads[:25])
-    left, put = writes, stream.places._put
+    left, put = writes, stream.places.replace
 
     def dying(path: Path, data: bytes) -> None:
         nonlocal left
@@ -205,7 +205,7 @@ def test_a_kill_between_two_writes_costs_only_that_records_are_read_again(
         left -= 1
 
     with monkeypatch.context() as context:
-        context.setattr("stream.places._put", dying)
+        context.setattr("stream.places.replace", dying)
         try:
             places = opened(tmp_path)
             places.add(heads[25:])
@@ -219,4 +219,4 @@ def test_a_kill_between_two_writes_costs_only_that_records_are_read_again(
     places.save(70, None)
     places.drop(37)
     assert places.find(["key 1"], ["author 1"]) == expected(heads[37:], {"key 1"}, {"author 1"})
-    assert not list(tmp_path.glob("*.partial"))
+    assert not list(tmp_path.glob(".*"))
