@@ -58,7 +58,7 @@ def make_folder(root: Path, *, posts_wanted: int, words: Sequence[str]) -> Worki
         assert isinstance(store, LocalStore)
         rules = list(pipeline.book.rules)
         made = posts(posts_wanted, words=words, now=clock.now(), rng=random.Random(1), rules=rules)
-        took = fill(store, made, posts_wanted)
+        took = fill(store, made, posts_wanted, batch=40_000)
         print(f"{posts_wanted:,} posts written at {posts_wanted / took:,.0f} posts/s", flush=True)
     return folder
 
