@@ -23,6 +23,14 @@ ENOUGH = 3
 Z = 1.959964
 """95% of a normal distribution lies within so many standard deviations."""
 
+BEFOREHAND = 2.0
+"""The dispersion that is thought likely before anything was seen, and …"""
+
+BEFOREHAND_WEIGHT = 4
+"""… as how many counts that belief weighs: three weeks, of which two were strange, do not say that
+everything is usual.
+"""
+
 SPREAD = 0.25
 """The variance of the square root of a Poisson count."""
 
@@ -86,7 +94,7 @@ def dispersion_of(counts: Sequence[int | None], *, season: int, k: int) -> float
     values = [k / 2 if count is None else float(count) for count in counts]
     expected = [_expected(values, place, season) for place in range(len(values))]
     found = _dispersion(values, expected)
-    return found[-1] if found else 1.0
+    return found[-1] if found else BEFOREHAND
 
 
 def _expected(values: Sequence[float], place: int, season: int) -> float | None:
@@ -96,17 +104,27 @@ def _expected(values: Sequence[float], place: int, season: int) -> float | None:
 
 
 def _dispersion(values: Sequence[float], expected: Sequence[float | None]) -> Sequence[float]:
-    """At each place the dispersion that was seen before it; a median, so that what was unusual
-    once does not make everything usual afterwards.
+    """At each place the dispersion that was seen before it: a median, so that what was unusual
+    once does not make everything usual afterwards, drawn on a scale of logarithms towards what is
+    likely beforehand, the more the less was seen.
     """
     squares: list[float] = []
     found: list[float] = []
     for value, mean in zip(values, expected, strict=True):
-        # The median of a squared standard normal variable is 0.455.
-        found.append(max(1.0, median(squares[-WEEKS * 7 :]) / 0.455) if squares else 1.0)
+        found.append(_likely(squares[-WEEKS * 7 :]))
         if mean is not None:
             squares.append((math.sqrt(value) - math.sqrt(mean)) ** 2 / SPREAD)
     return found
+
+
+def _likely(squares: Sequence[float]) -> float:
+    if not squares:
+        return BEFOREHAND
+    # The median of a squared standard normal variable is 0.455.
+    seen = max(1.0, median(squares) / 0.455)
+    weights = BEFOREHAND_WEIGHT, len(squares)
+    both = weights[0] * math.log(BEFOREHAND) + weights[1] * math.log(seen)
+    return math.exp(both / sum(weights))
 
 
 def _range(mean: float, dispersion: float) -> Normal:

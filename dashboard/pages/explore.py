@@ -35,8 +35,7 @@ from dashboard.views.period import Period
 from dashboard.views.phenomenon import Term
 from dashboard.views.texts import Sample, sample
 from index.contract import Dimension
-from index.values import start_of
-from stream.clock import to_datetime
+from index.values import local_day, start_of
 
 router = APIRouter()
 MOST_VALUES = 20
@@ -78,7 +77,7 @@ def _filters(
     }
     for name, given in values.items():
         for value in given:
-            if not value or any(not (sign.isalnum() or sign in "-_?") for sign in value):
+            if not value or any(not (sign.isalnum() or sign in "-_") for sign in value):
                 raise Refused(
                     "%(filter)s is no value to filter by: click one on the page",
                     filter=f"{name}={value!r}",
@@ -128,6 +127,8 @@ def page(
 ) -> HTMLResponse:
     """A question and its answer. What is wrong with its words stands under them."""
     checked = check(asked.words, city.book)
+    if checked.errors and not (whole := check(asked.query, city.book)).errors:
+        checked = whole  # words that only say what is not wanted, beside filters
     view = found = None
     if not checked.errors:
         language = reader.language
@@ -152,7 +153,7 @@ def page(
         fields=FIELDS,
         rules={rule.id: rule.title for rule in city.book.rules.values()},
         today=city.today,
-        ending=to_datetime,
+        ending=lambda until: local_day(until, city.timezone),
     )
 
 

@@ -18,6 +18,8 @@ from dashboard.views.timeline import (
 )  # fmt: skip
 from index.answers import Answers
 from index.contract import Bin, Dimension
+from index.results import Counts
+from rules.errors import QueryError
 
 Tab = Literal["context", "texts", "terms", "table", "compare"]
 FACETS: tuple[Dimension, ...] = ("language", "sentiment", "source", "rule", "kind", "place")
@@ -91,11 +93,6 @@ def explore(answers: Answers, asked: Asked, *, marks: Marks) -> Explore:
     line = _line(answers, asked, marks=marks)
     facets = answers.facets(asked.query, by=FACETS, limit=MOST_BARS, **period.asked)
     total = facets.count.posts
-    others = {
-        by: answers.facets(asked.without(by).query, by=(by,), limit=MOST_BARS, **period.asked)
-        for by, values in asked.filters.items()
-        if values
-    }
     everything = answers.count("", **period.asked).posts
     return Explore(
         asked=asked,
@@ -106,10 +103,19 @@ def explore(answers: Answers, asked: Asked, *, marks: Marks) -> Explore:
         line=line,
         facets=[bars_of(counts) for counts in facets.by.values()],
         choices=[
-            bars_of(others[by].by[by] if by in others else counts)
-            for by, counts in facets.by.items()
+            bars_of(_choices(answers, asked, by, own=own) if asked.filters.get(by) else own)
+            for by, own in facets.by.items()
         ],
     )
+
+
+def _choices(answers: Answers, asked: Asked, by: Dimension, *, own: Counts) -> Counts:
+    """What else could be chosen by `by`: its `own` counts where the rest is no query."""
+    try:
+        wider = asked.without(by).query
+        return answers.facets(wider, by=(by,), limit=MOST_BARS, **asked.period.asked).by[by]
+    except QueryError:  # the words alone only say what is not wanted
+        return own
 
 
 def compare(answers: Answers, first: Asked, second: Asked, *, marks: Marks) -> Compared:
@@ -140,7 +146,7 @@ def typical(answers: Answers, asked: Asked) -> list[Term]:
 def _line(
     answers: Answers, asked: Asked, *, marks: Marks, bins: Sequence[Bin] = ("day", "week")
 ) -> Timeline:
-    """The line in the first of `bins` in which anything can be shown, else in the last."""
+    """The line in the first of `bins` in which enough can be shown, else in the last."""
     period = asked.period
     *finer, coarsest = bins if period.days <= LONG_DAYS else ("week",)
 
@@ -149,4 +155,4 @@ def _line(
         return timeline(by_time(counts), period=period, bin=name, k=counts.k, marks=marks)
 
     lines = (drawn(name) for name in finer)
-    return next((line for line in lines if line.visible), None) or drawn(coarsest)
+    return next((line for line in lines if line.is_full), None) or drawn(coarsest)

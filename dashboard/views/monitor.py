@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from index.contract import Bin
 
 MOST_CARDS = 5
-ENOUGH_SHOWN = 0.7
-"""A line by day needs so much of its days; else it is drawn by week."""
-
 Standing = Literal["learning", "hidden", "usual", "higher", "lower"]
 
 
@@ -150,7 +147,7 @@ def monitor(
     for rule, (title, category, special) in rules.items():
         line = by_rule["day"].get(rule, {})
         drawn = timeline(line, period=period, bin="day", k=k, whole=whole["day"], marks=marks)
-        if not _shown_enough(drawn) and period.days > 7:  # noqa: PLR2004  (a week has one bin)
+        if not drawn.is_full and period.days > 7:  # noqa: PLR2004  (a week has one bin)
             line = by_rule["week"].get(rule, {})
             drawn = timeline(line, period=period, bin="week", k=k, whole=whole["week"], marks=marks)
         posts = now.cells.get((rule,))
@@ -183,11 +180,6 @@ def monitor(
         last_seen=last,
         troubled=[each for each in sources if each.trouble],
     )
-
-
-def _shown_enough(line: Timeline) -> bool:
-    shown = sum(point.posts is not None for point in line.points)
-    return bool(line.points) and shown >= ENOUGH_SHOWN * len(line.points)
 
 
 def standing_of(line: Timeline) -> Standing:

@@ -173,16 +173,14 @@ def _line(
 def _counted(
     answers: Answers, query: str, period: Period, *, bins: Sequence[Bin]
 ) -> tuple[Bin, Counts]:
-    """The counts of `query` in the first of `bins` in which at least half of `period` can be
-    shown, else in the last.
+    """The counts of `query` in the first of `bins` in which enough of `period` can be shown, else
+    in the last.
     """
     *finer, coarsest = bins
     long = period.earlier(HISTORY_DAYS)
     for each in finer:
         counts = answers.over_time(query, bin=each, **long.asked)
-        names, values = bins_of(period, each), by_time(counts)
-        shown = sum(values.get(name) is not None for name in names)
-        if names and shown >= len(names) / 2:
+        if timeline(by_time(counts), period=period, bin=each, k=counts.k).is_full:
             return each, counts
     return coarsest, answers.over_time(query, bin=coarsest, **long.asked)
 

@@ -8,7 +8,7 @@ from dashboard.views.period import Period
 from dashboard.views.timeline import bins_of, share_of
 from index.contract import Bin, Dimension
 from index.results import Counts
-from index.values import UNKNOWN
+from index.values import MULTIPLE, UNKNOWN
 
 TONES = ("negative", "neutral", "positive", UNKNOWN)
 """As they are stacked; `?` is where the model abstained."""
@@ -32,6 +32,10 @@ class Bars(BaseModel):
     total: int | None
     k: int
     bars: list[Bar]
+    rest: int | None = Field(
+        description="About how many posts have a value that is too small to be shown; null where "
+        "a post can have several values, or where they are few."
+    )
 
 
 class Stack(BaseModel):
@@ -54,11 +58,13 @@ class Stack(BaseModel):
 def bars_of(counts: Counts) -> Bars:
     """`counts` by one dimension, the largest first."""
     shown = [(key[0], posts) for key, posts in counts.cells.items() if posts is not None]
-    total = counts.total
+    total, by = counts.total, counts.dimensions[0]
+    rest = None if total is None or by in MULTIPLE else total - sum(posts for _, posts in shown)
     return Bars(
-        by=counts.dimensions[0],
+        by=by,
         total=total,
         k=counts.k,
+        rest=rest if rest is not None and rest >= counts.k else None,
         bars=[
             Bar(value=value, posts=posts, share=share_of(posts, total))
             for value, posts in sorted(shown, key=lambda item: (-item[1], item[0]))

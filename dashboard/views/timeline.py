@@ -17,6 +17,9 @@ SEASON: Mapping[Bin, int] = {"day": 7, "week": 1, "month": 1, "hour": 168}
 """After so many bins the same kind of bin comes again."""
 
 HISTORY_DAYS = 7 * WEEKS
+ENOUGH_SHOWN = 0.5
+"""A line is drawn in the finest bins of which at least this part can be shown."""
+
 LEAD_DAYS = 31
 """A bin begins at most so many days before a day in it."""
 
@@ -51,6 +54,12 @@ class Timeline(BaseModel):
     @property
     def visible(self) -> bool:
         return any(point.posts is not None for point in self.points)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much of it can be shown that nothing coarser is needed."""
+        shown = sum(point.posts is not None for point in self.points)
+        return bool(self.points) and shown >= ENOUGH_SHOWN * len(self.points)
 
     @property
     def recent(self) -> list[Point]:
@@ -109,8 +118,10 @@ def by_time(counts: Counts) -> dict[str, int | None]:
 
 
 def share_of(posts: int | None, everything: int | None) -> float | None:
-    """What part of everything that is; None where either may not be shown."""
-    return posts / everything if posts is not None and everything else None
+    """What part of everything that is; None where either may not be shown. Both have noise of
+    their own, so the part could come out larger than the whole.
+    """
+    return min(1.0, posts / everything) if posts is not None and everything else None
 
 
 def bins_of(period: Period, bin: Bin) -> list[str]:

@@ -203,6 +203,27 @@ def test_a_rare_word_makes_no_difference_that_can_be_seen(city: City) -> None:
     assert city.got(path).json()["posts"] == rule
 
 
+def test_what_only_says_what_is_not_wanted_is_asked_beside_a_filter(city: City) -> None:
+    path = f"/explore?q={city.written('NOT huur')}"
+    assert city.got(path).status_code == 400
+    assert city.got(f"/api/v1{path}").status_code == 400
+    beside = f"{path}&language=nl"
+    twin = city.got(f"/api/v1{beside}").json()
+    assert twin["posts"] > 0
+    assert city.got(beside).status_code == 200
+    (languages,) = [each for each in twin["choices"] if each["by"] == "language"]
+    assert [each["value"] for each in languages["bars"]] == ["nl"]
+
+
+def test_a_value_that_a_model_did_not_say_is_counted_and_cannot_be_chosen(city: City) -> None:
+    page = tree(city.got("/explore?period=3m"))
+    boxes = [each.attributes["value"] for each in page.css(".facet input[type=checkbox]")]
+    assert boxes
+    assert "?" not in boxes
+    for name in ("language", "sentiment", "kind"):
+        assert city.got(f"/api/v1/explore?{name}=%3F").status_code == 400
+
+
 def test_texts_of_a_special_category_are_never_shown(city: City) -> None:
     page = city.got(f"/phenomena/{SPECIAL_RULE}")
     assert "special category" in tree(page).css_first("main").text()

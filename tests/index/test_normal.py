@@ -179,3 +179,12 @@ def test_dispersion_is_found_again() -> None:
             for _ in range(40)
         ]
         assert 0.6 * excess < float(np.median(found)) < 2 * excess
+
+
+def test_a_few_weeks_of_which_two_were_strange_do_not_make_everything_usual() -> None:
+    *_, last = normal_range([20, 22, 25, 572, 580, 24, 60], season=1, k=K)
+    assert last is not None
+    assert last.high < 6 * last.expected
+    # Much that was seen says more than what is thought likely beforehand.
+    wild = [each for _ in range(40) for each in (10, 250)]
+    assert dispersion_of(wild, season=1, k=K) > 20
