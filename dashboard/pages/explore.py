@@ -1,7 +1,7 @@
 """The page Explore: words, filters, period; counts first, then what was asked of them."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
@@ -39,6 +39,9 @@ from index.values import local_day, start_of
 
 router = APIRouter()
 MOST_VALUES = 20
+SAVED_DAYS = 90
+"""A saved search ends after so many days, unless its reader says otherwise."""
+
 Values = Annotated[list[str], Query(description="Only these values.", max_length=MOST_VALUES)]
 QueryId = Annotated[str, Query(description="The id of the words of a query.", max_length=40)]
 
@@ -152,7 +155,7 @@ def page(
         saved=queries.saved(reader.account),
         fields=FIELDS,
         rules={rule.id: rule.title for rule in city.book.rules.values()},
-        today=city.today,
+        ends=city.today + timedelta(days=SAVED_DAYS),
         ending=lambda until: local_day(until, city.timezone),
     )
 
