@@ -1,10 +1,13 @@
 """The application: its addresses, what is wrong in words, and the files of the browser."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,12 +20,15 @@ from dashboard.errors import Explained, NotThere, Refused
 from dashboard.frame import Pages
 from dashboard.languages import Language, language, said
 from dashboard.pages import explore, export, lists, live, monitor, phenomenon
-from dashboard.refusals import ANSWERS, API
+from dashboard.refusals import ANSWERS, API, reader_if_in
 from index.contract import TooBroad
 from rules.errors import QueryError
 from stream.errors import PeilError, Reject, Retry, Stop
 
 logger = logging.getLogger(__name__)
+
+MOST_SHOWN = 40
+"""So many characters of what was asked stand in the sentence that says what is wrong with it."""
 
 PAGES = (monitor, phenomenon, explore, export, lists, live)
 """Where the addresses are; a page of its own is a module here and a line in `frame.NAVIGATION`."""
@@ -71,37 +77,56 @@ async def _wrong(request: Request, error: Exception) -> Response:
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         logger.warning("%s", error)
     if isinstance(error, Explained) and not request.url.path.startswith(API):
-        return _told(request, status, error.told(_language(request)))
-    return _told(request, status, str(error))
+        return await _told(request, status, error.told(_language(request)))
+    return await _told(request, status, str(error))
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:
     problems = error.errors() if isinstance(error, RequestValidationError) else []
-    found = [
-        f"{'.'.join(str(part) for part in each['loc'][1:])}: {each['msg']}" for each in problems
-    ]
-    return _told(request, HTTPStatus.UNPROCESSABLE_ENTITY, "\n".join(found) or "it cannot be read")
+    said_of = _said_of if request.url.path.startswith(API) else _explained
+    found = "\n".join(said_of(each, _language(request)) for each in problems)
+    return await _told(request, HTTPStatus.UNPROCESSABLE_ENTITY, found or "it cannot be read")
+
+
+def _name(problem: Mapping[str, Any]) -> str:
+    return ".".join(str(part) for part in problem["loc"][1:])
+
+
+def _said_of(problem: Mapping[str, Any], _language: Language) -> str:
+    return f"{_name(problem)}: {problem['msg']}"
+
+
+def _explained(problem: Mapping[str, Any], language: Language) -> str:
+    """What is wrong with a field of a page, for a reader."""
+    name, given = _name(problem), problem["input"]
+    asked = f"{name}={given[:MOST_SHOWN]!r}" if isinstance(given, str) else name
+    if str(problem["type"]).startswith("date"):
+        message = said("%(asked)s is no day: write a day as 2026-11-25, or leave it empty")
+    else:
+        message = said("%(asked)s cannot be answered: choose what the page offers")
+    return language.gettext(message) % {"asked": asked}
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus(500)
     if status is not HTTPStatus.NOT_FOUND:
-        return _told(request, status, status.phrase)
+        return await _told(request, status, status.phrase)
     message = said("there is nothing at this address")
     if not request.url.path.startswith(API):
         message = _language(request).gettext(message)
-    return _told(request, status, message)
+    return await _told(request, status, message)
 
 
 def _language(request: Request) -> Language:
     return language(request.app.state.entrance.language(request))
 
 
-def _told(request: Request, status: HTTPStatus, message: str) -> Response:
+async def _told(request: Request, status: HTTPStatus, message: str) -> Response:
     headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
     if request.url.path.startswith(API):
         return JSONResponse({"detail": message}, status, headers=headers)
     pages: Pages = request.app.state.pages
-    answer = pages.render(request, "wrong.html", status=status, message=message)
+    reader = await run_in_threadpool(reader_if_in, request)
+    answer = pages.render(request, "wrong.html", status=status, message=message, reader=reader)
     answer.headers.update(headers)
     return answer

@@ -13,10 +13,11 @@ from pydantic import BaseModel
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from dashboard.entrance import Pages
+from dashboard.entrance import Entrance, Pages
 from dashboard.languages import said
 from dashboard.rights import ChooseFirst, EnterFirst, NotAllowed, Reader
 from dashboard.roles import Role, who_has
+from stream.errors import PeilError
 
 API = "/api/"
 ENTER, PURPOSE, LEAVE = "/enter", "/purpose", "/leave"
@@ -71,6 +72,17 @@ def the_pages(connection: HTTPConnection) -> Pages:
     return pages
 
 
+def reader_if_in(request: Request) -> Reader | None:
+    """Whoever asks, for the frame round a page that says what is wrong; None for somebody who is
+    not in, or where that cannot be seen now. It keeps no session open.
+    """
+    entrance: Entrance = request.app.state.entrance
+    try:
+        return entrance.reader(request, touch=False)
+    except (EnterFirst, ChooseFirst, PeilError):
+        return None
+
+
 def refused(
     pages: Pages,
     request: Request,
@@ -105,8 +117,7 @@ def _lead_to(door: str, request: Request, *, status: int, detail: str) -> Respon
         )
         return JSONResponse({"detail": detail}, status, headers=headers)
     if "hx-request" in request.headers:
-        back = urlsplit(request.headers.get("hx-current-url", "/"))
-        onward = path_here(f"{back.path}?{back.query}" if back.query else back.path)
+        onward = _came_from(request.headers.get("hx-current-url", "/"))
         return Response(
             status_code=status,
             headers={"HX-Redirect": f"{door}?{urlencode({'next': onward})}"},
@@ -116,6 +127,15 @@ def _lead_to(door: str, request: Request, *, status: int, detail: str) -> Respon
     if request.method not in ("GET", "HEAD"):
         onward = "/"
     return RedirectResponse(f"{door}?{urlencode({'next': onward})}", HTTPStatus.SEE_OTHER)
+
+
+def _came_from(address: str) -> str:
+    """The path of the page that asks for a part, as htmx says it; others may say anything."""
+    try:
+        back = urlsplit(address)
+    except ValueError:
+        return "/"
+    return path_here(f"{back.path}?{back.query}" if back.query else back.path)
 
 
 async def _enter_first(request: Request, _error: Exception) -> Response:

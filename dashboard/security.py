@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dashboard.entrance import Entrance, Pages
 from dashboard.languages import said
 from dashboard.limits import Rates
-from dashboard.refusals import API, refused
+from dashboard.refusals import API, reader_if_in, refused
+from dashboard.rights import Reader
 from dashboard.sessions import csrf_of
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 STATIC = "/static/"
 FORM = "application/x-www-form-urlencoded"
 MOST_FIELDS = 1_000
+MOST_DIGITS = 19
 SHARING = 10
 """An address may ask so many times as often as a session."""
 
@@ -51,10 +54,12 @@ NO_STORE = "no-store"
 class Refusal(Exception):
     """Why a request goes no further."""
 
-    def __init__(self, status: int, message: str, *, after: int = 0) -> None:
+    def __init__(self, status: int, message: str, *, after: int = 0, framed: bool = False) -> None:
         super().__init__(message)
         self.status = status
         self.after = after
+        self.framed = framed
+        """Whether the page keeps the frame of a reader who is in."""
 
 
 class Security:
@@ -91,7 +96,10 @@ class Security:
                 receive = await self._checked_body(request, receive)
             await self._app(scope, receive, guarded)
         except Refusal as refusal:
-            await self._refused(request, refusal)(scope, receive, guarded)
+            reader = None
+            if refusal.framed:
+                reader = await run_in_threadpool(reader_if_in, request)
+            await self._refused(request, refusal, reader)(scope, receive, guarded)
         except Exception:
             # The error goes on to the server's log; whoever asked learns nothing of its inside.
             if not started:
@@ -114,7 +122,8 @@ class Security:
                 429, said("Too many requests. Wait a moment, then try again."), after=wait
             )
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > self._entrance.settings.body_bytes:
+        most = self._entrance.settings.body_bytes
+        if not length.isdecimal() or len(length) > MOST_DIGITS or int(length) > most:
             raise Refusal(413, said("The request is too large."))
 
     async def _checked_body(self, request: Request, receive: Receive) -> Receive:
@@ -133,7 +142,9 @@ class Security:
         token = self._entrance.token(request)
         if not token or not hmac.compare_digest(given.encode(), csrf_of(token).encode()):
             raise Refusal(
-                403, said("The page was out of date. Go back, load it anew, and try again.")
+                403,
+                said("The page was out of date. Go back, load it anew, and try again."),
+                framed=True,
             )
         handed = False
 
@@ -161,11 +172,15 @@ class Security:
             if not message.get("more_body", False):
                 return b"".join(parts)
 
-    def _refused(self, request: Request, refusal: Refusal) -> Response:
+    def _refused(
+        self, request: Request, refusal: Refusal, reader: Reader | None = None
+    ) -> Response:
         if request.url.path.startswith(API):
             answer: Response = JSONResponse({"detail": str(refusal)}, refusal.status)
         else:
-            answer = refused(self._pages, request, str(refusal), status=refusal.status)
+            answer = refused(
+                self._pages, request, str(refusal), status=refusal.status, reader=reader
+            )
         if refusal.after:
             answer.headers["Retry-After"] = str(refusal.after)
         return answer

@@ -4,12 +4,13 @@ from datetime import date
 from typing import Annotated, cast
 
 from fastapi import Depends, Query, Request
+from pydantic import BeforeValidator
 
 from dashboard.city import City
 from dashboard.errors import NotThere
 from dashboard.frame import Pages
 from dashboard.rights import Reader, allow
-from dashboard.views.period import Period, period_of
+from dashboard.views.period import EARLIEST, Period, period_of
 from rules.documents import RuleDocument
 
 
@@ -29,15 +30,24 @@ Counting = Annotated[Reader, Depends(allow("counts"))]
 Reading = Annotated[Reader, Depends(allow("texts"))]
 
 
+def _emptied(given: object) -> object:
+    """What a form sends of a field that was emptied is as if it were not there."""
+    return None if given == "" else given
+
+
+Day = Annotated[date | None, BeforeValidator(_emptied)]
+
+
 def _period(
     city: TheCity,
     period: Annotated[
         str, Query(description="`7d`, `4w` or `3m`: it ends with yesterday.", max_length=8)
     ] = "4w",
     since: Annotated[
-        date | None, Query(description="The first day; then `period` does not count.")
+        Day,
+        Query(description=f"The first day, from {EARLIEST} on; then `period` does not count."),
     ] = None,
-    until: Annotated[date | None, Query(description="The day after the last.")] = None,
+    until: Annotated[Day, Query(description="The day after the last.")] = None,
 ) -> Period:
     return period_of(period, since=since, until=until, today=city.today, timezone=city.timezone)
 

@@ -12,6 +12,10 @@ from index.values import start_of
 Named = Literal["7d", "4w", "3m", "own"]
 DAYS: dict[Named, int] = {"7d": 7, "4w": 28, "3m": 91}
 LONGEST_DAYS = 731
+EARLIEST = date(2000, 1, 1)
+"""No page is about earlier days: of what people say online there is little from before, and what
+is compared with lies earlier still.
+"""
 
 
 class WrongPeriod(Refused):
@@ -31,6 +35,13 @@ class Period(BaseModel):
     @property
     def days(self) -> int:
         return (self.until - self.since).days
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What an address says to lead back to it."""
+        if self.name != "own":
+            return {"period": self.name}
+        return {"since": self.since.isoformat(), "until": self.until.isoformat()}
 
     @property
     def before(self) -> "Period":
@@ -63,8 +74,18 @@ def period_of(
 ) -> Period:
     """The period that an address names. It ends with yesterday at the latest: a day that is not
     over would change while somebody looks, and the change of one post must not be seen.
+
+    Without days it is the one called `name`, and four weeks without a name. WrongPeriod when the
+    days are none that can be asked for, or there is no such name.
     """
     if since is not None or until is not None:
+        if (early := min(each for each in (since, until) if each is not None)) < EARLIEST:
+            raise WrongPeriod(
+                "%(day)s is too early: ask for days from %(first)s up to and including %(last)s",
+                day=early,
+                first=EARLIEST,
+                last=today - timedelta(days=1),
+            )
         last = min(until or today, today)
         first = since or last - timedelta(days=DAYS["4w"])
         if first >= last:
@@ -80,7 +101,13 @@ def period_of(
             )
         return Period(name="own", since=first, until=last, timezone=timezone)
     fixed: dict[str, Named] = {each: each for each in DAYS}
-    chosen = fixed.get(name, "4w")
+    chosen = fixed.get(name or "4w")
+    if chosen is None:
+        raise WrongPeriod(
+            "there is no period %(name)s: take %(names)s, or give a first and a last day",
+            name=repr(name),
+            names=", ".join(DAYS),
+        )
     return Period(
         name=chosen, since=today - timedelta(days=DAYS[chosen]), until=today, timezone=timezone
     )
