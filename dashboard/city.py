@@ -18,7 +18,7 @@ from index.gaps import missed
 from index.once import Once
 from index.values import local_day
 from privacy.access import AccessLog
-from rules.documents import Book
+from rules.documents import Book, RuleDocument
 from rules.guidance import Guidance
 from stream.clock import Clock
 from stream.errors import Stop
@@ -111,6 +111,16 @@ class City:
     def today(self) -> date:
         """The day that is not over yet."""
         return local_day(self.clock.now(), self.timezone)
+
+    def called(self, rule: RuleDocument, language: str) -> RuleDocument:
+        """`rule` with its title in `language`, where its guidance has one."""
+        found = self.guidance.get(rule.id)
+        page = found.pages.get(language) if found else None
+        return msgspec.structs.replace(rule, title=page.title) if page else rule
+
+    def rules(self, language: str) -> Mapping[str, RuleDocument]:
+        """Every rule by id, as it is called in `language`."""
+        return {rule.id: self.called(rule, language) for rule in self.book.rules.values()}
 
     def answers(self, reader: "Reader", action: str, **said: object) -> Answers:
         """The door to the store for one page or download, after its entry in the access log;

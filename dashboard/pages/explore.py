@@ -154,7 +154,7 @@ def page(
         found=found,
         saved=queries.saved(reader.account),
         fields=FIELDS,
-        rules={rule.id: rule.title for rule in city.book.rules.values()},
+        rules={rule.id: rule.title for rule in city.rules(reader.language).values()},
         ends=city.today + timedelta(days=SAVED_DAYS),
         ending=lambda until: local_day(until, city.timezone),
     )

@@ -1,14 +1,13 @@
 """The pages Rules and Sources: what there is, to read."""
 
-from collections.abc import Iterable
-
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from dashboard.city import City
 from dashboard.pages.asking import Counting, TheCity, ThePages
+from dashboard.rights import Reader
 from dashboard.views.monitor import SourceState
 from dashboard.views.phenomenon import About, about
-from rules.documents import RuleDocument
 
 router = APIRouter()
 
@@ -17,7 +16,8 @@ router = APIRouter()
 def rules_page(request: Request, city: TheCity, pages: ThePages, reader: Counting) -> HTMLResponse:
     """Every rule: what it is for, who owns it, when it ends."""
     return pages.render(
-        request, "rules.html", reader=reader, here="rules", rules=_rules(city.book.rules.values()),
+        request, "rules.html", reader=reader, here="rules",
+        rules=_rules(city, reader),
         today=city.today,
     )  # fmt: skip
 
@@ -33,9 +33,9 @@ def sources_page(
 
 
 @router.get("/api/v1/rules", tags=["pages"])
-def rules_twin(city: TheCity, _reader: Counting) -> list[About]:
+def rules_twin(city: TheCity, reader: Counting) -> list[About]:
     """Every rule, with its query."""
-    return _rules(city.book.rules.values())
+    return _rules(city, reader)
 
 
 @router.get("/api/v1/sources", tags=["pages"])
@@ -44,5 +44,6 @@ def sources_twin(city: TheCity, _reader: Counting) -> list[SourceState]:
     return list(city.sources())
 
 
-def _rules(documents: Iterable[RuleDocument]) -> list[About]:
-    return sorted((about(rule) for rule in documents), key=lambda each: each.title.casefold())
+def _rules(city: City, reader: Reader) -> list[About]:
+    found = map(about, city.rules(reader.language).values())
+    return sorted(found, key=lambda each: each.title.casefold())

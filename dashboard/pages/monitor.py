@@ -10,7 +10,6 @@ from dashboard.pages.asking import Counting, TheCity, ThePages, ThePeriod
 from dashboard.rights import Reader
 from dashboard.views.monitor import Monitor, monitor
 from dashboard.views.period import Period
-from stream.clock import MINUTE_MS
 
 router = APIRouter()
 Measure = Annotated[
@@ -43,18 +42,14 @@ def twin(city: TheCity, reader: Counting, period: ThePeriod) -> Monitor:
 
 def _view(city: City, reader: Reader, period: Period, *, language: str) -> Monitor:
     answers = city.answers(reader, "monitor", since=period.since, until=period.until)
-    rules = {
-        rule.id: (rule.title, rule.category, rule.special_category)
-        for rule in city.book.rules.values()
-    }
-    return city.snapshot.views(
-        ("monitor", period, language, city.clock.now() // MINUTE_MS),
+    view = city.snapshot.views(
+        ("monitor", period, language),
         lambda: monitor(
             answers,
-            rules=rules,
+            rules=city.rules(language),
             period=period,
             marks=city.marks(period, language=language),
-            sources=city.sources(),
             k=city.k,
         ),
     )
+    return view.with_sources(city.sources())

@@ -40,7 +40,7 @@ def page(
         here="monitor",
         view=view,
         guidance=guidance.page(language) if guidance else None,
-        others=[each for each in city.book.rules.values() if each.id != rule],
+        others=[each for each in city.rules(language).values() if each.id != rule],
     )
 
 
@@ -57,7 +57,7 @@ def terms_part(
     found = _terms(city, reader, rule, period)
     return pages.render(
         request, "phenomenon-terms.html", reader=reader, here="monitor", terms=found, k=city.k,
-        about=rule_named(city, rule), period=period,
+        about=city.called(rule_named(city, rule), reader.language), period=period,
     )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def texts_part(
     found = _texts(city, reader, rule, period)
     return pages.render(
         request, "phenomenon-texts.html", reader=reader, here="monitor", sample=found,
-        about=rule_named(city, rule), period=period,
+        about=city.called(rule_named(city, rule), reader.language), period=period,
     )  # fmt: skip
 
 
@@ -107,8 +107,8 @@ def texts_twin(city: TheCity, reader: Reading, rule: TheRule, period: ThePeriod)
 def _view(
     city: City, reader: Reader, rule: str, period: Period, *, with_: str, language: str
 ) -> Phenomenon:
-    document = rule_named(city, rule)
-    other = rule_named(city, with_) if with_ else None
+    document = city.called(rule_named(city, rule), language)
+    other = city.called(rule_named(city, with_), language) if with_ else None
     answers = city.answers(
         reader, "phenomenon", rule=rule, compared_with=with_, since=period.since,
         until=period.until,

@@ -21,6 +21,7 @@ from dashboard.views.timeline import (
 from index.answers import Answers
 from index.normal import Change, change, dispersion_of
 from index.results import Counts
+from rules.documents import RuleDocument
 
 if TYPE_CHECKING:
     from index.contract import Bin
@@ -111,8 +112,14 @@ class Monitor(BaseModel):
     panels: list[Panel]
     marks: Marks
     active_rules: int
-    last_seen: str | None = Field(description="When something last came in.")
-    troubled: list[SourceState]
+    last_seen: str | None = Field(default=None, description="When something last came in.")
+    troubled: list[SourceState] = []
+
+    def with_sources(self, sources: Sequence[SourceState]) -> "Monitor":
+        """The same page with how its sources are now."""
+        last = max((each.last_run for each in sources if each.last_run), default=None)
+        troubled = [each for each in sources if each.trouble]
+        return self.model_copy(update={"last_seen": last, "troubled": troubled})
 
     def panel(self, rule: str) -> Panel:
         return next(panel for panel in self.panels if panel.rule == rule)
@@ -126,13 +133,12 @@ def ratio_of(found: Change | None) -> Ratio | None:
 def monitor(
     answers: Answers,
     *,
-    rules: Mapping[str, tuple[str, str, bool]],
+    rules: Mapping[str, RuleDocument],
     period: Period,
     marks: Marks,
-    sources: Sequence[SourceState],
     k: int,
 ) -> Monitor:
-    """The page for `period`; `rules` has the title, category and whether it is special by id."""
+    """The page for `period` but for its sources, which change while the posts stay the same."""
     long = period.earlier(HISTORY_DAYS)
     bins: tuple[Bin, Bin] = ("day", "week")
     whole = {each: by_time(answers.over_time("", bin=each, **long.asked)) for each in bins}
@@ -144,7 +150,7 @@ def monitor(
     everything = timeline(whole["day"], period=period, bin="day", k=k, marks=marks)
     total, total_before = now.total, before.total
     panels: list[Panel] = []
-    for rule, (title, category, special) in rules.items():
+    for rule, document in rules.items():
         line = by_rule["day"].get(rule, {})
         drawn = timeline(line, period=period, bin="day", k=k, whole=whole["day"], marks=marks)
         if not drawn.is_full and period.days > 7:  # noqa: PLR2004  (a week has one bin)
@@ -155,9 +161,9 @@ def monitor(
         panels.append(
             Panel(
                 rule=rule,
-                title=title,
-                category=category,
-                special=special,
+                title=document.title,
+                category=document.category,
+                special=document.special_category,
                 posts=posts,
                 share=share_of(posts, total),
                 change=ratio_of(change(posts, before.cells.get((rule,)), dispersion=spread)),
@@ -166,7 +172,6 @@ def monitor(
             )
         )
     panels.sort(key=lambda panel: (-panel.prominence, -(panel.posts or 0), panel.rule))
-    last = max((each.last_run for each in sources if each.last_run), default=None)
     return Monitor(
         period=period,
         k=k,
@@ -177,8 +182,6 @@ def monitor(
         panels=panels,
         marks=marks,
         active_rules=len(rules),
-        last_seen=last,
-        troubled=[each for each in sources if each.trouble],
     )
 
 

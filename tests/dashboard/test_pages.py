@@ -187,6 +187,19 @@ def test_twins_of_terms_and_comparisons_agree_with_their_pages(city: City) -> No
         assert column(page, "compare", role) == [each["posts"] for each in twin[side]["points"]]
 
 
+@pytest.mark.parametrize(
+    ("language", "title"), [("nl", "Overlast van vuurwerk"), ("en", "Fireworks nuisance")]
+)
+def test_a_phenomenon_is_called_as_in_the_readers_language(
+    city: City, language: str, title: str
+) -> None:
+    page = tree(city.got("/phenomena/vuurwerkoverlast", language=language))
+    assert page.css_first("h1").text() == title
+    for path in ("/", "/rules", "/explore?period=3m", "/phenomena/woningnood"):
+        text = tree(city.got(path, language=language)).css_first("main").text()
+        assert title in text, path
+
+
 def test_a_small_count_reads_as_less_than_ten_and_is_null_in_the_twin(city: City) -> None:
     path = f"/explore?q={city.written(RARE)}"
     assert city.got(f"/api/v1{path}").json()["posts"] is None
