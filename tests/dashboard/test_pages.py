@@ -187,6 +187,17 @@ def test_twins_of_terms_and_comparisons_agree_with_their_pages(city: City) -> No
         assert column(page, "compare", role) == [each["posts"] for each in twin[side]["points"]]
 
 
+def test_an_own_period_stays_from_page_to_page(city: City) -> None:
+    days = "since=2026-09-01&until=2026-09-15"
+    page = tree(city.got(f"/?{days}"))
+    links = [each.attributes["href"] or "" for each in page.css("main a")]
+    onward = [each for each in links if each.startswith(("/phenomena/", "/explore"))]
+    assert len(onward) > len(RULES)
+    assert [each for each in onward if days not in each] == []
+    page = tree(city.got(f"/phenomena/{RULES[0]}?{days}"))
+    assert page.css(f"a[href*='rule={RULES[0]}&{days}']")
+
+
 @pytest.mark.parametrize(
     ("language", "title"), [("nl", "Overlast van vuurwerk"), ("en", "Fireworks nuisance")]
 )
