@@ -1,13 +1,13 @@
 """What an analyst can learn of few people by asking questions, with the truth at hand.
 
     python -m bench.attacks [--texts FILE] [--posts 20000] [--targets 200] [--pairs 20000]
-        [--only peil] [--seed 1]
+        [--word-pairs 60] [--only peil] [--seed 1]
 
 Every attack guesses, of many targets, whether a post (or anything at all) is there, by asking a
 defence and nothing else; half of the targets are there. Printed is how often it is right: 50% is
 guessing. The defences are those that were weighed: none but thresholds, rounding, noise by record
 key with and without rounding, and that with questions made simplest, which is what peil does; the
-last is peil itself, asked over HTTP.
+last is peil itself, asked over HTTP. Apart from these, what the scores of typical words tell.
 Beside it: how many cells stay visible, and how far the numbers are off.
 
 The attacker knows one post whole, and may choose each question by the answers before it; he does
@@ -16,6 +16,7 @@ not know the other posts. Without --texts the posts are made of the demo's.
 
 import argparse
 import dataclasses
+import math
 import random
 import statistics
 import tempfile
@@ -23,21 +24,38 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from bench.cluster import texts
-from bench.defences import DAYS, Defence, Weighed, World, defences, posts_of
+from bench.defences import (
+    DAYS,
+    Defence,
+    Weighed,
+    World,
+    defences,
+    period_of,
+    posts_of,
+    sizes_of,
+)  # fmt: skip
 from bench.over_http import over_http
 from index.contract import Dimension, Question
 from index.testing import TIMEZONE
+from index.typical import score
 from index.values import local_day, start_of
 from privacy.noise import COINS
 from privacy.suppress import K
-from rules.tree import And, Node, Not, Or, Prefix, Term
+from rules.tree import And, Field, Node, Not, Or, Prefix, Term
 from stream.post import Post
 
 TARGETS = 200
+ROUNDED = 0.08
+"""How far a score may be from what it is made of, more or less: it is shown in tenths."""
+
+CLOSE = 3
+"""Words are told apart that differ by so many posts at most."""
+
 WORDS = 6
 """A target has at least so many words that many use: else there is nothing to choose from."""
 
@@ -237,6 +255,94 @@ def learned(defence: Defence, world: World, asked: Sequence[tuple[Question, Ques
     )
 
 
+def close_pairs(world: World, count: int, rng: random.Random) -> list[tuple[Question, Question]]:
+    """A word, a source or a language, and the same without a word."""
+    found: list[tuple[Question, Question]] = []
+    while len(found) < count:
+        words = world.frequent[: 4 * K]
+        whole = rng.choice(
+            [Term(rng.choice(words)), Field("source", ("source-1",)), Field("lang", ("nl",))]
+        )
+        found.append((every(whole), every(whole, Not(Term(rng.choice(words))))))
+    return found
+
+
+class Told(NamedTuple):
+    """Of the words shown of both questions of close pairs, whether as many posts have them: how
+    often one that has as many is thought likelier to have than one that has not (1/2 is guessing).
+    """
+
+    same: int
+    close: int
+    by_posts: float
+    by_scores: float
+
+
+def told_by_words(
+    defence: Weighed, world: World, asked: Sequence[tuple[Question, Question]]
+) -> Told:
+    """Weighs how likely each difference is, by the numbers of posts alone and by the scores too.
+    He is given the true size of both questions and of the period, and the word's in the period.
+    """
+    likely: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    for pair in asked:
+        first, second = (defence.words(question) for question in pair)
+        sides = [_true(world, defence.asked(question)) for question in pair]
+        for word in first.keys() & second.keys() if sides[0] != sides[1] else ():
+            apart = sides[0][word][0] - sides[1][word][0]
+            if 0 <= apart <= CLOSE:
+                seen = [
+                    (each[word], side[word])
+                    for each, side in zip((first, second), sides, strict=True)
+                ]
+                alone = [_weights(posts, counts) for (posts, _), counts in seen]
+                scored = [_weights(posts, counts, said) for (posts, said), counts in seen]
+                likely[apart == 0].append((_the_same(*alone), _the_same(*scored)))
+    by_posts, by_scores = (
+        _ranked([each[way] for each in likely[True]], [each[way] for each in likely[False]])
+        for way in (0, 1)
+    )
+    return Told(len(likely[True]), len(likely[False]), by_posts, by_scores)
+
+
+def _true(world: World, question: Question) -> Mapping[str, Sequence[int]]:
+    """The four exact counts of each word."""
+    return {
+        term.word: [cell.posts for _, cell in sizes_of(world.store, question, term)]
+        for term in world.store.terms(question, against=period_of(question), least=K)
+    }
+
+
+def _weights(posts: int, counts: Sequence[int], said: float | None = None) -> Mapping[int, float]:
+    """How likely each true number is where `posts` are shown, and `said` is the score."""
+    found: dict[int, float] = {}
+    for noise in range(-COINS, COINS + 1):
+        here = posts - noise
+        if K <= here <= counts[2]:
+            found[here] = float(math.comb(2 * COINS, COINS + noise))
+            if said is not None:
+                off = (score(here, *counts[1:]) - said) / ROUNDED
+                found[here] *= math.exp(-(off**2) / 2)
+    return found
+
+
+def _the_same(first: Mapping[int, float], second: Mapping[int, float]) -> float:
+    """How likely two numbers are the same, of which the second is not the larger."""
+    same = sum(weight * second.get(posts, 0.0) for posts, weight in first.items())
+    every_way = sum(
+        weight * other
+        for posts, weight in first.items()
+        for fewer, other in second.items()
+        if fewer <= posts
+    )
+    return same / every_way if every_way else 1 / 2
+
+
+def _ranked(higher: Sequence[float], lower: Sequence[float]) -> float:
+    """How often one of `higher` is above one of `lower`, half where they are equal."""
+    return statistics.mean((one > other) + (one == other) / 2 for one in higher for other in lower)
+
+
 def utility(defence: Defence, world: World) -> str:
     """How many cells of a dashboard stay visible, and how far their numbers are off."""
     shown, cells, off, share = 0, 0, list[float](), list[float]()
@@ -294,6 +400,19 @@ def _try(defence: Defence, world: World, asked: Sequence[tuple[Question, Questio
     print(f"  {utility(defence, world)}; {time.monotonic() - started:.0f} s", flush=True)
 
 
+def _try_words(world: World, count: int, rng: random.Random) -> None:
+    asked = close_pairs(world, count, rng)
+    peil = defences(world.store)["peil"]
+    for exact in (True, False):
+        told = told_by_words(dataclasses.replace(peil, exact_scores=exact), world, asked)
+        print(
+            f"\nwords, scores of {'exact' if exact else 'shown'} counts: {told.same} the same in "
+            f"both questions, {told.close} not; told by posts {told.by_posts:.2f}, by scores too "
+            f"{told.by_scores:.2f}",
+            flush=True,
+        )
+
+
 def main(chosen: argparse.Namespace, folder: Path) -> None:
     found = texts(chosen.texts)
     world = make_world(found, chosen.posts, folder, targets=chosen.targets, seed=chosen.seed)
@@ -304,6 +423,8 @@ def main(chosen: argparse.Namespace, folder: Path) -> None:
             if chosen.only in ("", name):
                 print(f"\n{name}", flush=True)
                 _try(defence, world, asked)
+    if chosen.only in ("", "peil"):
+        _try_words(world, chosen.word_pairs, random.Random(chosen.seed + 2))
     world.close()
     print(f"\nNoise is never more than {COINS}. Guessing is right in 50%.")
 
@@ -314,6 +435,7 @@ if __name__ == "__main__":
     parser.add_argument("--posts", type=int, default=20_000)
     parser.add_argument("--targets", type=int, default=TARGETS)
     parser.add_argument("--pairs", type=int, default=20_000)
+    parser.add_argument("--word-pairs", type=int, default=60)
     parser.add_argument("--only", default="", help="one defence, by its name")
     parser.add_argument("--seed", type=int, default=1)
     with tempfile.TemporaryDirectory() as temporary:

@@ -9,15 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from index.conditions import conditions
 from index.contract import Cell, Dimension, Question
+from index.contract import Term as Counted
 from index.local.store import LocalStore
 from index.simplest import settled
 from index.testing import TIMEZONE, fill
+from index.typical import score
 from index.values import local_day
 from privacy.noise import Noise
 from privacy.suppress import K, Size, shown, suppress
 from rules.tokens import tokenise
+from rules.tree import And, Term
 from stream.clock import DAY_MS, ManualClock
 from stream.partitions import partition_of
 from stream.post import Label, Post
@@ -50,14 +55,28 @@ class Weighed:
     by_question: bool = False
     base: int = 1
     simple: bool = False
+    exact_scores: bool = False
 
     def ask(self, question: Question) -> Answer:
-        question = self._asked(question)
-        cell = self.store.count(question)
-        return self._rounded(shown(_size(cell), noise=self._noise(question, (), (), _size(cell))))
+        question = self.asked(question)
+        return self._shown(question, self.store.count(question))
+
+    def words(self, question: Question) -> Mapping[str, tuple[int, float]]:
+        """Of every word the posts that are shown, and its score; readers are shown those of the
+        highest scores.
+        """
+        question = self.asked(question)
+        found: dict[str, tuple[int, float]] = {}
+        for term in self.store.terms(question, against=period_of(question), least=K):
+            sizes = sizes_of(self.store, question, term)
+            counts = [number for each in sizes if (number := self._shown(*each)) is not None]
+            if len(counts) == len(sizes):
+                made_of = [cell.posts for _, cell in sizes] if self.exact_scores else counts
+                found[term.word] = counts[0], round(score(*made_of), 1)
+        return found
 
     def table(self, question: Question, by: Dimension) -> Mapping[str, Answer]:
-        question = self._asked(question)
+        question = self.asked(question)
         found = self.store.count_over_time(question) if by == "day" else None
         table = found or self.store.top(question, by=by, limit=10_000)
         result = suppress(
@@ -68,7 +87,8 @@ class Weighed:
         )
         return {key[0]: self._rounded(value) for key, value in result.cells.items()}
 
-    def _asked(self, question: Question) -> Question:
+    def asked(self, question: Question) -> Question:
+        """What is counted in place of `question`."""
         if not self.simple:
             return question
         today = local_day(NOW, TIMEZONE)
@@ -85,12 +105,35 @@ class Weighed:
         # The same spread, but by the posts alone.
         return self.noise(size.posts, size.record, f"{size.record}")
 
+    def _shown(self, question: Question, cell: Cell) -> Answer:
+        size = _size(cell)
+        return self._rounded(shown(size, noise=self._noise(question, (), (), size)))
+
     def _rounded(self, posts: Answer) -> Answer:
         return None if posts is None else self.base * round(posts / self.base)
 
 
 def _size(cell: Cell) -> Size:
     return Size(cell.posts, cell.authors, cell.record)
+
+
+def period_of(question: Question) -> Question:
+    """All posts of the period of `question`."""
+    return Question(since=question.since, until=question.until, scope=question.scope)
+
+
+def sizes_of(
+    store: LocalStore, question: Question, term: Counted
+) -> Sequence[tuple[Question, Cell]]:
+    """The four counts that say how far a word stands out, in the order of `score`."""
+    word, everything = Term(term.word), period_of(question)
+    query = word if question.query is None else And((question.query, word))
+    return [
+        (msgspec.structs.replace(question, query=query), term.inside),
+        (question, store.count(question)),
+        (msgspec.structs.replace(everything, query=word), term.outside),
+        (everything, store.count(everything)),
+    ]
 
 
 def defences(store: LocalStore) -> Mapping[str, Weighed]:

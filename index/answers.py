@@ -21,6 +21,7 @@ from index.results import (
 )  # fmt: skip
 from index.series import Series
 from index.simplest import axis, settled, with_dates
+from index.typical import STANDS_OUT, score
 from index.values import MULTIPLE, bins_between, local_day, start_of, values_of
 from privacy.noise import Noise
 from privacy.suppress import (
@@ -271,16 +272,27 @@ class Answers:
     def typical_terms(
         self, query: str, *, limit: int = 20, **period: Unpack[Within]
     ) -> Sequence[TypicalTerm]:
-        """Words that stand out in the matching posts against all others of the period."""
+        """Words that stand out in the matching posts against all of the period: which, and how
+        far, is made of counts that may be shown.
+        """
         question = self._asked("typical_terms", query, period)
         against = Question(since=question.since, until=question.until, scope=self._scope)
-        terms = self._store.typical_terms(question, against=against, limit=limit * 5)
         k, found = self._k(question), list[TypicalTerm]()
-        for term in terms:
-            of_word = msgspec.structs.replace(question, query=_and(question.query, Term(term.word)))
-            posts = self._posts(of_word, term.inside, k=k)
-            if posts is not None and term.score > 0:
-                found.append(TypicalTerm(word=term.word, posts=posts, score=round(term.score, 1)))
+        whole, everything = (
+            self._posts(each, self._store.count(each), k=k) for each in (question, against)
+        )
+        if whole is None or everything is None:
+            return []
+        for term in self._store.terms(question, against=against, least=k):
+            word = Term(term.word)
+            of_word = msgspec.structs.replace(question, query=_and(question.query, word))
+            here = self._posts(of_word, term.inside, k=k)
+            there = self._posts(msgspec.structs.replace(against, query=word), term.outside, k=k)
+            if here is None or there is None:
+                continue
+            stands_out = round(score(here, whole, there, everything), 1)
+            if stands_out >= STANDS_OUT:
+                found.append(TypicalTerm(word=term.word, posts=here, score=stands_out))
         return sorted(found, key=lambda each: (-each.score, each.word))[:limit]
 
     def texts(

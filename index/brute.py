@@ -1,12 +1,11 @@
 """The obvious store, which says what the right answers are."""
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from index.contract import Cell, Dimension, Question, RolledUp, Table
+from index.contract import Cell, Dimension, Question, RolledUp, Table, Term
 from index.document import record_of
 from index.rollups import roll_up
 from index.tally import Tally, author_of
@@ -107,29 +106,20 @@ class BruteStore:
 
         return roll_up(count, thresholds)
 
-    def typical_scores(self, question: Question, against: Question) -> Mapping[str, float]:
-        """The z-scores of Monroe et al. (2008) of all words of the first question's posts."""
+    def terms(self, question: Question, against: Question, least: int) -> list[Term]:
+        """The words that so many authors used in the posts of the first question."""
         here, there = (self._words(self.matching(each)) for each in (question, against))
-        all_here, all_there = sum(here.values()), sum(there.values())
-        whole = (all_here + all_there) / 10
-        scores: dict[str, float] = {}
-        for word, posts in here.items():
-            prior = (posts + there.get(word, 0)) / 10
-            one, other = posts + prior, there.get(word, 0) + prior
-            if len({*here, *there}) == 1:
-                continue
-            odds = one / (all_here + whole - one) / (other / (all_there + whole - other))
-            scores[word] = math.log(odds) / math.sqrt(1 / one + 1 / other)
-        return scores
+        found = [
+            Term(word, self.cell(posts), self.cell(there.get(word, [])))
+            for word, posts in sorted(here.items())
+        ]
+        return [term for term in found if term.inside.authors >= least]
 
-    def _words(self, posts: Sequence[Post]) -> Mapping[str, int]:
-        words = {
-            token.forms[0]
-            for post in posts
-            for token in post.tokens
-            if token.forms and len(token.forms[0]) >= MIN_LETTERS and not token.forms[0].isdigit()
-        }
-        return {
-            word: sum(any(token.forms[:1] == (word,) for token in post.tokens) for post in posts)
-            for word in words
-        }
+    def _words(self, posts: Sequence[Post]) -> Mapping[str, list[Post]]:
+        """The posts that have each word."""
+        found: dict[str, list[Post]] = {}
+        for post in posts:
+            for word in {token.forms[0] for token in post.tokens if token.forms}:
+                if len(word) >= MIN_LETTERS and not word.isdigit():
+                    found.setdefault(word, []).append(post)
+        return found

@@ -89,14 +89,11 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class Term(msgspec.Struct, frozen=True):
-    """A folded word with its counts in two sets of posts and how typical it is of the first
-    (log-odds ratio with an informative Dirichlet prior, as a z-score; Monroe et al. 2008).
-    """
+    """A folded word with its counts in two sets of posts."""
 
     word: str
     inside: Cell
     outside: Cell
-    score: float
 
 
 class TooBroad(PeilError):
@@ -149,10 +146,11 @@ class Asked(Protocol):
         """Newest first by `created_at` (then id), those created before `before` (exclusive)."""
         ...
 
-    def typical_terms(
-        self, question: Question, *, against: Question, limit: int = 50
-    ) -> Sequence[Term]:
-        """Words of the first question's posts that stand out against the second's."""
+    def terms(self, question: Question, *, against: Question, least: int) -> Sequence[Term]:
+        """The words, in their order, that at least `least` authors (k at most) used in the posts
+        of the first question, with their counts in these and in the second's; once a post. Words
+        of fewer than three letters and numbers are left out.
+        """
         ...
 
     def differ(self, first: Question, second: Question, *, least: int) -> bool:

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Generic, Protocol, TypeVar
 
@@ -23,7 +23,7 @@ from index.contract import (
 )  # fmt: skip
 from index.document import record_of
 from index.tally import Tally, author_of
-from index.typical import typical
+from index.typical import terms
 from index.values import WHOLE_DAYS, local_hour, values_of
 from rules import tree as rule
 from rules.evaluator import evaluate
@@ -126,10 +126,9 @@ class Questions(Generic[Q]):
         newest = sorted(posts.values(), key=lambda post: (-post.created_at, post.id))[:limit]
         return [self._hit(question, post) for post in newest]
 
-    def typical_terms(
-        self, question: Question, *, against: Question, limit: int = 50
-    ) -> Sequence[Term]:
-        return typical(self._posts(question), self._posts(against), k=self._k, limit=limit)
+    def terms(self, question: Question, *, against: Question, least: int) -> Sequence[Term]:
+        here, there = (self._posts(each) for each in (question, against))
+        return terms(here, there, k=self._k, least=least, day_of=self._author_day)
 
     def words(self, prefix: str, *, limit: int, least: int, until: int) -> Mapping[str, int]:
         return {
@@ -176,15 +175,17 @@ class Questions(Generic[Q]):
         cells, total = Tally(self._k), Tally(self._k)
         for post in self._posts(question):  # reading and verifying a post is what costs: once
             author, record = author_of(post.author), record_of(post.id)
-            day = (*author, self._day(post), partition_of(post))
+            day = self._author_day(post)
             total.add_one((), author, record=record, day=day)
             values = (values_of(post, each, timezone=self._timezone) for each in dimensions)
             for key in itertools.product(*values):
                 cells.add_one(key, author, record=record, day=day)
         return cells, total
 
-    def _day(self, post: Post) -> int:
-        return local_hour(post.created_at, self._timezone) // 24
+    def _author_day(self, post: Post) -> Hashable:
+        """What tells apart the days of an author on each of which so many posts count."""
+        day = local_hour(post.created_at, self._timezone) // 24
+        return *author_of(post.author), day, partition_of(post)
 
     def _posts(self, question: Question) -> Iterator[Post]:
         """Every post that answers `question`, once; verified where the engine cannot decide."""

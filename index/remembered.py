@@ -61,12 +61,10 @@ class Remembered:
             ("compare", first, second, by), lambda: self._store.compare(first, second, by=by)
         )
 
-    def typical_terms(
-        self, question: Question, *, against: Question, limit: int = 50
-    ) -> Sequence[Term]:
+    def terms(self, question: Question, *, against: Question, least: int) -> Sequence[Term]:
         return self._once(
-            ("typical_terms", question, against, limit),
-            lambda: self._store.typical_terms(question, against=against, limit=limit),
+            ("terms", question, against, least),
+            lambda: self._store.terms(question, against=against, least=least),
         )
 
     def differ(self, first: Question, second: Question, *, least: int) -> bool:

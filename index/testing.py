@@ -62,10 +62,9 @@ def check_agreement(store: Store, posts: Sequence[Post], question: Question, *, 
         brute.table(question, ("language",)),
         brute.table(everything, ("language",)),
     )
-    terms = store.typical_terms(question, against=everything, limit=1_000)
-    scores = {term.word: term.score for term in terms}
-    assert scores == pytest.approx(brute.typical_scores(question, everything))
-    assert [*scores.values()] == sorted(scores.values(), reverse=True)
+    for least in (1, k):
+        terms = store.terms(question, against=everything, least=least)
+        assert terms == brute.terms(question, everything, least)
     thresholds = Thresholds(2, lambda rule: rule == "rule")
     for partition in store.partitions():
         assert store.roll_up(partition, thresholds) == brute.roll_up(partition, thresholds)
@@ -385,6 +384,8 @@ class StoreContract:
         assert store.count(inexact) == store.count(question)
         for dimension in ("language", "hour", "rule"):
             assert store.top(question, by=dimension).total == store.count(question)
+        (term,) = store.terms(question, against=Question(), least=1)
+        assert term.inside == term.outside == store.count(question)
 
     def test_a_store_of_this_version_needs_no_upgrade(self, store: Store) -> None:
         assert store.upgrade() == 0

@@ -1,57 +1,83 @@
 """Words that are typical of one set of posts against another.
 
 The log-odds ratio with an informative Dirichlet prior, as a z-score: Monroe, Colaresi and
-Quinn, "Fightin' Words", Political Analysis 16 (2008), equations 15, 16, 20 and 22.
+Quinn, "Fightin' Words", Political Analysis 16 (2008), equations 15, 16, 20 and 22. A word counts
+once a post, so the odds are of posts with the word against posts without it.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import chain
 
-from index.contract import Cell, Term
+from index.contract import Term
 from index.document import record_of
 from index.tally import Tally, author_of
+from privacy.noise import VARIANCE
+from privacy.suppress import MOST_A_DAY
 from stream.post import Post
 
 PRIOR = 0.1
 """The weight of the prior: a tenth of the counts of both sets together."""
 
 MIN_LETTERS = 3
+STANDS_OUT = 2.0
+"""A word with a lower score may as well be there by chance, or by the noise of its counts."""
 
 
-def typical(
-    inside: Iterable[Post], outside: Iterable[Post], *, k: int, limit: int
+def terms(
+    inside: Iterable[Post],
+    outside: Iterable[Post],
+    *,
+    k: int,
+    least: int,
+    day_of: Callable[[Post], Hashable],
 ) -> Sequence[Term]:
-    """The `limit` words that stand out most in `inside`; a word counts once a post."""
-    here, here_words = _count(inside, k)
-    there, there_words = _count(outside, k)
-    words = here_words | there_words
-    posts_here = sum(here.cell((word,)).posts for word in words) or 1
-    posts_there = sum(there.cell((word,)).posts for word in words) or 1
-    if len(words) == 1:
-        return []  # a word that is all there is stands out against nothing
-    terms: list[Term] = []
-    for word in here_words:
-        one, other = here.cell((word,)), there.cell((word,))
-        score = _score(one, other, posts_here, posts_there)
-        terms.append(Term(word, one, other, score))
-    return sorted(terms, key=lambda term: (-term.score, term.word))[:limit]
+    """The words that at least `least` authors used in `inside`, in their order, with their counts
+    in both. `day_of` tells apart the days of an author on each of which so many posts count.
+    """
+    here, there = (_count(posts, k, day_of) for posts in (inside, outside))
+    found = ((word, here.cell((word,))) for (word,) in sorted(here.keys()))
+    return [Term(word, cell, there.cell((word,))) for word, cell in found if cell.authors >= least]
 
 
-def _count(posts: Iterable[Post], k: int) -> tuple[Tally, set[str]]:
-    tally, words = Tally(k), set[str]()
+def score(here: int, all_here: int, there: int, all_there: int) -> float:
+    """How far a word stands out that `here` of `all_here` posts have, and `there` of `all_there`
+    others. Made of counts that are shown, so it tells no more than they do; their noise is in the
+    spread that the score is measured in.
+    """
+    prior, whole = PRIOR * (here + there), PRIOR * (all_here + all_there)
+    odds: list[float] = []
+    spread = 0.0
+    for some, posts in ((here, all_here), (there, all_there)):
+        having = some + prior
+        lacking = max(1.0, posts + whole - having)  # by noise it can be none, or fewer
+        odds.append(math.log(having / lacking))
+        spread += sum(1 / each + VARIANCE / each**2 for each in (having, lacking))
+    return (odds[0] - odds[1]) / math.sqrt(spread)
+
+
+def _count(posts: Iterable[Post], k: int, day_of: Callable[[Post], Hashable]) -> Tally:
+    tally = Tally(k)
+    written: dict[Hashable, list[tuple[str, ...]]] = defaultdict(list)
+    often: dict[Hashable, Counter[str]] = {}
+    once: dict[str, str] = {}  # one text for each word: as many are held as there are words
     for post in posts:
-        forms = {token.forms[0] for token in post.tokens if token.forms}
-        for form in forms:
-            if len(form) >= MIN_LETTERS and not form.isdigit():
-                words.add(form)
-                tally.add((form,), 1, [author_of(post.author)], record=record_of(post.id))
-    return tally, words
-
-
-def _score(one: Cell, other: Cell, all_here: int, all_there: int) -> float:
-    prior = PRIOR * (one.posts + other.posts)
-    whole = PRIOR * (all_here + all_there)
-    here, there = one.posts + prior, other.posts + prior
-    odds_here = math.log(here / (all_here + whole - here))
-    odds_there = math.log(there / (all_there + whole - there))
-    return (odds_here - odds_there) / math.sqrt(1 / here + 1 / there)
+        words = tuple({
+            once.setdefault(form, form)
+            for token in post.tokens
+            for form in token.forms[:1]
+            if len(form) >= MIN_LETTERS and not form.isdigit()
+        })  # fmt: skip
+        author, record, day = author_of(post.author), record_of(post.id), day_of(post)
+        before = written[day]
+        if len(before) < MOST_A_DAY:
+            before.append(words)
+            counted = set(words)
+        else:
+            earlier = often.get(day) or often.setdefault(day, Counter(chain.from_iterable(before)))
+            counted = {word for word in words if earlier[word] < MOST_A_DAY}
+            earlier.update(words)
+        for word in words:
+            tally.add((word,), int(word in counted), [author], record=record)
+    return tally

@@ -21,6 +21,9 @@ COINS = 8
 a quarter of them. Both together have a standard deviation of 2 and are never more than 8.
 """
 
+VARIANCE = COINS / 2
+"""Of both parts together."""
+
 KEY = "noise"
 """The name of the key in `privacy.keys`."""
 

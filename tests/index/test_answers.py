@@ -19,6 +19,7 @@ from index.results import Counts
 from index.series import Series
 from index.simplest import settled
 from index.testing import TIMEZONE, fill
+from index.typical import score
 from index.values import local_day
 from privacy.noise import COINS, Noise
 from privacy.suppress import MOST_A_DAY, Thresholds
@@ -357,10 +358,44 @@ def test_a_word_in_many_doors_has_one_number(store: LocalStore, tmp_path: Path) 
 def test_typical_words_are_of_k_people_and_tell_no_exact_number(
     store: LocalStore, tmp_path: Path
 ) -> None:
-    others = [text_at(500 + n, "straat lantaarn", START) for n in range(40)]
     rare = [text_at(900 + n, "huis zeldzaam", START) for n in range(K - 1)]
-    fill(store, [*varied(60), *others, *rare])
-    found = ask(store, Log(), tmp_path).typical_terms("huis")
-    assert "woning" in [each.word for each in found]
-    assert "zeldzaam" not in [each.word for each in found]
-    assert all(each.score == round(each.score, 1) for each in found)
+    fill(store, [*varied(60), *on_the_street(200), *rare])
+    answers = ask(store, Log(), tmp_path)
+    found = answers.typical_terms("huis")
+    assert {each.word for each in found} == {"huis", "woning"}
+    for each in found:
+        assert each.posts == answers.count(f"huis {each.word}").posts
+
+
+def on_the_street(count: int) -> list[Post]:
+    """Posts without a house; one in ten has the word of some of those with one."""
+    return [
+        text_at(500 + n, "straat lantaarn" if n % 10 else "straat woning", START)
+        for n in range(count)
+    ]
+
+
+def test_how_far_a_word_stands_out_is_made_of_counts_that_are_shown(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    """So it tells no more than they do: of exact counts it would take the noise away."""
+    fill(store, [*varied(60), *on_the_street(200)])
+    answers = ask(store, Log(), tmp_path)
+
+    def posts(query: str) -> int:
+        return answers.count(query).posts or 0
+
+    found = answers.typical_terms("huis")
+    assert len(found) == 2
+    for each in found:
+        counts = (posts(f"huis {each.word}"), posts("huis"), posts(each.word), posts(""))
+        assert each.score == round(score(*counts), 1)
+
+
+def test_no_word_stands_out_where_everything_is_asked_for_or_too_little(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    fill(store, [*varied(60), *on_the_street(K - 1)])
+    answers = ask(store, Log(), tmp_path)
+    assert answers.typical_terms("") == answers.typical_terms("niets") == []
+    assert answers.typical_terms("straat huis") == []

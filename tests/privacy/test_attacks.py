@@ -1,5 +1,6 @@
 """The attacks of bench/attacks.py, few of them, on the demo's texts. Guessing is right in half."""
 
+import dataclasses
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,12 @@ from bench.attacks import (
     LATE,
     Attack,
     adaptive,
+    close_pairs,
     leaving_out,
     make_world,
     pairs,
     right,
+    told_by_words,
 )  # fmt: skip
 from bench.cluster import texts
 from bench.defences import Weighed, World, defences
@@ -76,6 +79,17 @@ def test_equal_numbers_do_not_tell_that_two_questions_are_equal(
         ]
         shares.append(sum(same) / len(same))
     assert abs(shares[0] - shares[1]) < 0.2
+
+
+def test_the_scores_of_words_tell_no_more_than_their_numbers(world: World, peil: Weighed) -> None:
+    """Made of exact counts they do: whether as many posts of two close questions have a word."""
+    asked = close_pairs(world, 12, random.Random(5))
+    told = told_by_words(peil, world, asked)
+    exact = told_by_words(dataclasses.replace(peil, exact_scores=True), world, asked)
+    assert min(told.same, told.close) > 40
+    assert exact.by_posts == told.by_posts < 0.8
+    assert exact.by_scores > 0.95
+    assert told.by_scores < told.by_posts + 0.05
 
 
 def _apart(world: World, first: Question, second: Question) -> int:
