@@ -47,23 +47,29 @@ class Covered:
     def __init__(self, log: Log) -> None:
         self._log = log
 
-    def append(self, *, actor: str, purpose: str, action: str, payload: str) -> int:
+    def append(
+        self, *, actor: str, purpose: str, action: str, payload: str, at_most: int | None = None
+    ) -> int:
         if action != "texts":
             return 0
-        return self._log.append(actor=actor, purpose=purpose, action=action, payload=payload)
-
-    def recent(self, *, actor: str, action: str) -> int:
-        return self._log.recent(actor=actor, action=action)
+        return self._log.append(
+            actor=actor, purpose=purpose, action=action, payload=payload, at_most=at_most
+        )
 
 
 class Unasked:
     """The log of what nobody asked yet: suggestions while a question is being written."""
 
-    def append(self, *, actor: str, purpose: str, action: str, payload: str) -> int:  # noqa: ARG002  (as the contract has it)
+    def append(
+        self,
+        *,
+        actor: str,  # noqa: ARG002  (as the contract has it)
+        purpose: str,  # noqa: ARG002  (the same)
+        action: str,
+        payload: str,  # noqa: ARG002  (the same)
+        at_most: int | None = None,  # noqa: ARG002  (the same)
+    ) -> int:
         raise Stop(f"{action} is a question, and a question is logged before it is answered")
-
-    def recent(self, *, actor: str, action: str) -> int:  # noqa: ARG002  (the same)
-        return 0
 
 
 class Snapshot:

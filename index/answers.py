@@ -23,6 +23,7 @@ from index.series import Series
 from index.simplest import axis, settled, with_dates
 from index.typical import STANDS_OUT, score
 from index.values import MULTIPLE, bins_between, local_day, start_of, values_of
+from privacy.access import TooOften
 from privacy.noise import Noise
 from privacy.suppress import (
     Size,
@@ -77,12 +78,18 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 class Log(Protocol):
     """Where a question is written down before it is answered."""
 
-    def append(self, *, actor: str, purpose: str, action: str, payload: str) -> int:
-        """Durable on return; an error means that nothing may be answered."""
-        ...
-
-    def recent(self, *, actor: str, action: str) -> int:
-        """How often `actor` did this in the last 24 hours."""
+    def append(
+        self,
+        *,
+        actor: str,
+        purpose: str,
+        action: str,
+        payload: str,
+        at_most: int | None = None,
+    ) -> int:
+        """Durable on return; an error means that nothing may be answered. TooOften, and nothing
+        written, when `actor` did this `at_most` times in the last 24 hours already.
+        """
         ...
 
 
@@ -306,14 +313,14 @@ class Answers:
             raise Stop(
                 "texts that no rule matched are not shown, only counted; ask without --recent"
             )
-        reads = self._log.recent(actor=self._actor, action="texts")
-        if reads >= self._text_reads_a_day:
+        reason, quota = reason.strip(), self._text_reads_a_day
+        try:
+            question = self._asked("texts", query, period, reason=reason, at_most=quota)
+        except TooOften:
             raise Stop(
-                f"you read texts {reads} times in the last 24 hours, and that is what "
+                f"you read texts {quota} times in the last 24 hours, and that is what "
                 "privacy.text_reads_a_day allows; counts can still be asked for"
-            )
-        reason = reason.strip()
-        question = self._asked("texts", query, period, reason=reason)
+            ) from None
         whole = self._store.count(question)
         question = msgspec.structs.replace(question, readable=True)
         size = _size(self._store.count(question))
@@ -378,6 +385,7 @@ class Answers:
         *,
         scope: Scope | None = None,
         reason: str = "",
+        at_most: int | None = None,
     ) -> Question:
         question = msgspec.structs.replace(
             self._typed(query, since=period.get("since"), until=period.get("until")),
@@ -386,7 +394,7 @@ class Answers:
         said = {"query": query, "scope": question.scope, **period}
         if reason:
             said["reason"] = reason
-        self._written(action, said)
+        self._written(action, said, at_most=at_most)
         return self._settled(question)
 
     def _typed(self, query: str, *, since: int | None, until: int | None) -> Question:
@@ -424,10 +432,15 @@ class Answers:
 
         return noise
 
-    def _written(self, action: str, said: Mapping[str, Any]) -> None:
+    def _written(self, action: str, said: Mapping[str, Any], *, at_most: int | None = None) -> None:
         """Put a question into the access log; nothing may be answered before."""
-        payload = msgspec.json.encode(said).decode()
-        self._log.append(actor=self._actor, purpose=self._purpose, action=action, payload=payload)
+        self._log.append(
+            actor=self._actor,
+            purpose=self._purpose,
+            action=action,
+            payload=msgspec.json.encode(said).decode(),
+            at_most=at_most,
+        )
         self._metrics.count("peil_answers_total", question=action.split(":", maxsplit=1)[0])
 
     def _suppressed(

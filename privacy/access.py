@@ -19,12 +19,13 @@ from typing import Any
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Engine, Row, func, insert, select
+from sqlalchemy import Connection, Engine, Row, func, insert, select
 
 from privacy.keys import KeyRing, destroy_file
 from privacy.tables import access
 from stream.clock import DAY_MS, Clock, to_datetime
 from stream.database import alone
+from stream.errors import Stop
 from stream.files import replace
 
 ANCHOR = "access.head"
@@ -46,6 +47,10 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     payload: str | None
 
 
+class TooOften(Stop):
+    """Somebody did something as often as may be in 24 hours; nothing was written."""
+
+
 class AccessLog:
     """The access log in the operational database, its keys and its anchor in `folder`."""
 
@@ -56,10 +61,18 @@ class AccessLog:
         self._clock = clock
 
     def append(
-        self, *, actor: str, purpose: str, action: str, payload: str, outcome: str = "answered"
+        self,
+        *,
+        actor: str,
+        purpose: str,
+        action: str,
+        payload: str,
+        outcome: str = "answered",
+        at_most: int | None = None,
     ) -> int:
         """Write an entry, durable on return; returns its number. Raises on any failure, so what
-        cannot be logged is not done.
+        cannot be logged is not done. TooOften when `actor` did this `at_most` times in the last
+        24 hours already, also when many ask at once, in whatever processes.
         """
         at = self._clock.now()
         fields = {
@@ -71,6 +84,8 @@ class AccessLog:
             "payload": self._encrypt(at, payload),
         }
         with alone(self._engine, "access") as connection:  # the chain has one end
+            if at_most is not None and _recent(connection, actor, action, now=at) >= at_most:
+                raise TooOften(f"{actor}: {action} {at_most} times in 24 hours")
             last = connection.execute(
                 select(access.c.number, access.c.digest).order_by(access.c.number.desc()).limit(1)
             ).first()
@@ -81,17 +96,6 @@ class AccessLog:
             )
         self._anchor(number, digest)
         return number
-
-    def recent(self, *, actor: str, action: str) -> int:
-        """How often `actor` did this in the last 24 hours: what a quota is held against."""
-        since = self._clock.now() - DAY_MS
-        with self._engine.connect() as connection:
-            found = connection.execute(
-                select(func.count())
-                .select_from(access)
-                .where(access.c.actor == actor, access.c.action == action, access.c.at > since)
-            )
-            return int(found.scalar_one())
 
     def verify(self, *, known: Mapping[int, str] = MappingProxyType({})) -> list[str]:
         """What is wrong with the chain: nothing, or where it was changed, cut or reordered.
@@ -213,6 +217,17 @@ class AccessLog:
             number, digest = (self._folder / ANCHOR).read_text().split()
             return int(number), digest
         return None
+
+
+def _recent(connection: Connection, actor: str, action: str, *, now: int) -> int:
+    """How often `actor` did this in the 24 hours before `now`."""
+    return int(
+        connection.execute(
+            select(func.count())
+            .select_from(access)
+            .where(access.c.actor == actor, access.c.action == action, access.c.at > now - DAY_MS)
+        ).scalar_one()
+    )
 
 
 def _month(at: int) -> str:

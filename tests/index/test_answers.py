@@ -21,6 +21,7 @@ from index.simplest import settled
 from index.testing import TIMEZONE, fill
 from index.typical import score
 from index.values import local_day
+from privacy.access import TooOften
 from privacy.noise import COINS, Noise
 from privacy.suppress import MOST_A_DAY, Thresholds
 from rules.testing import tokenised_posts
@@ -51,12 +52,12 @@ class Log:
     def __init__(self) -> None:
         self.entries: list[dict[str, str]] = []
 
-    def append(self, **entry: str) -> int:
+    def append(self, *, at_most: int | None = None, **entry: str) -> int:
+        by = [(each["actor"], each["action"]) for each in self.entries]
+        if at_most is not None and by.count((entry["actor"], entry["action"])) >= at_most:
+            raise TooOften("enough")
         self.entries.append(entry)
         return len(self.entries)
-
-    def recent(self, *, actor: str, action: str) -> int:
-        return sum(entry["actor"] == actor and entry["action"] == action for entry in self.entries)
 
 
 def ask(store: LocalStore, log: Log, folder: Path, **changes: Any) -> Answers:

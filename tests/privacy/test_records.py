@@ -2,13 +2,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from threading import Barrier
 
 import msgspec
 import pytest
 from sqlalchemy import Engine, text
 
 from peil.database import open_database
-from privacy.access import AccessLog
+from privacy.access import AccessLog, TooOften
 from privacy.gate import Gate, Sighting, Terms
 from privacy.keys import EPOCH_DAYS, KeyRing
 from privacy.ledger import Ledger
@@ -379,6 +380,40 @@ def test_tampering_is_found(log: AccessLog, database: Engine, tampering: str) ->
     with database.begin() as connection:
         connection.execute(text(tampering))
     assert log.verify()
+
+
+def test_of_what_has_a_quota_no_more_is_written_also_when_many_ask_at_once(log: AccessLog) -> None:
+    at_once = Barrier(20)
+
+    def written(actor: str) -> bool:
+        at_once.wait()
+        try:
+            log.append(actor=actor, purpose="p", action="texts", payload="w", at_most=3)
+        except TooOften:
+            return False
+        return True
+
+    before = len(list(log.entries()))
+    with ThreadPoolExecutor(20) as threads:
+        done = list(threads.map(written, ["bart", "dirk"] * 10))
+    assert sum(done) == 6
+    assert len(list(log.entries())) == before + 6
+    assert log.verify() == []
+
+
+def test_a_quota_is_of_one_person_and_one_action_in_24_hours(
+    log: AccessLog, clock: ManualClock
+) -> None:
+    def write(actor: str = "bart", action: str = "texts") -> None:
+        log.append(actor=actor, purpose="p", action=action, payload="w", at_most=1)
+
+    write()
+    write(actor="dirk")
+    write(action="count")
+    with pytest.raises(TooOften, match="bart: texts 1 times"):
+        write()
+    clock.advance(DAY_MS)
+    write()
 
 
 def test_the_words_of_a_query_lie_nowhere_in_the_open(log: AccessLog, tmp_path: Path) -> None:
