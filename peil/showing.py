@@ -18,6 +18,7 @@ from peil.health import Pulse
 from peil.pipeline import Pipeline
 from peil.schedule import next_run
 from privacy.register import Entry
+from privacy.suppress import about
 from rules.guidance import load_guidance
 from stream.clock import to_datetime
 
@@ -103,6 +104,7 @@ def _state(
     following = next_run(
         source, last=last[0] if last else None, timezone=pipeline.settings.timezone
     )
+    _, read, appended, _ = last or (0, 0, 0, "")
     return SourceState(
         source=source.id,
         title=source.title,
@@ -112,11 +114,16 @@ def _state(
         open_until=None if entry is None else to_datetime(entry.until).date().isoformat(),
         next_run=None if following is None else _moment(max(following, now)),
         last_run=None if last is None else _moment(last[0]),
-        read=last[1] if last else 0,
-        appended=last[2] if last else 0,
+        read=_least(read, k=pipeline.settings.privacy.k),
+        appended=_least(appended, k=pipeline.settings.privacy.k),
         outcome=last[3] if last else "",
         trouble=trouble,
     )
+
+
+def _least(posts: int, *, k: int) -> int | None:
+    """What readers may know of the size of a run, which can be of one post."""
+    return about(posts) if posts >= k else None
 
 
 def _moment(at: int) -> str:

@@ -28,7 +28,7 @@ def sources_page(
 ) -> HTMLResponse:
     """Every source: whether it is open, when it ran and how that went."""
     return pages.render(
-        request, "sources.html", reader=reader, here="sources", sources=city.sources()
+        request, "sources.html", reader=reader, here="sources", sources=city.sources(), k=city.k
     )
 
 

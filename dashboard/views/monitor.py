@@ -83,6 +83,11 @@ OUTCOMES = (said("running"), said("ended"), said("failed"), said("cut off"))
 """How runs of sources end, as they are kept."""
 
 
+LEAST = (
+    "Of the last run, at least so many: 10, 20, 50, 100 and so on; null: none, or too few to show."
+)
+
+
 class SourceState(BaseModel):
     """A source as every page may show it."""
 
@@ -94,8 +99,8 @@ class SourceState(BaseModel):
     open_until: str | None = Field(description="The register's end; null: closed.")
     next_run: str | None
     last_run: str | None
-    read: int
-    appended: int
+    read: int | None = Field(description=LEAST)
+    appended: int | None = Field(description=LEAST)
     outcome: str
     trouble: str | None = Field(description="What a person should look at, in words.")
 

@@ -1,0 +1,62 @@
+"""What the dashboard shows of the folder itself."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from dashboard.application import create
+from peil.command.users import one_time_link
+from peil.folder import WorkingFolder
+from peil.pipeline import Pipeline
+from peil.settings import load_settings
+from peil.showing import city_of, entrance_of
+from stream.clock import ManualClock
+from stream.testing import START
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
+    """A folder with one source and a purpose."""
+    folder = WorkingFolder.init(tmp_path / "city")
+    for path in (folder.config / "sources").iterdir():
+        path.unlink()
+    (folder.config / "sources" / "forum.toml").write_text(
+        'id = "forum"\ntitle = "Forum"\ncollector = "files"\n'
+    )
+    settings = load_settings(folder.settings, environ={}, overrides=["purpose=a test"])
+    with Pipeline(folder, settings, clock=ManualClock(START)) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("read", "appended", "told", "written"),
+    [
+        (1, 1, (None, None), ["<10", "<10"]),
+        (9, 0, (None, None), ["<10", "<10"]),
+        (10, 9, (10, None), ["10+", "<10"]),
+        (49, 20, (20, 20), ["20+", "20+"]),
+        (1_234, 999, (1_000, 500), ["1,000+", "500+"]),
+    ],
+)
+def test_of_a_run_readers_see_about_how_large_it_was_and_nothing_of_few_posts(
+    pipeline: Pipeline,
+    read: int,
+    appended: int,
+    told: tuple[int | None, int | None],
+    written: list[str],
+) -> None:
+    number = pipeline.memory.start_run("forum", START)
+    pipeline.memory.end_run(number, START, read=read, appended=appended, outcome="ended")
+    app = create(city_of(pipeline), entrance_of(pipeline))
+    link = one_time_link(pipeline)
+    with TestClient(app, base_url=link.split("/enter")[0]) as browser:
+        browser.get(link)
+        (state,) = browser.get("/api/v1/sources").json()
+        page = browser.get("/sources", headers={"accept-language": "en"}).text
+        troubled = browser.get("/api/v1/monitor").json()["troubled"]
+    assert (state["read"], state["appended"]) == told
+    row = page.split("<tbody>")[1].split("</tbody>")[0].replace("&lt;", "<")
+    assert [cell.split("</td>")[0] for cell in row.split('<td class="number">')[1:]] == written
+    assert [(each["read"], each["appended"]) for each in troubled] == [told]
