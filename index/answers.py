@@ -16,6 +16,8 @@ from index.results import (
     Counts,
     Excerpt,
     Facets,
+    Labelled,
+    ShownLabel,
     Texts,
     TypicalTerm,
 )  # fmt: skip
@@ -43,7 +45,7 @@ from rules.tree import And, Node, Term, named
 from stream.clock import Clock
 from stream.errors import Stop
 from stream.metrics import Metrics
-from stream.post import Post
+from stream.post import Label, Post
 
 MAX_TEXTS = 50
 ENOUGH = 2
@@ -354,6 +356,7 @@ class Answers:
                     left=words.left if words else "",
                     keyword=words.keyword if words else "",
                     right=words.right if words else "",
+                    labels=_labels(hit.post),
                 )
             )
         posts = self._posts(msgspec.structs.replace(question, readable=False), whole, k=k)
@@ -479,6 +482,23 @@ def _sum(*counts: int | None) -> int | None:
 def _only(counts: Counts, keys: Sequence[tuple[str, ...]]) -> Counts:
     cells = {key: counts.cells[key] for key in keys if key in counts.cells}
     return msgspec.structs.replace(counts, cells=cells)
+
+
+def _labels(post: Post) -> tuple[ShownLabel, ...]:
+    labels: Mapping[Labelled, Label | None] = {
+        "language": post.lang, "topic": post.topic, "sentiment": post.sentiment
+    }  # fmt: skip
+    return tuple(
+        ShownLabel(
+            of=name,
+            value=label.value,
+            confidence=round(label.confidence, 2),
+            model=label.model,
+            version=label.version,
+        )
+        for name, label in labels.items()
+        if label is not None
+    )
 
 
 def _size(cell: Cell) -> Size:

@@ -1,7 +1,7 @@
 """What a reader gets: suppressed, with nothing in it that names a person or a post."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -46,9 +46,25 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         return _frame(self.rows(), columns=[*self.dimensions, "posts"])
 
 
+Labelled = Literal["language", "topic", "sentiment"]
+"""What models say of a text."""
+
+
+class ShownLabel(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model said of a text, how sure it was (0..1), and which model that was. Without a
+    value it was not sure enough, or did not look.
+    """
+
+    of: Labelled
+    value: str | None
+    confidence: float
+    model: str
+    version: str
+
+
 class Excerpt(msgspec.Struct, frozen=True, kw_only=True):
     """A text drawn at random: its keyword in context (the whole text where a reason was given),
-    its day, never who or exactly when.
+    its day and labels, never who or exactly when.
     """
 
     row: int
@@ -58,6 +74,7 @@ class Excerpt(msgspec.Struct, frozen=True, kw_only=True):
     left: str
     keyword: str
     right: str
+    labels: tuple[ShownLabel, ...]
 
 
 class Texts(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,11 +85,16 @@ class Texts(msgspec.Struct, frozen=True, kw_only=True):
     k: int
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row an excerpt."""
-        return [msgspec.structs.asdict(each) for each in self.excerpts]
+        """One row an excerpt, without its labels."""
+        return [
+            {name: getattr(each, name) for name in Excerpt.__struct_fields__ if name != "labels"}
+            for each in self.excerpts
+        ]
 
     def to_pandas(self) -> "pd.DataFrame":
-        return _frame(self.rows(), columns=[*Excerpt.__struct_fields__])
+        return _frame(
+            self.rows(), columns=[name for name in Excerpt.__struct_fields__ if name != "labels"]
+        )
 
 
 class TypicalTerm(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Literal
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -39,6 +39,9 @@ from index.values import local_day, start_of
 
 router = APIRouter()
 MOST_VALUES = 20
+ADDRESSED = {"q", "period", "since", "until", "tab", "with", *FIELDS}
+"""What an address of the page says."""
+
 SAVED_DAYS = 90
 """A saved search ends after so many days, unless its reader says otherwise."""
 
@@ -196,24 +199,12 @@ def write(
     role: Annotated[Literal["q", "with"], Form()] = "q",
 ) -> Response:
     """Keep the words of a query and lead to its address; `rest` is what else stood in it."""
-    pairs = [
-        pair.partition("=")[::2]
-        for pair in rest.split("&")
-        if pair and pair.partition("=")[0] not in {role, "since", "until"}
-    ]
-    kept = [f"{name}={value}" for name, value in pairs if name in _ADDRESSED]
-    new: list[tuple[str, str]] = []
+    stays = ADDRESSED - {role, "since", "until"}
+    found = [(name, value) for name, value in parse_qsl(rest) if name in stays]
     if words.strip():
-        new.append((role, queries.keep(words.strip(), account=reader.account)))
-    new += [(name, value) for name, value in (("since", since), ("until", until)) if value]
-    query = "&".join([*kept, urlencode(new)]).strip("&")
-    return RedirectResponse(f"/explore?{query}" if query else "/explore", status_code=303)
-
-
-_ADDRESSED = frozenset(
-    {"q", "period", "since", "until", "tab", "with", "language", "sentiment", "source", "rule",
-     "kind"}
-)  # fmt: skip
+        found.append((role, queries.keep(words.strip(), account=reader.account)))
+    found += [(name, value) for name, value in (("since", since), ("until", until)) if value]
+    return RedirectResponse(f"/explore?{urlencode(found)}".rstrip("?"), status_code=303)
 
 
 @router.post("/saved", include_in_schema=False)

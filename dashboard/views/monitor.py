@@ -1,12 +1,12 @@
 """The page Monitor: what is different from normal, and every phenomenon beside the others."""
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
 from dashboard.languages import said
+from dashboard.views.change import Ratio, Standing, ratio_of, standing_of
 from dashboard.views.period import Period
 from dashboard.views.timeline import (
     HISTORY_DAYS,
@@ -19,7 +19,7 @@ from dashboard.views.timeline import (
     timeline,
 )  # fmt: skip
 from index.answers import Answers
-from index.normal import Change, change, dispersion_of
+from index.normal import change, dispersion_of
 from index.results import Counts
 from rules.documents import RuleDocument
 
@@ -27,22 +27,6 @@ if TYPE_CHECKING:
     from index.contract import Bin
 
 MOST_CARDS = 5
-Standing = Literal["learning", "hidden", "usual", "higher", "lower"]
-
-
-class Ratio(BaseModel):
-    """How many times as much as in the period before, with its 95% interval."""
-
-    ratio: float
-    low: float
-    high: float
-    real: bool = Field(description="Whether the interval leaves out `as much as before`.")
-
-    @property
-    def prominence(self) -> float:
-        """1 when one end of the interval is "as much as before", more beyond it."""
-        width = math.log(self.high / self.ratio)
-        return abs(math.log(self.ratio)) / width if width else 0.0
 
 
 class Panel(BaseModel):
@@ -130,11 +114,6 @@ class Monitor(BaseModel):
         return next(panel for panel in self.panels if panel.rule == rule)
 
 
-def ratio_of(found: Change | None) -> Ratio | None:
-    """`found` as a page shows it."""
-    return None if found is None else Ratio.model_validate(found, from_attributes=True)
-
-
 def monitor(
     answers: Answers,
     *,
@@ -188,17 +167,6 @@ def monitor(
         marks=marks,
         active_rules=len(rules),
     )
-
-
-def standing_of(line: Timeline) -> Standing:
-    """The last week of `line` against what is normal."""
-    deviation = line.deviation
-    if deviation is None:
-        visible = any(point.posts is not None for point in line.recent)
-        return "learning" if visible else "hidden"
-    if abs(deviation) <= 1:
-        return "usual"
-    return "higher" if deviation > 0 else "lower"
 
 
 def _by_rule(counts: Counts) -> dict[str, dict[str, int | None]]:

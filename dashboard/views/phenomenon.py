@@ -5,7 +5,7 @@ from datetime import date
 
 from pydantic import BaseModel, Field
 
-from dashboard.views.monitor import Ratio, Standing, ratio_of, standing_of
+from dashboard.views.change import Ratio, Standing, ratio_of, standing_of
 from dashboard.views.period import Period
 from dashboard.views.shares import TONES, Bars, Stack, bars_of, stack_of
 from dashboard.views.timeline import (

@@ -4,8 +4,19 @@ from pydantic import BaseModel, Field
 
 from dashboard.views.period import Period
 from index.answers import Answers
+from index.results import Labelled
 
 MOST_DRAWN = 10
+
+
+class ShownLabel(BaseModel):
+    """What a model said of a text. Without a value it was not sure enough, or did not look."""
+
+    of: Labelled
+    value: str | None
+    confidence: float = Field(description="How sure the model was, 0 to 1, calibrated.")
+    model: str
+    version: str
 
 
 class Excerpt(BaseModel):
@@ -17,6 +28,7 @@ class Excerpt(BaseModel):
     left: str
     keyword: str
     right: str
+    labels: list[ShownLabel]
 
 
 class Sample(BaseModel):

@@ -619,3 +619,18 @@ def test_an_open_page_hears_of_newer_data_and_then_sees_it(city: City) -> None:
     assert set(json.loads(said)) == {"until"}
     assert city.got(path).json()["posts"] > before + 150
     assert not city.app.state.city.snapshot.renew()
+
+
+def test_a_text_has_what_models_said_of_it_and_how_sure_they_were(city: City) -> None:
+    path = f"/explore?rule={RULES[0]}&tab=context"
+    (first, *_) = city.got(f"/api/v1/explore/texts?rule={RULES[0]}").json()["excerpts"]
+    said = {label["of"]: label for label in first["labels"]}
+    assert set(said) == {"language", "sentiment"}
+    assert said["language"]["value"] == first["language"]
+    assert said["sentiment"] | {"value": ""} == {
+        "of": "sentiment", "value": "", "confidence": 0.9, "model": "m", "version": "1"
+    }  # fmt: skip
+    shown = tree(city.got(path)).css_first(".texts details")
+    assert "sure for 90%" in shown.text()
+    assert "m 1" in shown.text()
+    assert "open" not in shown.attributes
