@@ -20,7 +20,7 @@ from index.series import Series
 from index.simplest import settled
 from index.testing import TIMEZONE, fill
 from index.typical import score
-from index.values import local_day
+from index.values import local_day, start_of
 from privacy.access import TooOften
 from privacy.noise import COINS, Noise
 from privacy.suppress import MOST_A_DAY, Thresholds
@@ -354,6 +354,30 @@ def test_a_word_in_many_doors_has_one_number(store: LocalStore, tmp_path: Path) 
     side = Side(query="huis")
     assert answers.compare(side, side, by="language").first.cells["nl",] == dutch
     assert answers.facets("huis", by=["language"]).by["language"].cells["nl",] == dutch
+
+
+def test_a_cell_has_the_period_of_its_table_and_a_question_alone_its_own(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    """Of the rule one author writes a day, so it is counted when K of them are together."""
+    days = range(K + 1)
+    everybody = [
+        text_at(500 + K * day + n, "straat", START + day * DAY_MS) for day in days for n in range(K)
+    ]
+    rare = [
+        msgspec.structs.replace(post, created_at=START + day * DAY_MS)
+        for day, post in zip(days, posts_of(K + 1), strict=True)
+    ]
+    fill(store, [*everybody, *rare])
+    answers = ask(store, Log(), tmp_path, noise=lambda _posts, _record, _question: 0)
+
+    def both(until: int) -> tuple[int | None, int | None]:
+        cell = answers.top("", by="rule", until=until).cells.get(("rule",))
+        return cell, answers.count("rule:rule", until=until).posts
+
+    first, second = (start_of(TODAY, TIMEZONE) - n * DAY_MS for n in (7 - K, 6 - K))
+    assert both(first) == (K, K)
+    assert both(second) == (K + 1, K)
 
 
 def test_typical_words_are_of_k_people_and_tell_no_exact_number(
