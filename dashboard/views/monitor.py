@@ -1,6 +1,7 @@
 """The page Monitor: what is different from normal, and every phenomenon beside the others."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
@@ -80,7 +81,7 @@ class SourceState(BaseModel):
     collector: str
     keeps: str
     schedule: str
-    open_until: str | None = Field(description="The register's end; null: closed.")
+    open_until: date | None = Field(description="The register's end; null: closed.")
     next_run: str | None
     last_run: str | None
     read: int | None = Field(description=LEAST)

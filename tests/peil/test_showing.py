@@ -60,3 +60,10 @@ def test_of_a_run_readers_see_about_how_large_it_was_and_nothing_of_few_posts(
     row = page.split("<tbody>")[1].split("</tbody>")[0].replace("&lt;", "<")
     assert [cell.split("</td>")[0] for cell in row.split('<td class="number">')[1:]] == written
     assert [(each["read"], each["appended"]) for each in troubled] == [told]
+
+
+def test_a_run_is_said_in_the_citys_hours(pipeline: Pipeline) -> None:
+    number = pipeline.memory.start_run("forum", START)  # 14:13 UTC
+    pipeline.memory.end_run(number, START, read=1, appended=1, outcome="ended")
+    (state,) = city_of(pipeline).sources()
+    assert state.last_run == "2026-09-21T16:13+02:00"
