@@ -5,9 +5,10 @@ import threading
 from collections.abc import Callable
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from dashboard.city import Snapshot
+from dashboard.listening import open_doors
 from dashboard.site import Site
 from stream.errors import Retry, Stop
 
@@ -25,17 +26,20 @@ class Server(uvicorn.Server):
 
 
 def serve(
-    app: FastAPI,
+    app: ASGIApp,
     site: Site,
     snapshot: Snapshot,
     *,
     every: float,
     turn: Callable[[], None],
     stopping: Callable[[], bool],
+    listening: Callable[[], None] = lambda: None,
 ) -> None:
     """Answer until `stopping` says so, and look for newer data `every` so many seconds; `turn` is
-    told each time that it was looked for. Stop when the address is taken.
+    told each time that it was looked for, `listening` once it can be come to. Stop when it cannot
+    listen.
     """
+    doors = open_doors(site)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -47,16 +51,23 @@ def serve(
 
     def run() -> None:
         try:
-            server.run()
-        except (SystemExit, OSError) as error:  # uvicorn exits when it cannot listen
+            server.run(sockets=doors)
+        except (SystemExit, Exception) as error:  # noqa: BLE001  (raised where it is waited for)
             failed.append(error)
+        finally:
+            for door in doors:
+                door.close()
 
     thread = threading.Thread(target=run, name="dashboard", daemon=True)
     thread.start()
     wake = threading.Event()
     left = every
+    told = False
     while thread.is_alive() and not stopping():
         wake.wait(0.2)
+        if server.started and not told:
+            listening()
+            told = True
         left -= 0.2
         if left <= 0:
             left = every
@@ -68,7 +79,6 @@ def serve(
     server.should_exit = True
     thread.join()
     if failed:
-        raise Stop(
-            f"the dashboard cannot listen on {site.host}:{site.port}: is another one running? "
-            "Set dashboard.listen to a free port"
-        )
+        if isinstance(failed[0], SystemExit):
+            raise Stop("the server of the dashboard cannot start; what stands above says why")
+        raise failed[0]

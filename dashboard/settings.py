@@ -6,6 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+HIGHEST_PORT = 65_535
+NAME = re.compile(r"[A-Za-z_-]")
+"""What no address of IPv4 has in it."""
+
 ADDRESS = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
 
 
@@ -24,12 +28,27 @@ def _is_address(given: str) -> str:
     return given
 
 
+def _is_door(given: str) -> str:
+    host, _, port = given.rpartition(":")
+    if not 1 <= int(port) <= HIGHEST_PORT:
+        raise ValueError(f"the port lies between 1 and {HIGHEST_PORT}")
+    bare = host.strip("[]")
+    if bare != host or not NAME.search(host):
+        try:
+            ip_address(bare)
+        except ValueError:
+            raise ValueError(
+                f"{bare} is no IP address: write it as 127.0.0.1:8300 or [::1]:8300"
+            ) from None
+    return given
+
+
 class DashboardSettings(BaseModel):
     """Section `[dashboard]`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    listen: str = Field(
+    listen: Annotated[str, AfterValidator(_is_door)] = Field(
         default="127.0.0.1:8300",
         pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$",
         description="Where the dashboard listens. Elsewhere than on 127.0.0.1 it needs `address`, "

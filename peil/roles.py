@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from ingest.contract import Rechecking
@@ -187,11 +188,23 @@ def _due(pipeline: Pipeline, refused: Mapping[str, int]) -> list[Source]:
     return [source for source in found if refused.get(source.id, 0) <= now]
 
 
-def dashboard(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
-    """Shows it all. May run several times behind a proxy that keeps a reader at one of them."""
+def _nobody(_pipeline: Pipeline) -> None:
+    """Nobody waits for the dashboard."""
+
+
+def dashboard(
+    pipeline: Pipeline,
+    pulse: Pulse,
+    stopping: Callable[[], bool],
+    *,
+    listening: Callable[[Pipeline], None] = _nobody,
+) -> None:
+    """Shows it all, and tells `listening` once it can be come to. May run several times behind a
+    proxy that keeps a reader at one of them.
+    """
     from peil.showing import show  # noqa: PLC0415  (what it needs takes a second to load)
 
-    show(pipeline, pulse, stopping)
+    show(pipeline, pulse, stopping, listening=partial(listening, pipeline))
 
 
 ROLES: Mapping[str, Role] = {
@@ -232,15 +245,24 @@ def _work(
 
 
 class RoleProcess:
-    """What a process of `peil run` is given: it travels to the new process by pickling."""
+    """What a process of `peil run` is given: it travels to the new process by pickling, and so
+    does `listening`, which is told when the dashboard can be come to.
+    """
 
     def __init__(
-        self, root: Path, settings: Settings, *, roles: Sequence[str], log_level: int
+        self,
+        root: Path,
+        settings: Settings,
+        *,
+        roles: Sequence[str],
+        log_level: int,
+        listening: Callable[[Pipeline], None] = _nobody,
     ) -> None:
         self._root = root
         self._settings = settings
         self._roles = roles
         self._log_level = log_level
+        self._listening = listening
 
     def __call__(self, role: str) -> int:
         """Run `role` until SIGTERM or SIGINT; returns the exit code."""
@@ -281,7 +303,10 @@ class RoleProcess:
             if ROLES[role] is enrich:
                 with pulse.busy():  # a model may have to be built
                     pipeline.publish_rules()
-            ROLES[role](pipeline, pulse, stopping)
+            if ROLES[role] is dashboard:
+                dashboard(pipeline, pulse, stopping, listening=self._listening)
+            else:
+                ROLES[role](pipeline, pulse, stopping)
 
     def _health(
         self, pulse: Pulse, metrics: PrometheusMetrics, role: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from dashboard.application import create
 from dashboard.calendar import load_calendar
@@ -65,8 +66,14 @@ def city_of(pipeline: Pipeline) -> City:
     )
 
 
-def show(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
-    """The role `dashboard`: answers until it is told to end."""
+def show(
+    pipeline: Pipeline,
+    pulse: Pulse,
+    stopping: Callable[[], bool],
+    *,
+    listening: Callable[[], None] = lambda: None,
+) -> None:
+    """The role `dashboard`: answers until it is told to end; `listening` is told once it does."""
     entrance = entrance_of(pipeline)
     city = city_of(pipeline)
     serve(
@@ -76,6 +83,7 @@ def show(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None
         every=pipeline.settings.dashboard.refresh_seconds,
         turn=pulse.turned,
         stopping=stopping,
+        listening=listening,
     )
 
 
@@ -96,14 +104,13 @@ def _state(
     last: tuple[int, int, int, str] | None,
 ) -> SourceState:
     now, entry = pipeline.clock.now(), entries.get(source.id)
+    zone = pipeline.settings.timezone
     trouble = warning(pipeline.memory.runs(source.id), now=now)
     if entry is None and last is not None:
         trouble = CLOSED
     elif entry is not None and entry.until <= now:
         trouble = OVER
-    following = next_run(
-        source, last=last[0] if last else None, timezone=pipeline.settings.timezone
-    )
+    following = next_run(source, last=last[0] if last else None, timezone=zone)
     _, read, appended, _ = last or (0, 0, 0, "")
     return SourceState(
         source=source.id,
@@ -111,9 +118,9 @@ def _state(
         collector=source.collector,
         keeps=source.keep,
         schedule=source.every or source.cron or "",
-        open_until=None if entry is None else to_datetime(entry.until).date().isoformat(),
-        next_run=None if following is None else _moment(max(following, now)),
-        last_run=None if last is None else _moment(last[0]),
+        open_until=None if entry is None else to_datetime(entry.until).date(),
+        next_run=None if following is None else _moment(max(following, now), zone),
+        last_run=None if last is None else _moment(last[0], zone),
         read=_least(read, k=pipeline.settings.privacy.k),
         appended=_least(appended, k=pipeline.settings.privacy.k),
         outcome=last[3] if last else "",
@@ -126,5 +133,6 @@ def _least(posts: int, *, k: int) -> int | None:
     return about(posts) if posts >= k else None
 
 
-def _moment(at: int) -> str:
-    return to_datetime(at).isoformat(timespec="minutes")
+def _moment(at: int, timezone: str) -> str:
+    """As clocks in the city have it."""
+    return to_datetime(at).astimezone(ZoneInfo(timezone)).isoformat(timespec="minutes")

@@ -3,7 +3,7 @@
 import logging
 import multiprocessing
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from multiprocessing import resource_tracker
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -33,8 +33,9 @@ STOPPED = 3
 class Role:
     """A role's process and when it may start again after it ended."""
 
-    def __init__(self, name: str, target: Target, *, clock: Clock) -> None:
+    def __init__(self, name: str, target: Target, *, clock: Clock, spared: bool = False) -> None:
         self.name = name
+        self._spared = spared
         self._target = target
         self._clock = clock
         self._process: SpawnProcess | None = None
@@ -54,12 +55,22 @@ class Role:
         if self._process is not None:
             code = self._process.exitcode
             self._process = None
-            if code == STOPPED:
+            if code == STOPPED and not self._spared:
                 logger.error("role %s stopped for a reason that a person must mend", self.name)
                 return STOPPED
             if now - self._started > HEALTHY_AFTER_MS:
                 self._wait = FIRST_WAIT
-            logger.warning("role %s ended with %s; again in %.0f s", self.name, code, self._wait)
+            if code == STOPPED:
+                logger.error(
+                    "role %s stopped for a reason that a person must mend; the other roles run "
+                    "on, and it is tried again in %.0f s",
+                    self.name,
+                    self._wait,
+                )
+            else:
+                logger.warning(
+                    "role %s ended with %s; again in %.0f s", self.name, code, self._wait
+                )
             self._start_at = now + int(self._wait * 1000)
             self._wait = min(LONGEST_WAIT, self._wait * 2)
         if now >= self._start_at:
@@ -96,12 +107,21 @@ def _run(target: Target, name: str) -> None:
 
 
 class Supervisor:
-    """Runs roles until SIGTERM or SIGINT, then drains them in the order a post takes."""
+    """Runs roles until SIGTERM or SIGINT, then drains them in the order a post takes.
+
+    One of `spared` that a person must mend is tried again and does not end the others.
+    """
 
     def __init__(
-        self, roles: Sequence[str], target: Target, *, clock: Clock, drain_seconds: float
+        self,
+        roles: Sequence[str],
+        target: Target,
+        *,
+        clock: Clock,
+        drain_seconds: float,
+        spared: Collection[str] = (),
     ) -> None:
-        self._roles = [Role(name, target, clock=clock) for name in roles]
+        self._roles = [Role(name, target, clock=clock, spared=name in spared) for name in roles]
         self._clock = clock
         self._drain_seconds = drain_seconds
         self._stopping = False

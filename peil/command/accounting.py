@@ -3,18 +3,27 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
 from peil.display import as_json, console, table
 from peil.importing import Accounting, Progress
 from peil.pipeline import Pipeline
+from stream.clock import Clock
+
+LINE_MS = 10_000
 
 
 @contextmanager
-def stages() -> Generator[Progress]:
-    """Bars for the stages that an item passes, on a terminal, gone at the end."""
+def stages(*, lines: Clock | None = None) -> Generator[Progress]:
+    """Bars for the stages that an item passes, on a terminal, gone at the end. Elsewhere nothing,
+    or with the clock `lines` a line every ten seconds.
+    """
     screen = console(error=True)
+    if lines is not None and not screen.is_terminal:
+        yield _in_lines(screen, lines)
+        return
     bars = Bars(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -33,6 +42,21 @@ def stages() -> Generator[Progress]:
             bars.update(tasks[stage], advance=items, total=total)
 
         yield tell
+
+
+def _in_lines(screen: Console, clock: Clock) -> Progress:
+    passed: dict[str, int] = {}
+    last = clock.now()
+
+    def tell(stage: str, items: int, _total: int | None) -> None:
+        nonlocal last
+        passed[stage] = passed.get(stage, 0) + items
+        if clock.now() - last >= LINE_MS:
+            last = clock.now()
+            said = ", ".join(f"{count:,} {name}" for name, count in passed.items())
+            screen.print(f"So far {said}.", markup=False)
+
+    return tell
 
 
 def show(pipeline: Pipeline, result: Accounting, *, json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dashboard.site import Site
 from peil.command import access, cluster, first, questions, sources, upkeep, users
 from peil.command import rules as rule_commands
 from peil.command.accounting import show, stages
@@ -139,10 +140,22 @@ def run(
         root, settings = pipeline.folder.root, pipeline.settings
         roles = [role] if role else list(pipeline.backend.roles)
         if DASHBOARD in roles:
-            first.show_link(pipeline)
-    target = RoleProcess(root, settings, roles=roles, log_level=logging.getLogger().level)
+            Site.of(settings.dashboard)  # where it may not be is told before anything runs
+    target = RoleProcess(
+        root,
+        settings,
+        roles=roles,
+        log_level=logging.getLogger().level,
+        listening=first.show_link,
+    )
     if role:
         raise typer.Exit(target(role))
     drain_seconds = settings.service.drain_seconds
-    supervisor = Supervisor(roles, target, clock=SystemClock(), drain_seconds=drain_seconds)
+    supervisor = Supervisor(
+        roles,
+        target,
+        clock=SystemClock(),
+        drain_seconds=drain_seconds,
+        spared={DASHBOARD} if len(roles) > 1 else (),
+    )
     raise typer.Exit(supervisor.run())

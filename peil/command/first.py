@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dashboard.listening import try_doors
 from dashboard.site import Site
 from index.answers import Answers
 from peil.command.accounting import stages
@@ -14,13 +15,16 @@ from peil.command.session import SessionContext
 from peil.command.users import one_time_link
 from peil.demo import DAYS, QUESTIONS, fill, make_folder
 from peil.display import as_json, bar, console, sparkline, table
+from peil.folder import WorkingFolder
 from peil.overview import Overview, overview
 from peil.pipeline import Pipeline
 from peil.roles import DASHBOARD, RoleProcess
 from peil.settings import load_settings
+from peil.shipped import shipped_config
 from peil.supervisor import SIGNALS
 from privacy.suppress import text
 from stream.clock import SystemClock
+from stream.errors import Stop
 
 DEMO = Path("peil-demo")
 LANGUAGES = 3
@@ -49,24 +53,40 @@ def show_link(pipeline: Pipeline) -> None:
     site = Site.of(pipeline.settings.dashboard)
     address = one_time_link(pipeline) if site.is_local else site.link("/")
     console().print(f"The dashboard: {address}", markup=False, soft_wrap=True)
+    if site.is_local:
+        console().print("Open it in a browser within ten minutes. Ctrl-C ends it.", markup=False)
 
 
 def demo(
+    context: SessionContext,
     directory: Annotated[Path, typer.Argument(help="A folder to make for it.")] = DEMO,
     dashboard: Annotated[
         bool, typer.Option(help="Show the dashboard at the end, until Ctrl-C.")
     ] = True,
 ) -> None:
-    """The whole pipeline over fictional posts of a city that does not exist, in a minute; then
-    its dashboard.
+    """The whole pipeline over fictional posts of a city that does not exist, in one to four
+    minutes; then its dashboard.
 
     Example: peil demo
     """
+    overrides, again = context.obj.overrides, f"peil -C {directory} run --role dashboard"
+    if WorkingFolder(directory.absolute()).settings.exists():
+        raise Stop(
+            f"{directory} is a working folder already: `{again}` shows its dashboard; for a new "
+            "demo name another folder, or remove this one"
+        )
+    if dashboard:
+        shipped = load_settings(shipped_config() / "peil.toml", environ={}, overrides=overrides)
+        try_doors(Site.of(shipped.dashboard))  # who waited for minutes is to see something
     folder = make_folder(directory)
-    settings = load_settings(folder.settings, environ={})
-    out = console()
-    with Pipeline(folder, settings, clock=SystemClock()) as pipeline:
-        with stages() as progress:
+    settings = load_settings(folder.settings, environ={}, overrides=overrides)
+    clock, out = SystemClock(), console()
+    console(error=True).print(
+        "Making a city of fictional posts and reading them as real ones: one to four minutes.",
+        markup=False,
+    )
+    with Pipeline(folder, settings, clock=clock) as pipeline:
+        with stages(lines=clock) as progress:
             result = fill(pipeline, progress=progress)
         out.print(
             f"{result.account.read} fictional posts went through the gate, the log, "
@@ -89,11 +109,15 @@ def demo(
         markup=False,
     )
     if dashboard:
+        out.print(f"Its dashboard, when you come back: {again}\n", markup=False)
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until there is somebody to end properly
-        with Pipeline(folder, settings, clock=SystemClock()) as pipeline:
-            show_link(pipeline)
-        out.print("Open it in a browser within ten minutes. Ctrl-C ends it.", markup=False)
-        show = RoleProcess(folder.root, settings, roles=[DASHBOARD], log_level=logging.WARNING)
+        show = RoleProcess(
+            folder.root,
+            settings,
+            roles=[DASHBOARD],
+            log_level=logging.WARNING,
+            listening=show_link,
+        )
         raise typer.Exit(show(DASHBOARD))
 
 

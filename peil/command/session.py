@@ -18,13 +18,15 @@ class Session:
         self, root: Path, overrides: tuple[str, ...], *, environ: Mapping[str, str]
     ) -> None:
         self._root = root
-        self._overrides = overrides
+        self.overrides = overrides
+        """The settings of this call, as `--set` gave them."""
+
         self._environ = environ
 
     def pipeline(self) -> Pipeline:
         """The parts over the working folder; Stop when it is none or its settings are wrong."""
         folder = WorkingFolder.open(self._root)
-        settings = load_settings(folder.settings, environ=self._environ, overrides=self._overrides)
+        settings = load_settings(folder.settings, environ=self._environ, overrides=self.overrides)
         return Pipeline(folder, settings, clock=SystemClock())
 
 

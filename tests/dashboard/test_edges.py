@@ -2,19 +2,28 @@
 nobody can read, files that are gone.
 """
 
+import socket
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+import httpx2
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from bench.servers.server import free_port
+from dashboard.listening import open_doors, try_doors
 from dashboard.roles import Role
+from dashboard.serving import serve
+from dashboard.settings import DashboardSettings
+from dashboard.site import Site
 from dashboard.views.period import EARLIEST, LONGEST_DAYS, period_of
 from stream.clock import to_datetime
+from stream.errors import Stop
 from tests.dashboard.test_pages import tree
 from tests.dashboard.town import NOW, RULES, City, built
 
@@ -220,3 +229,86 @@ def test_no_header_breaks_an_answer(
     sent = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
     answer = browser.request(method, path, headers=sent, follow_redirects=False)
     assert answer.status_code < 500, answer.text
+
+
+# Where it listens
+
+
+@pytest.mark.parametrize(
+    ("listen", "said"),
+    [
+        ("127.0.0.1:99999", "the port lies between 1 and 65535"),
+        ("127.0.0.1:0", "the port lies between 1 and 65535"),
+        ("[::1]:65536", "the port lies between 1 and 65535"),
+        ("127.0.0.256:8300", "127.0.0.256 is no IP address"),
+        ("1.2.3:8300", "1.2.3 is no IP address"),
+        ("[::g]:8300", "should match pattern"),
+        ("[:::::]:8300", "is no IP address"),
+    ],
+)
+def test_where_it_cannot_listen_is_no_setting(listen: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        DashboardSettings(listen=listen)
+
+
+@pytest.mark.parametrize("listen", ["localhost:1", "a-1:65535", "[::1]:8300", "127.0.0.1:80"])
+def test_where_it_may_listen_is_a_setting(listen: str) -> None:
+    assert DashboardSettings(listen=listen).listen == listen
+
+
+def site(listen: str) -> Site:
+    return Site.of(DashboardSettings(listen=listen, proxy="127.0.0.1", address="https://a.example"))
+
+
+def test_a_taken_port_is_told_with_what_to_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Stop, match=rf"something else does.*=127.0.0.1:{port + 1} "):
+            try_doors(site(f"127.0.0.1:{port}"))
+    try_doors(site(f"127.0.0.1:{port}"))
+
+
+def test_of_two_dashboards_one_gets_the_port() -> None:
+    here = site(f"127.0.0.1:{free_port()}")
+    first = open_doors(here)
+    with pytest.raises(Stop, match="something else does"):
+        open_doors(here)
+    for door in first:
+        door.close()
+
+
+@pytest.mark.parametrize(
+    ("listen", "said"),
+    [("nowhere.invalid:8300", "has no address here"), ("192.0.2.1:8300", "of this machine")],
+)
+def test_where_this_machine_is_not_is_told(listen: str, said: str) -> None:
+    with pytest.raises(Stop, match=said):
+        open_doors(site(listen))
+
+
+def test_it_is_told_once_the_dashboard_can_be_come_to(city: City) -> None:
+    here = Site.of(DashboardSettings(listen=f"127.0.0.1:{free_port()}"))
+    answered: list[int] = []
+
+    def ask() -> None:
+        answered.append(httpx2.get(here.link("/enter")).status_code)
+
+    serve(
+        city.app, here, city.app.state.city.snapshot, every=60, turn=lambda: None,
+        stopping=lambda: bool(answered), listening=ask,
+    )  # fmt: skip
+    assert answered == [200]
+
+
+def test_a_server_that_cannot_start_says_so_and_ends(city: City) -> None:
+    here = Site.of(DashboardSettings(listen=f"127.0.0.1:{free_port()}"))
+
+    async def broken(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.failed"})
+
+    with pytest.raises(Stop, match="cannot start"):
+        serve(
+            broken, here, city.app.state.city.snapshot, every=60, turn=lambda: None,
+            stopping=lambda: False,
+        )  # fmt: skip

@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +15,9 @@ import psutil
 import pytest
 
 from peil import connect
-from stream.testing import bytes_below
+from peil.supervisor import LONGEST_WAIT, STOPPED, Role
+from stream.clock import ManualClock
+from stream.testing import START, bytes_below
 
 Peil = Callable[..., subprocess.CompletedProcess[str]]
 Held = Callable[..., int]
@@ -291,6 +294,76 @@ def test_running_roles_survive_a_kill_and_drain_on_sigterm(
         running.send_signal(signal.SIGTERM)
         _, errors = running.communicate(timeout=60)
     assert running.returncode == 0, errors.decode()
+
+
+def stopped(_role: str) -> int:
+    return STOPPED
+
+
+@pytest.mark.parametrize("spared", [True, False])
+def test_a_spared_role_that_a_person_must_mend_is_tried_again_and_ends_no_other(
+    *, spared: bool
+) -> None:
+    clock = ManualClock(START)
+    role = Role("dashboard", stopped, clock=clock, spared=spared)
+    for _ in range(2 if spared else 1):
+        assert role.watch() is None
+        assert role.alive
+        while role.alive:
+            time.sleep(0.05)
+        assert role.watch() == (None if spared else STOPPED)
+        assert not role.alive
+        clock.sleep(LONGEST_WAIT)
+
+
+def test_a_dashboard_whose_port_is_taken_says_how_to_start_and_shows_no_link(
+    peil: Peil, folder: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = peil(
+            "--set", f"dashboard.listen=127.0.0.1:{port}", "run", "--role", "dashboard", code=3
+        )
+    assert done.stdout == ""
+    assert done.stderr.count("cannot listen") == 1
+    assert f"peil --set dashboard.listen=127.0.0.1:{port + 1}" in done.stderr
+    assert not (folder / "data" / "locks" / "index.lock").exists()
+    assert (
+        "the port lies between"
+        in peil(
+            "--set", "dashboard.listen=127.0.0.1:99999", "run", "--role", "dashboard", code=3
+        ).stderr
+    )
+
+
+@pytest.mark.kill
+def test_the_other_roles_run_on_until_the_dashboard_has_its_port(
+    peil: Peil, folder: Path, tmp_path: Path
+) -> None:
+    peil("rules", "check")  # the folder is there
+    said = tmp_path / "said"
+    taken = socket.create_server(("127.0.0.1", 0))
+    listen = f"dashboard.listen=127.0.0.1:{taken.getsockname()[1]}"
+    with said.open("wb") as out:
+        running = subprocess.Popen(
+            [*COMMAND, "-C", str(folder), "--set", listen, "run"], stdout=out, stderr=out
+        )
+    deadline = time.monotonic() + 100
+    try:
+        while "it is tried again" not in said.read_text():
+            assert running.poll() is None, said.read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert "enter?link=" not in said.read_text()
+        taken.close()
+        while "enter?link=" not in said.read_text():
+            assert running.poll() is None, said.read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        taken.close()
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=60) == 0
 
 
 @pytest.mark.kill

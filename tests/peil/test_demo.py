@@ -1,5 +1,7 @@
 import json
 import random
+import re
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -39,6 +41,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         capture_output=True, text=True, timeout=580, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    (folder.parent / "told").write_text(done.stderr)
     return folder, done.stdout
 
 
@@ -192,6 +195,26 @@ def test_the_folder_of_a_demo_is_not_made_twice(demo: tuple[Path, str]) -> None:
     )
     assert done.returncode == 3
     assert "is a working folder already" in done.stderr
+    assert f"`peil -C {demo[0]} run --role dashboard` shows its dashboard" in done.stderr
+
+
+@pytest.mark.xdist_group("demo")
+def test_a_demo_says_what_it_does_where_there_is_no_terminal(demo: tuple[Path, str]) -> None:
+    told = (demo[0].parent / "told").read_text()
+    assert told.startswith("Making a city of fictional posts")
+    assert len(re.findall(r"^So far [0-9,]+ read", told, re.MULTILINE)) >= 2
+
+
+def test_a_demo_that_could_not_show_its_dashboard_is_not_begun(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"dashboard.listen=127.0.0.1:{taken.getsockname()[1]}"
+        done = subprocess.run(
+            [*COMMAND, "--set", listen, "demo", str(tmp_path / "city")],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert "cannot listen" in done.stderr
+    assert not (tmp_path / "city").exists()
 
 
 def test_an_overview_of_nothing_shows_nothing() -> None:
