@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from dashboard.languages import language as spoken
+from dashboard.mistakes import hint_in, note_in, problem_in
 from index.answers import Answers
 from rules.documents import Book
 from rules.errors import QueryError
@@ -101,8 +103,9 @@ def _suggested(answers: Answers, book: Book, prefix: str) -> Iterator[Suggestion
             )
 
 
-def check(words: str, book: Book) -> Checked:
-    """Every mistake in `words`, each with its place."""
+def check(words: str, book: Book, *, language: str) -> Checked:
+    """Every mistake in `words`, each with its place, said in `language`."""
+    translate = spoken(language).gettext
     if not words.strip():
         return Checked(errors=[], warnings=[])
     try:
@@ -111,7 +114,11 @@ def check(words: str, book: Book) -> Checked:
         return Checked(
             errors=[
                 _mistake(
-                    words, (each.line, each.column), each.text, message=str(each), help=each.hint
+                    words,
+                    (each.line, each.column),
+                    each.text,
+                    message=problem_in(each, translate),
+                    help=hint_in(each, translate),
                 )
                 for each in error.problems
             ],
@@ -120,7 +127,9 @@ def check(words: str, book: Book) -> Checked:
     return Checked(
         errors=[],
         warnings=[
-            _mistake(words, (each.line, each.column), " ", message=each.message, help="")
+            _mistake(
+                words, (each.line, each.column), " ", message=note_in(each, translate), help=""
+            )
             for each in parsed.notes
         ],
     )

@@ -19,9 +19,13 @@ class Problem(msgspec.Struct, frozen=True):
     expected: str
     hint: str
 
+    @property
+    def shown(self) -> str:
+        """What stands there, in quotes; a long text is cut."""
+        return repr(self.text if len(self.text) <= AROUND else f"{self.text[:AROUND]}…")
+
     def __str__(self) -> str:
-        text = self.text if len(self.text) <= AROUND else f"{self.text[:AROUND]}…"
-        found = f" instead of {text!r}" if text else ""
+        found = f" instead of {self.shown}" if self.text else ""
         return (
             f"line {self.line}, column {self.column}: {self.expected}{found}. {self.hint}".strip()
         )

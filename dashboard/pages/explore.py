@@ -132,8 +132,11 @@ def page(
     reason: Annotated[str, Query(max_length=300)] = "",
 ) -> HTMLResponse:
     """A question and its answer. What is wrong with its words stands under them."""
-    checked = check(asked.words, city.book)
-    if checked.errors and not (whole := check(asked.query, city.book)).errors:
+    checked = check(asked.words, city.book, language=reader.language)
+    if (
+        checked.errors
+        and not (whole := check(asked.query, city.book, language=reader.language)).errors
+    ):
         checked = whole  # words that only say what is not wanted, beside filters
     view = found = None
     if not checked.errors:
@@ -253,9 +256,9 @@ def write_twin(reader: Counting, queries: TheQueries, given: Words) -> Written:
 
 
 @router.post("/api/v1/check", tags=["explore"])
-def check_twin(city: TheCity, _reader: Counting, given: Words) -> Checked:
+def check_twin(city: TheCity, reader: Counting, given: Words) -> Checked:
     """What is wrong with the words of a query, each mistake with its place."""
-    return check(given.words, city.book)
+    return check(given.words, city.book, language=reader.language)
 
 
 @router.get("/api/v1/complete", tags=["explore"])

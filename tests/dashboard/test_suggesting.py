@@ -107,7 +107,7 @@ def test_every_example_of_a_field_and_an_operator_can_be_read() -> None:
 
 def test_a_good_query_has_nothing_wrong(book: Book) -> None:
     for words in ("", "   \n", "fatbike* NEAR/3 (stoep OR overlast) lang:nl", "$hulp"):
-        found = check(words, book)
+        found = check(words, book, language="en")
         assert found.errors == []
 
 
@@ -122,7 +122,7 @@ def test_a_good_query_has_nothing_wrong(book: Book) -> None:
     ],
 )
 def test_a_mistake_stands_under_its_word(book: Book, words: str, under: str) -> None:
-    (found,) = check(words, book).errors
+    (found,) = check(words, book, language="en").errors
     assert words[found.start : found.end].startswith(under)
     assert found.message
     assert found.help
@@ -138,7 +138,7 @@ QUERIES = st.text('ab🔥ش \n()"*/:~$,-§', max_size=30) | st.lists(
 
 @given(words=QUERIES)
 def test_whatever_is_typed_each_mistake_lies_in_it(book: Any, words: str) -> None:
-    found = check(words, book)
+    found = check(words, book, language="en")
     for each in (*found.errors, *found.warnings):
         assert 0 <= each.start < each.end <= len(words)
         assert each.message

@@ -1,0 +1,111 @@
+"""What is wrong with a query, said in the reader's language. The parser says it in English, with
+names, numbers and words of the query in it; here stands which sentences those are.
+"""
+
+import re
+from collections.abc import Callable
+from functools import cache
+
+from dashboard.languages import said
+from rules.errors import Note, Problem
+
+PLACE = said("line %(line)s, column %(column)s: %(expected)s.")
+FOUND = said("line %(line)s, column %(column)s: %(expected)s instead of %(text)s.")
+
+SENTENCES = (
+    said("at most %(most)s characters"),
+    said("Move words to a keyword list."),
+    said("a query"),
+    said("Write a word, for example: fatbike"),
+    said("the end of the query or an operator"),
+    said("Remove this."),
+    said("something that must be there"),
+    said("A query of only NOT would match nearly everything; add what you look for."),
+    said("%(text)s is read as %(name)s; put the word in quotes if meant"),
+    said("brackets around one of the two NEARs"),
+    said("For example: %(example)s"),
+    said("%(text)s is read as the phrase %(phrase)s"),
+    said("%(text)s is read as %(name)s"),
+    said("words, phrases, prefixes, lists, or an OR of those beside NEAR"),
+    said("Move AND, NOT, OF and fields outside of NEAR."),
+    said("a distance from 0 to %(most)s tokens, or S for one sentence"),
+    said("at most %(most)s levels"),
+    said("Take the query apart in two rules."),
+    said("Close the quote on the same line."),
+    said("a word or an operator"),
+    said("a word, a phrase or a bracket"),
+    said("Something is missing here."),
+    said("a closing bracket for this one"),
+    said("Add ) at its end."),
+    said("Add ) after the last member."),
+    said("different members"),
+    said("Remove the one that comes twice."),
+    said("a number from 1 to %(most)s"),
+    said("There are not so many members."),
+    said("a word, not an account"),
+    said("peil looks at phenomena, never at persons: no query can ask for an account."),
+    said("a prefix: at least %(least)s letters of one word and * at its end"),
+    said("a number from 0 to %(most)s after ~"),
+    said("curly quotes are read as straight ones"),
+    said("a hashtag with a letter in it"),
+    said("A number is no hashtag."),
+    said("something that a text can be searched for"),
+    said("Links and marks are no words."),
+    said("the name of a keyword list"),
+    said("a list that exists"),
+    said("`peil rules list` shows which there are."),
+    said("a sound list; entry %(entry)s is not"),
+    said("a field of the post, not of a person"),
+    said("a field that is known when rules are matched"),
+    said("%(field)s is decided after matching; use it in a search."),
+    said("Did you mean %(field)s?"),
+    said("Put it in quotes if you mean the words."),
+    said("one of %(names)s"),
+    said("a value after %(field)s"),
+    said("%(values)s after %(field)s"),
+    said("Separate several values by commas."),
+    said("one word"),
+    said("a day, a month or a year, or two of them in order with .. between"),
+)
+"""In this order: the first that fits is meant."""
+
+
+def problem_in(found: Problem, translate: Callable[[str], str]) -> str:
+    """A mistake with its place and what to do, in one or two sentences."""
+    form = translate(FOUND if found.text else PLACE)
+    sentence = form % {
+        "line": found.line,
+        "column": found.column,
+        "expected": sentence_in(found.expected, translate),
+        "text": found.shown,
+    }
+    return f"{sentence} {hint_in(found, translate)}".strip()
+
+
+def hint_in(found: Problem, translate: Callable[[str], str]) -> str:
+    """What to do about a mistake."""
+    return sentence_in(found.hint, translate)
+
+
+def note_in(found: Note, translate: Callable[[str], str]) -> str:
+    """What was read as meant."""
+    return sentence_in(found.message, translate)
+
+
+def sentence_in(english: str, translate: Callable[[str], str]) -> str:
+    """The parser's sentence, translated; itself where it is none of `SENTENCES`."""
+    for sentence in SENTENCES:
+        if fits := _pattern(sentence).fullmatch(english):
+            return translate(sentence) % fits.groupdict()
+    return english
+
+
+@cache
+def _pattern(sentence: str) -> re.Pattern[str]:
+    parts = re.split(r"%\((\w+)\)s", sentence)
+    return re.compile(
+        "".join(
+            f"(?P<{part}>.+)" if place % 2 else re.escape(part) for place, part in enumerate(parts)
+        ),
+        re.DOTALL,
+    )

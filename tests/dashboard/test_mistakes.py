@@ -1,0 +1,83 @@
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import rules
+from dashboard.languages import language
+from dashboard.mistakes import SENTENCES, note_in, problem_in, sentence_in
+from rules.errors import QueryError
+from rules.parser import parse
+
+SAYING = {"_wrong", "_wrong_at", "_note", "wrong"}
+PARSER = Path(rules.__file__).parent
+MARK = "✓"
+
+
+def marked(sentence: str) -> str:
+    return MARK + sentence
+
+
+def _said(path: Path) -> Iterator[str]:
+    """The sentences in calls that say what is wrong, with something in the place of values."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        for each in node.args if name in SAYING else ():
+            if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                yield each.value
+            elif isinstance(each, ast.JoinedStr):
+                yield "".join(
+                    str(part.value) if isinstance(part, ast.Constant) else "x"
+                    for part in each.values
+                )
+
+
+@pytest.mark.parametrize("name", ["parser.py", "fields.py"])
+def test_every_sentence_of_the_parser_is_known_here(name: str) -> None:
+    found = list(_said(PARSER / name))
+    assert len(found) >= 8
+    unknown = [each for each in found if not sentence_in(each, marked).startswith(MARK)]
+    assert unknown == []
+
+
+def test_no_sentence_stands_here_in_vain() -> None:
+    text = "".join((PARSER / name).read_text("utf-8") for name in ("parser.py", "fields.py"))
+    for sentence in SENTENCES:
+        longest = max(sentence.replace(")s", "%(").split("%("), key=len).strip()
+        assert longest.removesuffix(" after") in text, sentence
+
+
+BROKEN = (
+    "(fiets", "NOT fiets", "fiets NEAR", "lnag:nl", "kind:soort", "from:jan", "3 OF (a, b)",
+    "@jan", "ab*", '"huur', "$nergens", "date:2026-99", "a NEAR/5 b NEAR/5 c", "a or b AND",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("query", BROKEN)
+def test_what_is_wrong_is_said_in_dutch_with_what_stands_there(query: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        parse(query)
+    for problem in caught.value.problems:
+        dutch = problem_in(problem, language("nl").gettext)
+        assert dutch.startswith(f"regel {problem.line}, kolom {problem.column}: ")
+        assert problem.shown in dutch or not problem.text
+        for english in (problem.expected, problem.hint):
+            translated = sentence_in(english, language("nl").gettext)
+            assert translated != english
+            assert translated in dutch
+        assert problem_in(problem, language("en").gettext) == str(problem)
+
+
+def test_what_was_read_as_meant_is_said_in_dutch() -> None:
+    (note,) = parse("fiets or auto").notes
+    assert note_in(note, language("nl").gettext).startswith("'or' is gelezen als OR")
+
+
+@given(st.text(max_size=200))
+def test_no_sentence_is_too_odd(text: str) -> None:
+    assert isinstance(sentence_in(text, language("nl").gettext), str)
