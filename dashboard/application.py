@@ -21,6 +21,7 @@ from dashboard.frame import Pages
 from dashboard.languages import Language, language, said
 from dashboard.pages import explore, export, lists, live, monitor, phenomenon
 from dashboard.refusals import ANSWERS, API, reader_if_in
+from dashboard.standing import UNWRITTEN, Database, Standing
 from index.contract import TooBroad
 from rules.errors import QueryError
 from stream.errors import PeilError, Reject, Retry, Stop
@@ -67,6 +68,8 @@ def create(city: City, entrance: Entrance) -> FastAPI:
     app.add_exception_handler(PeilError, _wrong)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(OSError, _gone)
+    app.add_middleware(Standing, database=Database(city.database), pages=pages)
     install(app, entrance, pages)
     return app
 
@@ -79,6 +82,21 @@ async def _wrong(request: Request, error: Exception) -> Response:
     if isinstance(error, Explained) and not request.url.path.startswith(API):
         return await _told(request, status, error.told(_language(request)))
     return await _told(request, status, str(error))
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    if not isinstance(error, OSError) or error.filename is None:
+        raise error
+    logger.error(
+        "%s: %s; put it back with its rights, from its backup if need be: until then what needs it "
+        "is not answered",
+        error.filename,
+        error.strerror,
+    )
+    message = UNWRITTEN
+    if not request.url.path.startswith(API):
+        message = _language(request).gettext(message)
+    return await _told(request, HTTPStatus.SERVICE_UNAVAILABLE, message)
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:

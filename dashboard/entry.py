@@ -68,15 +68,13 @@ def show_door(
         identity = door.sessions.redeem(link)
         if identity is not None:
             return _come_in(door, request, identity, onward)
+        if _is_in(door, request):  # the same browser loads it anew, or goes back
+            return _go(onward)
         message = said("This link was used before, or its ten minutes are over.")
         return _form(door, pages, request, onward, message=message, status=403)
-    if door.token(request):
-        try:
-            door.session(request)
-            return _go(onward)
-        except EnterFirst:
-            pass  # its time is over: the door is shown
-    elif request.headers.get("sec-fetch-site") == "cross-site":
+    if _is_in(door, request):
+        return _go(onward)
+    if not door.token(request) and request.headers.get("sec-fetch-site") == "cross-site":
         # Who follows a link on another site comes without the cookie, and is perhaps in: the page
         # asks once more from here.
         return pages.render(request, "entry/onward.html", onward=onward)
@@ -165,6 +163,16 @@ def choose_language(
     if language in ("nl", "en"):
         answer.set_cookie(LANGUAGE_COOKIE, language, max_age=YEAR_SECONDS, **_flags(door))
     return answer
+
+
+def _is_in(door: Entrance, request: Request) -> bool:
+    if not door.token(request):
+        return False
+    try:
+        door.session(request)
+    except EnterFirst:
+        return False
+    return True
 
 
 def _come_in(door: Entrance, request: Request, identity: Identity, onward: str) -> Response:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dashboard.entrance import Entrance, Pages
 from dashboard.languages import said
 from dashboard.limits import Rates
-from dashboard.refusals import API, reader_if_in, refused
+from dashboard.refusals import API, ENTER, reader_if_in, refused
 from dashboard.rights import Reader
 from dashboard.sessions import csrf_of
 
@@ -94,7 +94,7 @@ class Security:
             self._check(request)
             if request.method not in SAFE:
                 receive = await self._checked_body(request, receive)
-            await self._app(scope, receive, guarded)
+            await self._app(*_without_body(scope, receive, guarded))
         except Refusal as refusal:
             reader = None
             if refusal.framed:
@@ -192,6 +192,21 @@ class Security:
             headers["Strict-Transport-Security"] = TRANSPORT
         if not scope["path"].startswith(STATIC):
             headers["Cache-Control"] = NO_STORE
+
+
+def _without_body(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, Send]:
+    """A HEAD of a page is its GET without the body; it comes in by no link."""
+    path: str = scope["path"]
+    if scope["method"] != "HEAD" or path.startswith((API, STATIC)):
+        return scope, receive, send
+
+    async def bodiless(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    query = b"" if path == ENTER else scope["query_string"]
+    return {**scope, "method": "GET", "query_string": query}, receive, bodiless
 
 
 def _field(headers: Headers, body: bytes) -> str:

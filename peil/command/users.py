@@ -60,7 +60,10 @@ def roles(context: SessionContext, name: Name, role: Roles) -> None:
 def reset(context: SessionContext, name: Name) -> None:
     """Give an account a new password; its open sessions end."""
     with _changing(context.obj, "reset", name) as pipeline:
-        _accounts(pipeline).reset(name, _password())
+        accounts = _accounts(pipeline)
+        if not accounts.exists(name):  # before somebody thinks of a password
+            raise Stop(f"there is no account {name}; `peil users list` shows who there is")
+        accounts.reset(name, _password())
         ended = _end_sessions(pipeline, name)
     console().print(f"{name} has a new password; {ended} open sessions ended.", markup=False)
 
@@ -141,7 +144,8 @@ def _end_sessions(pipeline: Pipeline, name: str) -> int:
 def _password() -> str:
     """Typed twice on a terminal without being shown; else the first line of standard input."""
     if sys.stdin.isatty():
-        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+        typed = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return _not_too_long(str(typed))
     try:
         line = sys.stdin.readline(4 * LONGEST)
     except UnicodeDecodeError as error:
@@ -150,4 +154,10 @@ def _password() -> str:
         )
     if not line.rstrip("\r\n"):
         raise Stop("no password came in on standard input; type it, or send it there")
-    return line.rstrip("\r\n")
+    return _not_too_long(line.rstrip("\r\n"))
+
+
+def _not_too_long(password: str) -> str:
+    if len(password) > LONGEST:
+        raise Stop(f"the password is longer than {LONGEST:,} characters; choose a shorter one")
+    return password

@@ -279,6 +279,20 @@ def test_a_link_lets_in_once_and_with_the_roles_of_ones_own_machine(house: Any) 
     assert house.browser().get(f"/enter?link={secret}").status_code == 403
 
 
+def test_a_used_link_leads_on_whoever_came_in_by_it(house: Any) -> None:
+    secret = house.entrance.sessions.offer("os-user")
+    browser = house.browser()
+    browser.get(f"/enter?link={secret}")
+    again = browser.get(f"/enter?link={secret}&next=/explore")
+    assert (again.status_code, again.headers["location"]) == (303, "/explore")
+
+
+def test_who_only_asks_for_the_head_uses_no_link_up(house: Any) -> None:
+    secret = house.entrance.sessions.offer("os-user")
+    assert house.browser().head(f"/enter?link={secret}").status_code == 200
+    assert house.browser().get(f"/enter?link={secret}").status_code == 303
+
+
 def test_of_two_that_use_a_link_at_once_one_comes_in(house: Any) -> None:
     sessions = house.entrance.sessions
     for _ in range(5):

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,7 @@ class Terminal:
 
 
 @pytest.fixture
-def peil(tmp_path: Path) -> Iterator[Terminal]:
+def peil(tmp_path: Path) -> Terminal:
     terminal = Terminal(tmp_path / "city")
     terminal("users", "add", "jan", "--role", "viewer", "--role", "analyst", said=f"{PASSWORD}\n")
     return terminal
@@ -63,8 +62,12 @@ def test_a_change_that_is_refused_is_no_entry(peil: Terminal) -> None:
     before = len(listed(peil, "--action", "accounts"))
     with pytest.raises(Stop, match="no account piet"):
         peil("users", "reset", "piet", said=f"{PASSWORD}\n")
+    with pytest.raises(Stop, match="no account piet"):
+        peil("users", "reset", "piet")
     with pytest.raises(Stop, match="no password came in"):
         peil("users", "reset", "jan")
+    with pytest.raises(Stop, match="longer than 1,000 characters"):
+        peil("users", "reset", "jan", said=f"{PASSWORD * 100}\n")
     assert len(listed(peil, "--action", "accounts")) == before
 
 

@@ -5,6 +5,7 @@ nobody can read, files that are gone.
 import socket
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -312,3 +313,54 @@ def test_a_server_that_cannot_start_says_so_and_ends(city: City) -> None:
             broken, here, city.app.state.city.snapshot, every=60, turn=lambda: None,
             stopping=lambda: False,
         )  # fmt: skip
+
+
+# HEAD, and files that are gone
+
+
+def test_the_head_of_a_page_is_that_of_the_page_without_its_body(city: City) -> None:
+    for path, status in (("/rules", 200), ("/nergens", 404), ("/explore?since=x", 422)):
+        answer = city.browser_of().head(path)
+        assert (answer.status_code, answer.content) == (status, b"")
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert city.browser().head("/rules").status_code == 303
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[City]:
+    with built(tmp_path / "folder") as made:
+        made.browser_of()
+        yield made
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_database_that_was_moved_away_or_replaced_ends_all_answers(
+    fresh: City, tmp_path: Path, caplog: pytest.LogCaptureFixture, *, replaced: bool
+) -> None:
+    path = tmp_path / "folder" / "data" / "peil.db"
+    away = path.rename(tmp_path / "away.db")
+    if replaced:
+        path.write_bytes(away.read_bytes())
+    before = len(fresh.entries())
+    for address in ("/", "/explore", "/api/v1/monitor"):
+        answer = fresh.got(address)
+        assert answer.status_code == 503
+        assert "Nothing can be written down now" in answer.text
+    assert "dus er is ook niets te zien" in fresh.got("/", language="nl").text
+    assert len(fresh.entries()) == before
+    assert f"{path} was moved away or replaced" in caplog.text
+    away.replace(path)
+    assert fresh.got("/").status_code == 200
+
+
+def test_keys_that_are_gone_are_told_without_a_traceback(
+    fresh: City, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = tmp_path / "folder" / "data" / "keys"
+    keys.rename(tmp_path / "keys")
+    for address in ("/", "/api/v1/explore"):
+        answer = fresh.got(address)
+        assert answer.status_code == 503
+        assert "Nothing can be written down now" in answer.text
+    assert str(keys) in caplog.text
+    assert "Traceback" not in caplog.text
