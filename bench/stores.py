@@ -1,11 +1,13 @@
 """Both stores under the same posts and the same questions: speed, size, and how both grow.
 
     python bench/stores.py [--sizes 100000 1000000] [--texts FILE] [--only local|elastic]
+    python bench/stores.py --index FOLDER
 
 Posts are made from texts, varied in author, time, language, rule and words, spread over 13 weeks
 of kept posts and three days of recent ones. At each size every question of a dashboard is asked
 20 times; printed are the median and the 95th percentile in milliseconds, the bytes a post takes
-on disk, and how fast posts were written.
+on disk, and how fast posts were written. With `--index` the questions are asked of a local index
+that is there, as `bench/readers.py` fills one.
 """
 
 import argparse
@@ -13,7 +15,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -102,11 +104,13 @@ def fill(store: Store, made: Iterator[Post], count: int, *, batch: int = BATCH) 
     return took
 
 
-def questions(store: Store, now: int) -> Mapping[str, Callable[[], object]]:
-    """What a dashboard asks, by name."""
+def questions(
+    store: Store, now: int, *, rule: str = RULES[3]
+) -> Mapping[str, Callable[[], object]]:
+    """What a dashboard asks, by name; of one rule where one is meant."""
     week = Question(since=now - 7 * DAY_MS)
     everything = Question()
-    rule = Question(query=parse("rule:rule-3").tree)
+    of_rule = Question(query=parse(f"rule:{rule}").tree)
     word = Question(query=parse("overlast OR fatbike* OR buurt").tree)
     near = Question(query=parse("(buurt OR straat) NEAR/5 (auto OR fiets)").tree)
     return {
@@ -114,14 +118,14 @@ def questions(store: Store, now: int) -> Mapping[str, Callable[[], object]]:
         "count, words": lambda: store.count(word),
         "count, NEAR": lambda: store.count(near),
         "by day, all": lambda: store.count_over_time(everything),
-        "by day, a rule": lambda: store.count_over_time(rule),
-        "by day and language, a rule": lambda: store.count_over_time(rule, by="language"),
+        "by day, a rule": lambda: store.count_over_time(of_rule),
+        "by day and language, a rule": lambda: store.count_over_time(of_rule, by="language"),
         "rules, a week": lambda: store.top(week, by="rule"),
         "languages, words": lambda: store.top(word, by="language"),
-        "tone of a rule against all": lambda: store.compare(rule, everything, by="sentiment"),
+        "tone of a rule against all": lambda: store.compare(of_rule, everything, by="sentiment"),
         "20 newest, words": lambda: store.search(word, limit=20),
         "10 at random, a rule in a week": lambda: store.sample(
-            msgspec.structs.replace(rule, since=now - 7 * DAY_MS), limit=10, seed=1
+            msgspec.structs.replace(of_rule, since=now - 7 * DAY_MS), limit=10, seed=1
         ),
     }
 
@@ -173,12 +177,28 @@ def main(words: argparse.Namespace, root: Path) -> None:
                     ask(what, question)
 
 
+def ask_all(name: str, store: Store, folder: Path, now: int) -> None:
+    """Every question, of a store that has been filled."""
+    there = store.count(Question()).posts
+    print(f"{name}, {there:,} posts that count, {size(folder):,} bytes", flush=True)
+    (largest, *_) = store.top(Question(), by="rule").cells
+    for what, question in questions(store, now, rule=largest[0]).items():
+        ask(what, question)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--sizes", type=int, nargs="*", default=[100_000, 1_000_000])
     parser.add_argument("--texts", type=Path)
     parser.add_argument("--only", choices=["local", "elastic"])
     parser.add_argument("--heap", default="2g")
+    parser.add_argument("--index", type=Path)
     chosen = parser.parse_args()
+    if chosen.index:
+        with closing(
+            LocalStore(chosen.index, clock=SystemClock(), timezone=TIMEZONE, k=10)
+        ) as kept:
+            ask_all("local", kept, chosen.index, SystemClock().now())
+        raise SystemExit
     with tempfile.TemporaryDirectory() as temporary:
         main(chosen, Path(temporary))
