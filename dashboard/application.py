@@ -19,6 +19,7 @@ from dashboard.entry import install
 from dashboard.errors import Explained, NotThere, Refused
 from dashboard.frame import Pages
 from dashboard.languages import Language, language, said
+from dashboard.mistakes import sentence_in
 from dashboard.pages import explore, export, lists, live, monitor, phenomenon
 from dashboard.refusals import ANSWERS, API, reader_if_in
 from dashboard.standing import UNWRITTEN, Database, Standing
@@ -81,6 +82,8 @@ async def _wrong(request: Request, error: Exception) -> Response:
         logger.warning("%s", error)
     if isinstance(error, Explained) and not request.url.path.startswith(API):
         return await _told(request, status, error.told(_language(request)))
+    if not request.url.path.startswith(API):
+        return await _told(request, status, sentence_in(str(error), _language(request).gettext))
     return await _told(request, status, str(error))
 
 

@@ -1,5 +1,5 @@
-"""What is wrong with a query, said in the reader's language. The parser says it in English, with
-names, numbers and words of the query in it; here stands which sentences those are.
+"""What is wrong with a question, said in the reader's language. The parser and the store say it in
+English, with names, numbers and words of the question in it; here stands which sentences those are.
 """
 
 import re
@@ -66,6 +66,22 @@ SENTENCES = (
     said("Separate several values by commas."),
     said("one word"),
     said("a day, a month or a year, or two of them in order with .. between"),
+    said(
+        "%(posts)s posts would have to be read for this question and at most %(most)s may be: "
+        "narrow the period, or add a word that must occur"
+    ),
+    said(
+        "a question has at most %(most)s words and operators: put the words into a keyword list, "
+        "or the question into a rule"
+    ),
+    said(
+        "you read texts %(times)s times in the last 24 hours, and that is what "
+        "privacy.text_reads_a_day allows; counts can still be asked for"
+    ),
+    said(
+        "the question is about a rule on a special category of personal data: its posts are "
+        "counted and their texts are not shown"
+    ),
 )
 """In this order: the first that fits is meant."""
 

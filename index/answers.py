@@ -330,7 +330,7 @@ class Answers:
         if k != self._thresholds.k:
             raise Stop(
                 "the question is about a rule on a special category of personal data: its posts "
-                "are counted (--count, --by) and their texts are not shown"
+                "are counted and their texts are not shown"
             )
         if not may_show_texts(size, k=k):
             return Texts(excerpts=(), posts=None, k=k)

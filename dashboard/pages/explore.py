@@ -11,6 +11,8 @@ from pydantic import BaseModel, Field
 
 from dashboard.city import City
 from dashboard.errors import NotThere, Refused
+from dashboard.languages import language as spoken
+from dashboard.mistakes import sentence_in
 from dashboard.pages.asking import (
     Counting,
     Reading,
@@ -36,6 +38,7 @@ from dashboard.views.phenomenon import Term
 from dashboard.views.texts import Sample, sample
 from index.contract import Dimension
 from index.values import local_day, start_of
+from stream.errors import Stop
 
 router = APIRouter()
 MOST_VALUES = 20
@@ -139,13 +142,17 @@ def page(
     ):
         checked = whole  # words that only say what is not wanted, beside filters
     view = found = None
+    refusal = ""
     if not checked.errors:
         language = reader.language
         view = _view(city, reader, asked, language=language)
         if REFRESH not in request.headers:
-            found = _tab(
-                city, reader, queries, filters, asked, tab=tab, reason=reason, language=language
-            )
+            try:
+                found = _tab(
+                    city, reader, queries, filters, asked, tab=tab, reason=reason, language=language
+                )
+            except Stop as error:  # no texts, but the counts stand
+                refusal = sentence_in(str(error), spoken(language).gettext)
     return pages.render(
         request,
         "explore.html",
@@ -158,6 +165,7 @@ def page(
         view=view,
         tab=tab,
         found=found,
+        refusal=refusal,
         saved=queries.saved(reader.account),
         fields=FIELDS,
         rules={rule.id: rule.title for rule in city.rules(reader.language).values()},

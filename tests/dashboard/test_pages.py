@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -256,11 +257,15 @@ def test_texts_of_a_special_category_are_never_shown(city: City) -> None:
         f"/phenomena/{SPECIAL_RULE}/texts",
         f"/api/v1/phenomena/{SPECIAL_RULE}/texts",
         f"/api/v1/explore/texts?rule={SPECIAL_RULE}",
-        f"/explore?rule={SPECIAL_RULE}&tab=context",
     ):
         answer = city.got(path)
         assert answer.status_code == 409, path
         assert "over geloof" not in answer.text
+    for tab in ("context", "texts&reason=x"):  # the counts of the same page stand
+        page = city.got(f"/explore?rule={SPECIAL_RULE}&tab={tab}", language="nl")
+        assert page.status_code == 200
+        assert "de teksten worden niet getoond" in page.text
+        assert "over geloof" not in page.text
 
 
 # P1: no person anywhere.
@@ -634,3 +639,14 @@ def test_a_text_has_what_models_said_of_it_and_how_sure_they_were(city: City) ->
     assert "sure for 90%" in shown.text()
     assert "m 1" in shown.text()
     assert "open" not in shown.attributes
+
+
+def test_who_read_enough_for_a_day_still_sees_counts(tmp_path: Path) -> None:
+    with built(tmp_path / "city", "privacy.text_reads_a_day=1") as city:
+        path = f"/explore?rule={RULES[0]}&tab=context"
+        assert tree(city.got(path)).css("blockquote")
+        page = tree(city.got(path, language="nl"))
+        assert not page.css("blockquote")
+        assert "U las in de laatste 24 uur 1 keer teksten" in page.css_first("#results").text()
+        assert page.css_first("p.lead .count").text() != "<10"
+        assert city.got(f"/api/v1/explore/texts?rule={RULES[0]}").status_code == 409
