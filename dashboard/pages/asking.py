@@ -1,9 +1,11 @@
 """What the addresses of pages have in common: the reader, the city, the period."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, cast
+from typing import Annotated, TypeVar, cast
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query, Request, Response
 from pydantic import BeforeValidator
 
 from dashboard.city import City
@@ -12,6 +14,8 @@ from dashboard.frame import Pages
 from dashboard.rights import Reader, allow
 from dashboard.views.period import EARLIEST, Period, period_of
 from rules.documents import RuleDocument
+
+T = TypeVar("T")
 
 
 def city_of(request: Request) -> City:
@@ -41,18 +45,61 @@ Day = Annotated[date | None, BeforeValidator(_emptied)]
 def _period(
     city: TheCity,
     period: Annotated[
-        str, Query(description="`7d`, `4w` or `3m`: it ends with yesterday.", max_length=8)
+        str,
+        Query(
+            description="`7d`, `4w` or `3m`: it ends with yesterday.", max_length=8, examples=["3m"]
+        ),
     ] = "4w",
     since: Annotated[
         Day,
-        Query(description=f"The first day, from {EARLIEST} on; then `period` does not count."),
+        Query(
+            description=f"The first day, from {EARLIEST} on; then `period` does not count.",
+            examples=["2026-09-01"],
+        ),
     ] = None,
-    until: Annotated[Day, Query(description="The day after the last.")] = None,
+    until: Annotated[
+        Day, Query(description="The day after the last.", examples=["2026-10-01"])
+    ] = None,
 ) -> Period:
     return period_of(period, since=since, until=until, today=city.today, timezone=city.timezone)
 
 
 ThePeriod = Annotated[Period, Depends(_period)]
+
+MOST_ITEMS = 500
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The part of a list that is asked for."""
+
+    limit: int
+    offset: int
+
+    def of(self, items: Sequence[T], answer: Response) -> list[T]:
+        """That part of `items`; `answer` says how many there are in all."""
+        answer.headers["X-Total-Count"] = str(len(items))
+        return list(items[self.offset : self.offset + self.limit])
+
+
+def _slice(
+    limit: Annotated[
+        int, Query(description="At most so many items.", ge=1, le=MOST_ITEMS, examples=[20])
+    ] = 100,
+    offset: Annotated[
+        int,
+        Query(
+            description="So many items are passed over; `X-Total-Count` says how many there are.",
+            ge=0,
+            le=1_000_000,
+            examples=[0],
+        ),
+    ] = 0,
+) -> Slice:
+    return Slice(limit, offset)
+
+
+TheSlice = Annotated[Slice, Depends(_slice)]
 
 
 def rule_named(city: City, rule: str) -> RuleDocument:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request
@@ -48,8 +48,14 @@ ADDRESSED = {"q", "period", "since", "until", "tab", "with", *FIELDS}
 SAVED_DAYS = 90
 """A saved search ends after so many days, unless its reader says otherwise."""
 
-Values = Annotated[list[str], Query(description="Only these values.", max_length=MOST_VALUES)]
-QueryId = Annotated[str, Query(description="The id of the words of a query.", max_length=40)]
+QueryId = Annotated[
+    str,
+    Query(
+        description="The id of the words of a query, as `POST /api/v1/queries` gives it.",
+        max_length=40,
+        examples=["c2Vl_oO9"],
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -61,19 +67,24 @@ class Filters:
     with_: str
 
 
+def _values(*examples: str) -> Any:
+    return Query(description="Only these values.", max_length=MOST_VALUES, examples=[[*examples]])
+
+
 def _filters(
     q: QueryId = "",
-    language: Values = [],  # noqa: B006  (FastAPI copies it)
-    sentiment: Values = [],  # noqa: B006  (FastAPI copies it)
-    source: Values = [],  # noqa: B006  (FastAPI copies it)
-    rule: Values = [],  # noqa: B006  (FastAPI copies it)
-    kind: Values = [],  # noqa: B006  (FastAPI copies it)
+    language: Annotated[list[str], _values("nl", "ar")] = [],  # noqa: B006  (FastAPI copies it)
+    sentiment: Annotated[list[str], _values("negative")] = [],  # noqa: B006  (the same)
+    source: Annotated[list[str], _values("city-news")] = [],  # noqa: B006  (the same)
+    rule: Annotated[list[str], _values("woningnood")] = [],  # noqa: B006  (the same)
+    kind: Annotated[list[str], _values("post")] = [],  # noqa: B006  (the same)
     with_: Annotated[
         str,
         Query(
             alias="with",
             description="What to compare with: `before`, or the id of other words.",
             max_length=40,
+            examples=["before"],
         ),
     ] = "",
 ) -> Filters:
@@ -273,7 +284,9 @@ def check_twin(city: TheCity, reader: Counting, given: Words) -> Checked:
 def complete(
     city: TheCity,
     reader: Counting,
-    prefix: Annotated[str, Query(max_length=60, examples=["fatb"])] = "",
+    prefix: Annotated[
+        str, Query(description="How the word begins.", max_length=60, examples=["fatb"])
+    ] = "",
 ) -> Suggestions:
     """What may be written here: words that at least k people used, lists, fields, operators."""
     answers = city.answering(reader)
@@ -298,7 +311,12 @@ def texts_twin(
     reader: Reading,
     asked: TheQuestion,
     reason: Annotated[
-        str, Query(description="For whole texts; it is logged.", max_length=300)
+        str,
+        Query(
+            description="For whole texts; it is logged.",
+            max_length=300,
+            examples=["what people mean by it"],
+        ),
     ] = "",
 ) -> Sample:
     """At most ten texts drawn at random, keyword in context, or whole for a reason."""

@@ -1,10 +1,10 @@
 """The pages Rules and Sources: what there is, to read."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from dashboard.city import City
-from dashboard.pages.asking import Counting, TheCity, ThePages
+from dashboard.pages.asking import Counting, TheCity, ThePages, TheSlice
 from dashboard.rights import Reader
 from dashboard.views.monitor import SourceState
 from dashboard.views.phenomenon import About, about
@@ -33,15 +33,17 @@ def sources_page(
 
 
 @router.get("/api/v1/rules", tags=["pages"])
-def rules_twin(city: TheCity, reader: Counting) -> list[About]:
+def rules_twin(city: TheCity, reader: Counting, part: TheSlice, response: Response) -> list[About]:
     """Every rule, with its query."""
-    return _rules(city, reader)
+    return part.of(_rules(city, reader), response)
 
 
 @router.get("/api/v1/sources", tags=["pages"])
-def sources_twin(city: TheCity, _reader: Counting) -> list[SourceState]:
+def sources_twin(
+    city: TheCity, _reader: Counting, part: TheSlice, response: Response
+) -> list[SourceState]:
     """Every source with its state."""
-    return list(city.sources())
+    return part.of(city.sources(), response)
 
 
 def _rules(city: City, reader: Reader) -> list[About]:

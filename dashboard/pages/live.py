@@ -26,7 +26,9 @@ async def live(
     request: Request,
     city: TheCity,
     _reader: Annotated[Reader, Depends(allow("counts", background=True))],
-    seen: Annotated[int | None, Query(description="What the page shows already.")] = None,
+    seen: Annotated[
+        int | None, Query(description="The snapshot that the page shows already.", examples=[1])
+    ] = None,
 ) -> StreamingResponse:
     """An event `newer` each time that there is more to see than before (text/event-stream)."""
     return StreamingResponse(

@@ -13,9 +13,15 @@ from dashboard.views.phenomenon import Phenomenon, Term, phenomenon, terms
 from dashboard.views.texts import Sample, sample
 
 router = APIRouter()
-TheRule = Annotated[str, Path(description="The rule's id.", max_length=80)]
+TheRule = Annotated[str, Path(description="The rule's id.", max_length=80, examples=["woningnood"])]
 With = Annotated[
-    str, Query(alias="with", description="Another phenomenon to compare with.", max_length=80)
+    str,
+    Query(
+        alias="with",
+        description="Another phenomenon to compare with.",
+        max_length=80,
+        examples=["eenzaamheid"],
+    ),
 ]
 
 

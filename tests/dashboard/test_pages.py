@@ -302,6 +302,33 @@ def test_no_field_of_the_api_is_named_like_a_person(city: City) -> None:
     assert [name for name in ("author", "user_id", "screenName") if PERSONAL.search(name)]
 
 
+def test_lists_come_in_parts(city: City) -> None:
+    everything = city.got("/api/v1/rules")
+    number = len(everything.json())
+    assert everything.headers["x-total-count"] == str(number)
+    part = city.got("/api/v1/rules?limit=3&offset=2")
+    assert part.json() == everything.json()[2:5]
+    assert part.headers["x-total-count"] == str(number)
+    assert city.got(f"/api/v1/rules?offset={number}").json() == []
+    assert city.got("/api/v1/rules?limit=0").status_code == 422
+    assert city.got("/api/v1/sources?limit=1").headers["x-total-count"]
+
+
+def test_every_parameter_of_the_api_is_explained_and_has_an_example(city: City) -> None:
+    document = city.got("/api/v1/openapi.json").json()
+    found = [
+        (path, each)
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        for each in operation.get("parameters", ())
+    ]
+    assert len(found) > 40
+    for path, each in found:
+        schema = each["schema"]
+        assert each.get("description"), (path, each["name"])
+        assert "examples" in schema or "enum" in schema, (path, each["name"])
+
+
 def test_no_answer_has_an_author_or_a_post(city: City) -> None:
     made = list(made_posts())
     secret = {post.author for post in made} | {post.id for post in made}
