@@ -17,7 +17,7 @@ from dashboard.roles import Role
 from dashboard.testing import PASSWORD
 from tests.dashboard.conftest import FOLDERS_PURPOSE
 from tests.dashboard.test_browser import AXE, STANDARD, WATCH
-from tests.dashboard.town import RULES, TODAY, City, built
+from tests.dashboard.town import EVIL_RULE, RULES, TODAY, City, built
 
 MOST_STOPS = 150
 """Somebody who only has a keyboard reaches everything on a page within so many keys."""
@@ -233,11 +233,11 @@ def test_an_analyst_looks_closer_keeps_it_and_reads(
 def test_a_rule_author_sees_what_a_rule_finds(context: BrowserContext, hand: Hand) -> None:
     page = entered(context, hand, Role.RULE_AUTHOR)
     hand.press(page.locator(".menu").get_by_role("link", name="Rules"))
-    hand.press(page.locator(f"tbody a[href='/phenomena/{RULES[1]}']"))
+    hand.press(page.locator(f"tbody a[href='/phenomena/{EVIL_RULE}']"))
     hand.press(page.locator("section[aria-labelledby=rule-title] summary"))
     expect(page.locator("section[aria-labelledby=rule-title] code")).to_be_visible()
     hand.press(page.get_by_role("link", name="Explore its posts"))
-    page.wait_for_url(re.compile(f"rule={RULES[1]}"))
+    page.wait_for_url(re.compile(f"rule={EVIL_RULE}"))
     assert read(page) > 0
     hand.press(page.get_by_role("link", name="Typical words"))
     expect(page.locator("#results tbody th:visible").first).to_be_visible()

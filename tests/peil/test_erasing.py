@@ -185,7 +185,7 @@ def may_die_writing(patches: pytest.MonkeyPatch, fuse: Callable[[], Fuse]) -> No
         put(path, data)
         fuse().burn()
 
-    patches.setattr(stream.places, "_put", dying)
+    patches.setattr(stream.places, "replace", dying)
     patches.setattr("os.fsync", lambda _file: None)  # a process dies here, not a machine
 
 
