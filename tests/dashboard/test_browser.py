@@ -65,15 +65,10 @@ def written(page: Page) -> str:
     return str(page.locator(".query-box .cm-content").inner_text())
 
 
-@pytest.mark.parametrize(("scheme", "contrast", "width"), SHAPES)
-def test_it_keeps_wcag_and_the_policy_and_nothing_jumps(
-    chromium: Browser, shown: Gallery, scheme: Any, contrast: Any, width: int
-) -> None:
-    context = chromium.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, contrast=contrast
-    )
-    page = opened(context, shown)
-    page.wait_for_timeout(500)
+def check(page: Page) -> None:
+    """That a page, which was opened with `WATCH`, keeps the policy and WCAG, and that nothing in
+    it jumped or sticks out.
+    """
     seen = page.evaluate("seen")
     assert seen["blocked"] == []
     assert seen["shift"] < 0.01
@@ -83,6 +78,18 @@ def test_it_keeps_wcag_and_the_policy_and_nothing_jumps(
     broken = [(each["id"], [node["html"][:120] for node in each["nodes"]])
               for each in found["violations"]]  # fmt: skip
     assert broken == []
+
+
+@pytest.mark.parametrize(("scheme", "contrast", "width"), SHAPES)
+def test_it_keeps_wcag_and_the_policy_and_nothing_jumps(
+    chromium: Browser, shown: Gallery, scheme: Any, contrast: Any, width: int
+) -> None:
+    context = chromium.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, contrast=contrast
+    )
+    page = opened(context, shown)
+    page.wait_for_timeout(500)
+    check(page)
     context.close()
 
 

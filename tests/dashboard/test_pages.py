@@ -654,8 +654,8 @@ def test_an_open_page_hears_of_newer_data_and_then_sees_it(city: City) -> None:
 
 
 def test_a_text_has_what_models_said_of_it_and_how_sure_they_were(city: City) -> None:
-    path = f"/explore?rule={RULES[0]}&tab=context"
-    (first, *_) = city.got(f"/api/v1/explore/texts?rule={RULES[0]}").json()["excerpts"]
+    path = f"/explore?rule={RULES[1]}&tab=context"
+    (first, *_) = city.got(f"/api/v1/explore/texts?rule={RULES[1]}").json()["excerpts"]
     said = {label["of"]: label for label in first["labels"]}
     assert set(said) == {"language", "sentiment"}
     assert said["language"]["value"] == first["language"]

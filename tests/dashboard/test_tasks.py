@@ -16,7 +16,7 @@ from bench.servers.server import free_port
 from dashboard.roles import Role
 from dashboard.testing import PASSWORD
 from tests.dashboard.conftest import FOLDERS_PURPOSE
-from tests.dashboard.test_browser import AXE, STANDARD, WATCH
+from tests.dashboard.test_browser import WATCH, check
 from tests.dashboard.town import EVIL_RULE, RULES, TODAY, City, built
 
 MOST_STOPS = 150
@@ -325,15 +325,7 @@ def test_every_page_keeps_wcag_and_the_policy_and_nothing_jumps(
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(path)
     page.wait_for_timeout(600)  # parts that come by themselves
-    seen = page.evaluate("seen")
-    assert seen["blocked"] == []
-    assert seen["shift"] < 0.01
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.evaluate(AXE.read_text("utf-8"))
-    found = page.evaluate("(tags) => axe.run({runOnly: tags})", STANDARD)
-    broken = [(each["id"], [node["html"][:120] for node in each["nodes"]])
-              for each in found["violations"]]  # fmt: skip
-    assert broken == []
+    check(page)
 
 
 def _cookies(city: City, context: BrowserContext) -> list[dict[str, str]]:
