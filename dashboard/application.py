@@ -19,8 +19,8 @@ from dashboard.entry import install
 from dashboard.errors import Explained, NotThere, Refused
 from dashboard.frame import Pages
 from dashboard.languages import Language, language, said
-from dashboard.mistakes import sentence_in
-from dashboard.pages import explore, export, lists, live, monitor, phenomenon
+from dashboard.mistakes import refusal_in
+from dashboard.pages import explore, export, lists, live, monitor, phenomenon, writing
 from dashboard.refusals import ANSWERS, API, reader_if_in
 from dashboard.standing import UNWRITTEN, Database, Standing
 from index.contract import TooBroad
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 MOST_SHOWN = 40
 """So many characters of what was asked stand in the sentence that says what is wrong with it."""
 
-PAGES = (monitor, phenomenon, explore, export, lists, live)
+PAGES = (monitor, phenomenon, explore, writing, export, lists, live)
 """Where the addresses are; a page of its own is a module here and a line in `frame.NAVIGATION`."""
 
 STATUS: tuple[tuple[type[PeilError], HTTPStatus], ...] = (
@@ -82,9 +82,7 @@ async def _wrong(request: Request, error: Exception) -> Response:
         logger.warning("%s", error)
     if isinstance(error, Explained) and not request.url.path.startswith(API):
         return await _told(request, status, error.told(_language(request)))
-    if not request.url.path.startswith(API):
-        return await _told(request, status, sentence_in(str(error), _language(request).gettext))
-    return await _told(request, status, str(error))
+    return await _told(request, status, _in_words(request, str(error)))
 
 
 async def _gone(request: Request, error: Exception) -> Response:
@@ -96,10 +94,7 @@ async def _gone(request: Request, error: Exception) -> Response:
         error.filename,
         error.strerror,
     )
-    message = UNWRITTEN
-    if not request.url.path.startswith(API):
-        message = _language(request).gettext(message)
-    return await _told(request, HTTPStatus.SERVICE_UNAVAILABLE, message)
+    return await _told(request, HTTPStatus.SERVICE_UNAVAILABLE, _in_words(request, UNWRITTEN))
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:
@@ -133,9 +128,15 @@ async def _refused(request: Request, error: Exception) -> Response:
     if status is not HTTPStatus.NOT_FOUND:
         return await _told(request, status, status.phrase)
     message = said("there is nothing at this address")
-    if not request.url.path.startswith(API):
-        message = _language(request).gettext(message)
-    return await _told(request, status, message)
+    return await _told(request, status, _in_words(request, message))
+
+
+def _in_words(request: Request, message: str) -> str:
+    """`message` as the reader of a page has it; the API speaks English."""
+    if request.url.path.startswith(API):
+        return message
+    translate = _language(request).gettext
+    return refusal_in(translate(message), translate)
 
 
 def _language(request: Request) -> Language:

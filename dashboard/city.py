@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy import Engine
 
 from dashboard.calendar import Event, between
-from dashboard.views.monitor import SourceState
 from dashboard.views.period import Period
+from dashboard.views.sources import SourceState
 from dashboard.views.timeline import Marks, marks_of
 from index.answers import Answers, Log
 from index.gaps import missed

@@ -3,7 +3,7 @@ English, with names, numbers and words of the question in it; here stands which 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from dashboard.languages import said
@@ -66,6 +66,10 @@ SENTENCES = (
     said("Separate several values by commas."),
     said("one word"),
     said("a day, a month or a year, or two of them in order with .. between"),
+)
+"""Of the parser, in this order: the first that fits is meant."""
+
+REFUSALS = (
     said(
         "%(posts)s posts would have to be read for this question and at most %(most)s may be: "
         "narrow the period, or add a word that must occur"
@@ -83,7 +87,7 @@ SENTENCES = (
         "counted and their texts are not shown"
     ),
 )
-"""In this order: the first that fits is meant."""
+"""Of the store, which answers a question that is right and cannot be answered."""
 
 
 def problem_in(found: Problem, translate: Callable[[str], str]) -> str:
@@ -110,7 +114,16 @@ def note_in(found: Note, translate: Callable[[str], str]) -> str:
 
 def sentence_in(english: str, translate: Callable[[str], str]) -> str:
     """The parser's sentence, translated; itself where it is none of `SENTENCES`."""
-    for sentence in SENTENCES:
+    return _first(SENTENCES, english, translate)
+
+
+def refusal_in(english: str, translate: Callable[[str], str]) -> str:
+    """What the store said, translated; itself where it is none of `REFUSALS`."""
+    return _first(REFUSALS, english, translate)
+
+
+def _first(sentences: Sequence[str], english: str, translate: Callable[[str], str]) -> str:
+    for sentence in sentences:
         if fits := _pattern(sentence).fullmatch(english):
             return translate(sentence) % fits.groupdict()
     return english

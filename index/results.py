@@ -77,6 +77,10 @@ class Excerpt(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[ShownLabel, ...]
 
 
+IN_ROWS = [name for name in Excerpt.__struct_fields__ if name != "labels"]
+"""What a row of a table has of an excerpt."""
+
+
 class Texts(msgspec.Struct, frozen=True, kw_only=True):
     """Excerpts of a question's texts; none when fewer than k authors stand behind it."""
 
@@ -86,15 +90,10 @@ class Texts(msgspec.Struct, frozen=True, kw_only=True):
 
     def rows(self) -> list[dict[str, Any]]:
         """One row an excerpt, without its labels."""
-        return [
-            {name: getattr(each, name) for name in Excerpt.__struct_fields__ if name != "labels"}
-            for each in self.excerpts
-        ]
+        return [{name: getattr(each, name) for name in IN_ROWS} for each in self.excerpts]
 
     def to_pandas(self) -> "pd.DataFrame":
-        return _frame(
-            self.rows(), columns=[name for name in Excerpt.__struct_fields__ if name != "labels"]
-        )
+        return _frame(self.rows(), columns=IN_ROWS)
 
 
 class TypicalTerm(msgspec.Struct, frozen=True, kw_only=True):

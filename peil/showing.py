@@ -10,7 +10,7 @@ from dashboard.city import City, Snapshot
 from dashboard.entrance import Entrance
 from dashboard.purposes import Purposes, load_purposes
 from dashboard.serving import serve
-from dashboard.views.monitor import CLOSED, OVER, SourceState
+from dashboard.views.sources import CLOSED, OVER, SourceState
 from index.answers import Answers, Log
 from index.remembered import Remembered
 from ingest.health import warning

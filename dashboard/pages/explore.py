@@ -1,18 +1,16 @@
 """The page Explore: words, filters, period; counts first, then what was asked of them."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl, urlencode
+from datetime import timedelta
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse
 
 from dashboard.city import City
 from dashboard.errors import NotThere, Refused
 from dashboard.languages import language as spoken
-from dashboard.mistakes import sentence_in
+from dashboard.mistakes import refusal_in
 from dashboard.pages.asking import (
     Counting,
     Reading,
@@ -20,9 +18,10 @@ from dashboard.pages.asking import (
     ThePages,
     ThePeriod,
 )
+from dashboard.pages.writing import TheQueries
 from dashboard.queries import Queries
 from dashboard.rights import REFRESH, Reader
-from dashboard.suggesting import Checked, Suggestions, check, suggest
+from dashboard.suggesting import check
 from dashboard.views.explore import (
     FIELDS,
     Asked,
@@ -33,18 +32,14 @@ from dashboard.views.explore import (
     explore,
     typical,
 )
-from dashboard.views.period import Period
 from dashboard.views.phenomenon import Term
 from dashboard.views.texts import Sample, sample
 from index.contract import Dimension
-from index.values import local_day, start_of
+from index.values import local_day
 from stream.errors import Stop
 
 router = APIRouter()
 MOST_VALUES = 20
-ADDRESSED = {"q", "period", "since", "until", "tab", "with", *FIELDS}
-"""What an address of the page says."""
-
 SAVED_DAYS = 90
 """A saved search ends after so many days, unless its reader says otherwise."""
 
@@ -108,13 +103,6 @@ def _filters(
 TheFilters = Annotated[Filters, Depends(_filters)]
 
 
-def _queries(city: TheCity) -> Queries:
-    return Queries(city.database, clock=city.clock)
-
-
-TheQueries = Annotated[Queries, Depends(_queries)]
-
-
 def _asked(queries: TheQueries, filters: TheFilters, period: ThePeriod) -> Asked:
     return Asked(words=_words(queries, filters.q), filters=filters.values, period=period)
 
@@ -155,15 +143,12 @@ def page(
     view = found = None
     refusal = ""
     if not checked.errors:
-        language = reader.language
-        view = _view(city, reader, asked, language=language)
+        view = _view(city, reader, asked)
         if REFRESH not in request.headers:
             try:
-                found = _tab(
-                    city, reader, queries, filters, asked, tab=tab, reason=reason, language=language
-                )
+                found = _tab(city, reader, queries, filters, asked, tab=tab, reason=reason)
             except Stop as error:  # no texts, but the counts stand
-                refusal = sentence_in(str(error), spoken(language).gettext)
+                refusal = refusal_in(str(error), spoken(reader.language).gettext)
     return pages.render(
         request,
         "explore.html",
@@ -194,7 +179,6 @@ def _tab(
     *,
     tab: Tab,
     reason: str,
-    language: str,
 ) -> Sample | list[Term] | Compared | None:
     if tab in {"context", "texts"}:
         if not reader.may("texts") or (tab == "texts" and not reason.strip()):
@@ -206,97 +190,14 @@ def _tab(
     if tab == "terms":
         return _terms(city, reader, asked)
     if tab == "compare" and filters.with_:
-        return _compare(city, reader, queries, filters, asked, language=language)
+        return _compare(city, reader, queries, filters, asked)
     return None
-
-
-@router.post("/queries", include_in_schema=False)
-def write(
-    reader: Counting,
-    queries: TheQueries,
-    words: Annotated[str, Form(max_length=20_000)] = "",
-    rest: Annotated[str, Form(max_length=2_000)] = "",
-    since: Annotated[str, Form(max_length=10)] = "",
-    until: Annotated[str, Form(max_length=10)] = "",
-    role: Annotated[Literal["q", "with"], Form()] = "q",
-) -> Response:
-    """Keep the words of a query and lead to its address; `rest` is what else stood in it."""
-    stays = ADDRESSED - {role, "since", "until"}
-    found = [(name, value) for name, value in parse_qsl(rest) if name in stays]
-    if words.strip():
-        found.append((role, queries.keep(words.strip(), account=reader.account)))
-    found += [(name, value) for name, value in (("since", since), ("until", until)) if value]
-    return RedirectResponse(f"/explore?{urlencode(found)}".rstrip("?"), status_code=303)
-
-
-@router.post("/saved", include_in_schema=False)
-def save(
-    city: TheCity,
-    reader: Counting,
-    queries: TheQueries,
-    title: Annotated[str, Form(max_length=200)],
-    until: Annotated[date, Form()],
-    query: Annotated[str, Form(max_length=2_000)] = "",
-    note: Annotated[str, Form(max_length=2_000)] = "",
-) -> Response:
-    """Save a search with a note and an end."""
-    if until <= city.today:
-        raise Refused("%(day)s is over: a saved search ends on a day to come", day=until)
-    queries.save(
-        reader.account, title=title, query=query, note=note, until=start_of(until, city.timezone)
-    )
-    return RedirectResponse(f"/explore?{query}" if query else "/explore", status_code=303)
-
-
-@router.post("/saved/{id}/remove", include_in_schema=False)
-def remove(reader: Counting, queries: TheQueries, id: str) -> Response:  # noqa: A002  (what it is)
-    """Forget a saved search."""
-    if not queries.remove(reader.account, id):
-        raise NotThere("there is no such saved search of yours")
-    return RedirectResponse("/explore", status_code=303)
-
-
-class Words(BaseModel):
-    """What is being typed."""
-
-    words: str = Field(max_length=20_000, examples=["fatbike* NEAR/3 overlast lang:nl"])
-
-
-class Written(BaseModel):
-    """The id of words, for the parameter `q`."""
-
-    id: str
-
-
-@router.post("/api/v1/queries", tags=["explore"])
-def write_twin(reader: Counting, queries: TheQueries, given: Words) -> Written:
-    """Keep the words of a query; their id stands in addresses in their place."""
-    return Written(id=queries.keep(given.words, account=reader.account))
-
-
-@router.post("/api/v1/check", tags=["explore"])
-def check_twin(city: TheCity, reader: Counting, given: Words) -> Checked:
-    """What is wrong with the words of a query, each mistake with its place."""
-    return check(given.words, city.book, language=reader.language)
-
-
-@router.get("/api/v1/complete", tags=["explore"])
-def complete(
-    city: TheCity,
-    reader: Counting,
-    prefix: Annotated[
-        str, Query(description="How the word begins.", max_length=60, examples=["fatb"])
-    ] = "",
-) -> Suggestions:
-    """What may be written here: words that at least k people used, lists, fields, operators."""
-    answers = city.answering(reader)
-    return suggest(answers, city.book, prefix)
 
 
 @router.get("/api/v1/explore", tags=["explore"])
 def twin(city: TheCity, reader: Counting, asked: TheQuestion) -> Explore:
     """A question's size, its line in time and its facets."""
-    return _view(city, reader, asked, language=reader.language)
+    return _view(city, reader, asked)
 
 
 @router.get("/api/v1/explore/terms", tags=["explore"])
@@ -334,11 +235,12 @@ def compare_twin(
     """Two queries, or one in two periods, side by side."""
     if not filters.with_:
         raise Refused("say what to compare with: with=before, or with=<id of other words>")
-    return _compare(city, reader, queries, filters, asked, language=reader.language)
+    return _compare(city, reader, queries, filters, asked)
 
 
-def _view(city: City, reader: Reader, asked: Asked, *, language: str) -> Explore:
-    answers = city.answers(reader, "explore", query=asked.query, **_days(asked.period))
+def _view(city: City, reader: Reader, asked: Asked) -> Explore:
+    language = reader.language
+    answers = city.answers(reader, "explore", query=asked.query, **asked.period.bounds)
     return city.snapshot.views(
         ("explore", asked.model_dump_json(), language),
         lambda: explore(answers, asked, marks=city.marks(asked.period, language=language)),
@@ -346,7 +248,7 @@ def _view(city: City, reader: Reader, asked: Asked, *, language: str) -> Explore
 
 
 def _terms(city: City, reader: Reader, asked: Asked) -> list[Term]:
-    answers = city.answers(reader, "typical_terms", query=asked.query, **_days(asked.period))
+    answers = city.answers(reader, "typical_terms", query=asked.query, **asked.period.bounds)
     return typical(answers, asked)
 
 
@@ -356,19 +258,13 @@ def _compare(
     queries: Queries,
     filters: Filters,
     asked: Asked,
-    *,
-    language: str,
 ) -> Compared:
     if filters.with_ == "before":
         other = asked.model_copy(update={"period": asked.period.before})
     else:
         other = asked.model_copy(update={"words": _words(queries, filters.with_)})
     answers = city.answers(
-        reader, "compare", query=asked.query, with_query=other.query, **_days(asked.period),
+        reader, "compare", query=asked.query, with_query=other.query, **asked.period.bounds,
         with_since=other.period.since,
     )  # fmt: skip
-    return compare(answers, asked, other, marks=city.marks(asked.period, language=language))
-
-
-def _days(period: Period) -> dict[str, date]:
-    return {"since": period.since, "until": period.until}
+    return compare(answers, asked, other, marks=city.marks(asked.period, language=reader.language))

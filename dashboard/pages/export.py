@@ -42,7 +42,7 @@ def counts(
     mark = _mark(city, asked, reader)
     answers = city.answers(
         reader, "export:counts", export=mark.id, query=asked.query, by=by, format=form,
-        since=asked.period.since, until=asked.period.until,
+        **asked.period.bounds,
     )  # fmt: skip
     return _file(_counts(answers, asked, by), form, mark, name=f"peil-{by}")
 

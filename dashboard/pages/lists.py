@@ -6,8 +6,8 @@ from fastapi.responses import HTMLResponse
 from dashboard.city import City
 from dashboard.pages.asking import Counting, TheCity, ThePages, TheSlice
 from dashboard.rights import Reader
-from dashboard.views.monitor import SourceState
 from dashboard.views.phenomenon import About, about
+from dashboard.views.sources import SourceState
 
 router = APIRouter()
 

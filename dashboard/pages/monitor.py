@@ -41,7 +41,7 @@ def twin(city: TheCity, reader: Counting, period: ThePeriod) -> Monitor:
 
 
 def _view(city: City, reader: Reader, period: Period, *, language: str) -> Monitor:
-    answers = city.answers(reader, "monitor", since=period.since, until=period.until)
+    answers = city.answers(reader, "monitor", **period.bounds)
     view = city.snapshot.views(
         ("monitor", period, language),
         lambda: monitor(

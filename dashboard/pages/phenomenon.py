@@ -116,8 +116,7 @@ def _view(
     document = city.called(rule_named(city, rule), language)
     other = city.called(rule_named(city, with_), language) if with_ else None
     answers = city.answers(
-        reader, "phenomenon", rule=rule, compared_with=with_, since=period.since,
-        until=period.until,
+        reader, "phenomenon", rule=rule, compared_with=with_, **period.bounds
     )  # fmt: skip
     return city.snapshot.views(
         ("phenomenon", rule, with_, period, language),
@@ -133,9 +132,7 @@ def _view(
 
 def _terms(city: City, reader: Reader, rule: str, period: Period) -> list[Term]:
     query = f"rule:{rule_named(city, rule).id}"
-    answers = city.answers(
-        reader, "typical_terms", query=query, since=period.since, until=period.until
-    )
+    answers = city.answers(reader, "typical_terms", query=query, **period.bounds)
     return terms(answers, query, period=period)
 
 

@@ -1,14 +1,13 @@
 """The page Monitor: what is different from normal, and every phenomenon beside the others."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
-from dashboard.languages import said
 from dashboard.views.change import Ratio, Standing, ratio_of, standing_of
 from dashboard.views.period import Period
+from dashboard.views.sources import SourceState
 from dashboard.views.timeline import (
     HISTORY_DAYS,
     SEASON,
@@ -60,34 +59,6 @@ class Panel(BaseModel):
         """Where the line is highest, if it can be shown."""
         shown = [point for point in self.line.points if point.posts is not None]
         return max(shown, key=lambda point: point.posts or 0, default=None)
-
-
-CLOSED = said("it is closed in the register")
-OVER = said("its entry in the register is over")
-OUTCOMES = (said("running"), said("ended"), said("failed"), said("cut off"))
-"""How runs of sources end, as they are kept."""
-
-
-LEAST = (
-    "Of the last run, at least so many: 10, 20, 50, 100 and so on; null: none, or too few to show."
-)
-
-
-class SourceState(BaseModel):
-    """A source as every page may show it."""
-
-    source: str
-    title: str
-    collector: str
-    keeps: str
-    schedule: str
-    open_until: date | None = Field(description="The register's end; null: closed.")
-    next_run: str | None
-    last_run: str | None
-    read: int | None = Field(description=LEAST)
-    appended: int | None = Field(description=LEAST)
-    outcome: str
-    trouble: str | None = Field(description="What a person should look at, in words.")
 
 
 class Monitor(BaseModel):

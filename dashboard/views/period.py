@@ -44,6 +44,11 @@ class Period(BaseModel):
         return {"since": self.since.isoformat(), "until": self.until.isoformat()}
 
     @property
+    def bounds(self) -> dict[str, date]:
+        """Its days, as the access log has them."""
+        return {"since": self.since, "until": self.until}
+
+    @property
     def before(self) -> "Period":
         """The period of the same length that ends where this one begins."""
         return self.model_copy(

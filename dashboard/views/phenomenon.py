@@ -16,6 +16,7 @@ from dashboard.views.timeline import (
     Timeline,
     bins_of,
     by_time,
+    is_full,
     share_of,
     timeline,
 )  # fmt: skip
@@ -180,7 +181,8 @@ def _counted(
     long = period.earlier(HISTORY_DAYS)
     for each in finer:
         counts = answers.over_time(query, bin=each, **long.asked)
-        if timeline(by_time(counts), period=period, bin=each, k=counts.k).is_full:
+        values = by_time(counts)
+        if is_full([values.get(name) for name in bins_of(period, each)]):
             return each, counts
     return coarsest, answers.over_time(query, bin=coarsest, **long.asked)
 

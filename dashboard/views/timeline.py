@@ -58,8 +58,7 @@ class Timeline(BaseModel):
     @property
     def is_full(self) -> bool:
         """Whether so much of it can be shown that nothing coarser is needed."""
-        shown = sum(point.posts is not None for point in self.points)
-        return bool(self.points) and shown >= ENOUGH_SHOWN * len(self.points)
+        return is_full([point.posts for point in self.points])
 
     @property
     def recent(self) -> list[Point]:
@@ -115,6 +114,12 @@ def marks_of(
 def by_time(counts: Counts) -> dict[str, int | None]:
     """Counts by time alone, bin by bin."""
     return {key[0]: posts for key, posts in counts.cells.items()}
+
+
+def is_full(counts: Sequence[int | None]) -> bool:
+    """Whether enough of these bins can be shown to draw a line of them."""
+    shown = sum(posts is not None for posts in counts)
+    return bool(counts) and shown >= ENOUGH_SHOWN * len(counts)
 
 
 def share_of(posts: int | None, everything: int | None) -> float | None:

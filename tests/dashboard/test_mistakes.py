@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import rules
 from dashboard.languages import language
-from dashboard.mistakes import SENTENCES, note_in, problem_in, sentence_in
+from dashboard.mistakes import REFUSALS, SENTENCES, note_in, problem_in, refusal_in, sentence_in
 from rules.errors import QueryError
 from rules.parser import parse
 
@@ -58,8 +58,9 @@ def test_no_sentence_stands_here_in_vain() -> None:
 
     for path in (PARSER / "parser.py", PARSER / "fields.py", *STORE):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            sentence_in(_sentence(node) or "", meant)
-    assert set(SENTENCES) - said == {"a value after %(field)s"}, "put together elsewhere"
+            for find in (sentence_in, refusal_in):
+                find(_sentence(node) or "", meant)
+    assert {*SENTENCES, *REFUSALS} - said == {"a value after %(field)s"}, "put together elsewhere"
 
 
 BROKEN = (
