@@ -49,8 +49,9 @@ from rules.documents import Book, load_book
 from rules.lists import Lists
 from rules.matcher import Matcher
 from rules.publishing import Manifest, RuleFeed, publish
+from rules.versions import versions_of
 from stream.broker import Broker, Entry
-from stream.clock import DAY_MS, Clock
+from stream.clock import DAY_MS, Clock, to_datetime
 from stream.codec import encode
 from stream.errors import Retry
 from stream.events import Gap
@@ -273,7 +274,7 @@ class Pipeline:
         chain, _ = self._chain
         return publish(
             self.broker,
-            self.book,
+            versions_of(self.book, today=to_datetime(self.clock.now()).date()),
             engine=self.database,
             clock=self.clock,
             models=chain.versions,

@@ -1,17 +1,17 @@
-"""The active rules on topic `rules`: one record a rule and a manifest that makes them a set."""
+"""The rules on topic `rules`: one record a version and a manifest that makes them a set."""
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from sqlalchemy import Engine, insert, select
 
-from rules.documents import ActiveRule, Book, RuleDocument, activate
-from rules.lists import ListEntries, list_lookup
+from rules.documents import ActiveRule
 from rules.tables import generation
+from rules.versions import Version
 from stream.broker import Broker, Entry
-from stream.clock import Clock, to_datetime
+from stream.clock import Clock
 from stream.database import alone
 from stream.errors import Stop
 from stream.scan import scan
@@ -22,78 +22,86 @@ logger = logging.getLogger(__name__)
 MANIFEST = "manifest"
 
 
-class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule as it travels: its text and the lists it needs, parsed again where it is matched."""
-
-    document: RuleDocument
-    lists: tuple[ListEntries, ...]
-    version: str
-
-
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Which rules, in which versions, make the set of a generation; `models` name the labels'."""
+    """Which versions make the set of a generation: `rules` by id, `shadows` by `rule@version`;
+    `models` name the labels'.
+    """
 
     generation: int
     rules: Mapping[str, str]
     models: Mapping[str, str]
+    shadows: Mapping[str, str] = {}
 
 
 class RuleSet(msgspec.Struct, frozen=True, kw_only=True):
-    """A generation's rules, ready to match."""
+    """A generation's rules, ready to match. `shadows` are counted and decide nothing else: one not
+    active yet, and the one that an active one took the place of a short time ago.
+    """
 
     generation: int
     rules: tuple[ActiveRule, ...]
+    shadows: tuple[ActiveRule, ...] = ()
 
 
 def publish(
-    broker: Broker, book: Book, *, engine: Engine, clock: Clock, models: Mapping[str, str]
+    broker: Broker,
+    rules: Sequence[Version],
+    *,
+    shadows: Sequence[Version] = (),
+    engine: Engine,
+    clock: Clock,
+    models: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """Make the unexpired rules of `book` the active set; returns its manifest.
+    """Make `rules` the active set, with `shadows` beside it; returns its manifest. Without
+    `models` those of the set before stay. One process at a time calls it.
 
     The generation grows only when a rule's or a model's version changed, or whether a rule is
-    on a special category. Publishing the same
-    thing twice appends nothing.
+    on a special category. Publishing the same thing twice appends nothing.
     """
-    today = to_datetime(clock.now()).date()
-    active = {rule.id: rule for rule in book.active(today=today)}
-    versions = {name: rule.version for name, rule in sorted(active.items())}
-    special = [name for name, rule in sorted(active.items()) if rule.special_category]
-    decisive = [versions, special, sorted(models.items())]
-    digest = hashlib.sha256(msgspec.json.encode(decisive)).hexdigest()
-    manifest = Manifest(
-        generation=_generation(engine, digest, now=clock.now()), rules=versions, models=dict(models)
-    )
-    lists = tuple(
-        ListEntries(each.id, each.version, each.entries)
-        for each in book.lists.values()
-        if not each.lint
-    )
     held = _records(broker)
-    entries = [
-        Entry(
-            f"rule:{name}",
-            msgspec.json.encode(
-                Published(
-                    document=book.rules[name],
-                    lists=tuple(
-                        each for each in lists if f"${each.name}" in book.rules[name].query
-                    ),
-                    version=rule.version,
-                )
-            ),
-        )
-        for name, rule in active.items()
-    ]
-    gone = [
-        Entry(key, None)
-        for key in held
-        if key != MANIFEST and key.removeprefix("rule:") not in active
-    ]
-    entries.append(Entry(MANIFEST, msgspec.json.encode(manifest)))
-    changed = [entry for entry in entries if held.get(entry.key) != entry.value]
-    # The manifest comes last: a reader that sees it has seen all that it names.
-    broker.append(RULES.name, [*gone, *changed])
+    before = _manifest(held)
+    if models is None:
+        models = before.models if before else {}
+    versions = {each.document.id: each.version for each in _sorted(rules)}
+    beside = {each.name: each.version for each in _sorted(shadows)}
+    manifest = Manifest(
+        generation=_generation(engine, _digest(rules, shadows, models), now=clock.now()),
+        rules=versions,
+        models=dict(models),
+        shadows=beside,
+    )
+    named = {_key(each.name): msgspec.json.encode(each) for each in (*rules, *shadows)}
+    new = [Entry(key, value) for key, value in named.items() if held.get(key) != value]
+    # A reader in between finds all that the manifest which it sees names: what is new comes
+    # before the manifest, and what is over goes after it.
+    if manifest != before:
+        new.append(Entry(MANIFEST, msgspec.json.encode(manifest)))
+    gone = [Entry(key, None) for key in held if key != MANIFEST and key not in named]
+    broker.append(RULES.name, [*new, *gone])
     return manifest
+
+
+def published(broker: Broker) -> Manifest | None:
+    """The manifest that was published last; None when there was none yet."""
+    return _manifest(_records(broker))
+
+
+def _sorted(versions: Sequence[Version]) -> list[Version]:
+    return sorted(versions, key=lambda each: each.name)
+
+
+def _key(name: str) -> str:
+    return f"rule:{name}"
+
+
+def _digest(rules: Sequence[Version], shadows: Sequence[Version], models: Mapping[str, str]) -> str:
+    """The hash of all that decides matches and labels."""
+    versions = {each.document.id: each.version for each in _sorted(rules)}
+    special = [each.document.id for each in _sorted(rules) if each.document.special_category]
+    decisive: list[object] = [versions, special, sorted(models.items())]
+    if shadows:
+        decisive.append([(each.name, each.document.special_category) for each in _sorted(shadows)])
+    return hashlib.sha256(msgspec.json.encode(decisive)).hexdigest()
 
 
 def _generation(engine: Engine, digest: str, *, now: int) -> int:
@@ -137,35 +145,39 @@ class RuleFeed:
         if ends == self._ends:
             return None
         held = _records(self._broker)
-        data = held.get(MANIFEST)
-        if data is None:
+        manifest = _manifest(held)
+        if manifest is None:
             return None
-        manifest = msgspec.json.decode(data, type=Manifest)
-        published = {
-            key: msgspec.json.decode(value, type=Published)
-            for key, value in held.items()
-            if key != MANIFEST
-        }
+        if manifest.generation == self._generation:
+            self._ends = ends
+            return None
         rules = tuple(
-            _activated(published.get(f"rule:{name}"), name, version)
-            for name, version in manifest.rules.items()
+            _version(held, name, version).activate() for name, version in manifest.rules.items()
+        )
+        shadows = tuple(
+            _version(held, name.partition("@")[0], version).activate()
+            for name, version in manifest.shadows.items()
         )
         self._ends = ends
-        if manifest.generation == self._generation:
-            return None
         self._generation = manifest.generation
-        logger.info("generation %d with %d rules is active", manifest.generation, len(rules))
-        return RuleSet(generation=manifest.generation, rules=rules)
-
-
-def _activated(published: Published | None, name: str, version: str) -> ActiveRule:
-    if published is None:
-        raise Stop(f"rule {name} is in the manifest and not on the topic; publish again")
-    lists = list_lookup({each.name: {each.version: each} for each in published.lists})
-    rule = activate(published.document, lists)
-    if rule.version != version:
-        raise Stop(
-            f"rule {name} is version {rule.version} here and {version} where it was published: "
-            "another release of peil reads it differently; upgrade all processes together"
+        logger.info(
+            "generation %d with %d rules is active, %d beside them",
+            manifest.generation,
+            len(rules),
+            len(shadows),
         )
-    return rule
+        return RuleSet(generation=manifest.generation, rules=rules, shadows=shadows)
+
+
+def _manifest(held: Mapping[str, bytes]) -> Manifest | None:
+    data = held.get(MANIFEST)
+    return None if data is None else msgspec.json.decode(data, type=Manifest)
+
+
+def _version(held: Mapping[str, bytes], rule: str, version: str) -> Version:
+    """The record of that version; releases before versions had a life wrote one a rule."""
+    value = held.get(_key(f"{rule}@{version}"), held.get(_key(rule)))
+    if value is None:
+        raise Stop(f"rule {rule} is in the manifest and not on the topic; publish again")
+    found = msgspec.json.decode(value, type=Version)
+    return msgspec.structs.replace(found, version=version)

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ from rules.documents import load_book
 from rules.matcher import Matcher
 from rules.publishing import RuleFeed, publish
 from rules.tables import metadata
+from rules.versions import versions_of
 from stream.broker import Record
 from stream.clock import ManualClock
 from stream.codec import decode, encode
@@ -165,7 +167,8 @@ def step(tmp_path: Path) -> Iterator[EnrichStep]:
             places=CONFIG / "places.toml", models=MODELS, matcher=matcher, settings=EnrichSettings()
         )
     )
-    publish(broker, load_book(CONFIG), engine=engine, clock=clock, models=chain.versions)
+    rules = versions_of(load_book(CONFIG), today=date(2026, 11, 24))
+    publish(broker, rules, engine=engine, clock=clock, models=chain.versions)
     yield EnrichStep(
         chain, matches, feed=RuleFeed(broker), timezone="Europe/Amsterdam", metrics=NoMetrics()
     )

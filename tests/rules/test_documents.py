@@ -2,15 +2,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 
 from rules.documents import Book, Outcome, load_book, run_examples
 from rules.lint import check
-from rules.publishing import RuleFeed, publish
-from stream.clock import ManualClock
 from stream.errors import Stop
-from stream.local import LocalBroker
-from stream.testing import START
 
 SHIPPED = load_book(Path(__file__).parents[2] / "config")
 
@@ -52,20 +47,6 @@ def test_without_both_it_is_refused(tmp_path: Path, extra: str) -> None:
         book(tmp_path, "geloof", extra=SPECIAL + extra)
 
 
-def test_a_rule_becoming_special_makes_a_new_generation(tmp_path: Path, database: Engine) -> None:
-    clock = ManualClock(START)
-    broker = LocalBroker(tmp_path / "log", clock=clock)
-    special = f'{SPECIAL}ground = "9"\napproved_by = "officer"\n'
-    generations = [
-        publish(
-            broker, book(tmp_path, "geloof", extra=extra), engine=database, clock=clock, models={}
-        )
-        for extra in ("", special, special)
-    ]
-    assert [each.generation for each in generations] == [1, 2, 2]
-    broker.close()
-
-
 @pytest.mark.parametrize("outcome", run_examples(SHIPPED), ids=str)
 def test_every_example_of_the_shipped_rules_holds(outcome: Outcome) -> None:
     assert outcome.passed
@@ -99,30 +80,3 @@ def test_a_title_changes_no_version_and_a_word_does(tmp_path: Path) -> None:
     (again,) = book(tmp_path, "woord -- note", extra='ground = "x"\n').active(today=today)
     (other,) = book(tmp_path, "woorden").active(today=today)
     assert first.version == again.version != other.version
-
-
-def test_a_published_set_reaches_its_readers_and_grows_only_on_change(
-    tmp_path: Path, database: Engine
-) -> None:
-    clock = ManualClock(START)
-    broker = LocalBroker(tmp_path / "log", clock=clock)
-    feed = RuleFeed(broker)
-    assert feed.refresh() is None
-    one = publish(broker, book(tmp_path, "woord"), engine=database, clock=clock, models={"m": "1"})
-    rules = feed.refresh()
-    assert rules is not None
-    assert [rule.id for rule in rules.rules] == ["a-rule"]
-    same = publish(broker, book(tmp_path, "woord"), engine=database, clock=clock, models={"m": "1"})
-    assert same.generation == one.generation == 1
-    assert feed.refresh() is None
-    two = publish(broker, book(tmp_path, "anders"), engine=database, clock=clock, models={"m": "1"})
-    three = publish(
-        broker, book(tmp_path, "anders"), engine=database, clock=clock, models={"m": "2"}
-    )
-    assert (two.generation, three.generation) == (2, 3)
-    (tmp_path / "rules" / "a-rule.toml").unlink()
-    publish(broker, load_book(tmp_path), engine=database, clock=clock, models={})
-    rules = feed.refresh()
-    assert rules is not None
-    assert rules.rules == ()
-    broker.close()
