@@ -1,0 +1,141 @@
+"""What every question of a reader goes through before anything of it is counted."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Protocol, TypedDict
+
+import msgspec
+
+from index.contract import Asked, Question, Scope
+from index.disclosure import Disclosure
+from index.simplest import settled, with_dates
+from index.values import local_day
+from rules.lists import Lists
+from rules.parser import parse
+from stream.clock import Clock
+from stream.errors import Stop
+from stream.metrics import Metrics
+
+
+class Within(TypedDict, total=False):
+    """The time of a question as in `Question`: Unix milliseconds, open where nothing is said."""
+
+    since: int | None
+    until: int | None
+
+
+class Log(Protocol):
+    """Where a question is written down before it is answered."""
+
+    def append(
+        self,
+        *,
+        actor: str,
+        purpose: str,
+        action: str,
+        payload: str,
+        at_most: int | None = None,
+    ) -> int:
+        """Durable on return; an error means that nothing may be answered. TooOften, and nothing
+        written, when `actor` did this `at_most` times in the last 24 hours already.
+        """
+        ...
+
+
+class Inquiry:
+    """One reader with one purpose: a question is read, written in the access log, and made the
+    simplest one that may be asked in its place. Stop without a purpose.
+    """
+
+    def __init__(
+        self,
+        store: Asked,
+        *,
+        log: Log,
+        actor: str,
+        purpose: str,
+        disclosure: Disclosure,
+        timezone: str,
+        metrics: Metrics,
+        lists: Lists,
+        clock: Clock,
+        scope: Scope,
+    ) -> None:
+        if not purpose.strip():
+            raise Stop(
+                "no purpose is set: write in config/peil.toml what you look for and why, "
+                'for example purpose = "prevention: nuisance around New Year"'
+            )
+        self._store = store
+        self._log = log
+        self._actor = actor
+        self._purpose = purpose
+        self._disclosure = disclosure
+        self._timezone = timezone
+        self._metrics = metrics
+        self._lists = lists
+        self._clock = clock
+        self.scope: Scope = scope
+
+    @property
+    def today(self) -> date:
+        """The local day that is not over yet."""
+        return local_day(self._clock.now(), self._timezone)
+
+    def read(self, query: str, *, since: int | None = None, until: int | None = None) -> Question:
+        """The question in `query` (empty: all posts) as it was typed; QueryError with all its
+        mistakes.
+        """
+        tree = parse(query, lists=self._lists, use="search").tree if query.strip() else None
+        return Question(query=tree, since=since, until=until, scope=self.scope)
+
+    def typed(self, query: str, *, since: int | None, until: int | None) -> Question:
+        """The same with its `date:` in the period."""
+        question = self.read(query, since=since, until=until)
+        return with_dates(question, query, timezone=self._timezone)
+
+    def asked(
+        self,
+        action: str,
+        query: str,
+        period: Within,
+        *,
+        scope: Scope | None = None,
+        reason: str = "",
+        at_most: int | None = None,
+    ) -> Question:
+        """What is asked of the store for `query`, which is in the access log now. TooOften as in
+        `Log`.
+        """
+        question = msgspec.structs.replace(
+            self.typed(query, since=period.get("since"), until=period.get("until")),
+            scope=scope or self.scope,
+        )
+        said = {"query": query, "scope": question.scope, **period}
+        if reason:
+            said["reason"] = reason
+        self.write(action, said, at_most=at_most)
+        return self.settled(question)
+
+    def write(self, action: str, said: Mapping[str, Any], *, at_most: int | None = None) -> None:
+        """Put a question into the access log; nothing may be answered before."""
+        self._log.append(
+            actor=self._actor,
+            purpose=self._purpose,
+            action=action,
+            payload=msgspec.json.encode(said).decode(),
+            at_most=at_most,
+        )
+        self._metrics.count("peil_answers_total", question=action.split(":", maxsplit=1)[0])
+
+    def settled(self, question: Question) -> Question:
+        """What is asked of the store: whole days that are over, and nothing in it that makes a
+        difference of fewer than k authors.
+        """
+        return settled(
+            question,
+            self._store,
+            least=self._disclosure.k(question),
+            today=self.today,
+            timezone=self._timezone,
+        )
