@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from stream.post import Post
 
-Field = Literal["tokens", "lang", "matches", "topic", "sentiment", "places", "bands"]
+Field = Literal["tokens", "lang", "matches", "shadows", "topic", "sentiment", "places", "bands"]
 """The parts of a `Post` that enrichers fill."""
 
 Scope = Literal["every", "chosen", "affordable"]

@@ -1,13 +1,14 @@
 """Tokens and rule matches: what every post gets."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
 from enrich.contract import Field, Scope
 from rules.matcher import Matcher
 from rules.tokens import TOKENIZER_VERSION, tokenise
-from stream.post import Post
+from stream.post import Match, Post
 
 
 class Tokens:
@@ -27,15 +28,24 @@ class Tokens:
 
 
 class Matches:
-    """`matches` of every post, by the active rules; another set comes in between two batches."""
+    """`matches` of every post by the active rules, and `shadows` by those that are counted and not
+    shown; another set comes in between two batches.
+    """
 
     name = "matches"
     requires: frozenset[Field] = frozenset({"tokens", "lang"})
-    provides: frozenset[Field] = frozenset({"matches"})
+    provides: frozenset[Field] = frozenset({"matches", "shadows"})
     scope: Scope = "every"
 
     def __init__(self, matcher: Matcher) -> None:
+        self.use(matcher)
+
+    def use(self, matcher: Matcher, *, shadows: AbstractSet[str] = frozenset()) -> None:
+        """Match by these rules from now on; `shadows` are the names (`rule@version`) of those
+        among them that are counted and not shown.
+        """
         self.matcher = matcher
+        self._shadows = shadows
 
     @property
     def version(self) -> str:
@@ -44,10 +54,18 @@ class Matches:
 
     def __call__(self, posts: Sequence[Post]) -> Sequence[Post]:
         found = self.matcher.match(posts)
-        return [
-            msgspec.structs.replace(post, matches=matches)
-            for post, matches in zip(posts, found, strict=True)
-        ]
+        return [self._labelled(post, matches) for post, matches in zip(posts, found, strict=True)]
+
+    def _labelled(self, post: Post, found: tuple[Match, ...]) -> Post:
+        if not self._shadows or not found:
+            return msgspec.structs.replace(post, matches=found, shadows=())
+        return msgspec.structs.replace(
+            post,
+            matches=tuple(match for match in found if match.name not in self._shadows),
+            shadows=tuple(
+                Match(match.rule, match.version) for match in found if match.name in self._shadows
+            ),
+        )
 
     def abstain(self, post: Post, why: str) -> Post:  # noqa: ARG002  (a match gives no reason)
-        return msgspec.structs.replace(post, matches=())
+        return msgspec.structs.replace(post, matches=(), shadows=())

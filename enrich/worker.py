@@ -65,7 +65,9 @@ class EnrichStep:
     def _refresh(self) -> None:
         rules = self._feed.refresh()
         if rules is not None:
-            self._matches.matcher = Matcher(rules.rules, timezone=self._timezone)
+            every = (*rules.rules, *rules.shadows)
+            shadows = frozenset(rule.name for rule in rules.shadows)
+            self._matches.use(Matcher(every, timezone=self._timezone), shadows=shadows)
             self._generation = rules.generation
             self._special = frozenset(rule.id for rule in rules.rules if rule.special_category)
         if self._generation is None:

@@ -116,7 +116,8 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `keep_until` is the source's retention counted from it; `keep` says whether the source
     keeps what no rule matches. `special_category` says that a rule on a special category of
     personal data matched: the text is counted and never shown. `version` is packed by
-    `stream.version`. The fields after it are filled by enrichment.
+    `stream.version`. The fields from `tokens` on are filled by enrichment. `shadows`, without
+    spans, are versions of rules that are counted and not shown: they decide nothing of the post.
     """
 
     id: str
@@ -140,6 +141,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tokens: tuple[Token, ...] = ()
     lang: Label | None = None
     matches: tuple[Match, ...] = ()
+    shadows: tuple[Match, ...] = ()
     sampled: bool = False
     special_category: bool = False
     topic: Label | None = None
@@ -151,3 +153,12 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def kept(self) -> bool:
         """Whether the post lives in class `kept`: a rule matched, or its source keeps all."""
         return bool(self.matches) or self.keep == "all"
+
+    def unlabelled(self) -> "Post":
+        """The post as the gate made it, to be enriched anew."""
+        gated = {name: getattr(self, name) for name in GATED}
+        return Post(**gated)
+
+
+GATED = tuple(Post.__struct_fields__[: Post.__struct_fields__.index("tokens")])
+"""What the gate fills of a post; enrichment fills the rest."""

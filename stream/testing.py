@@ -77,6 +77,7 @@ def posts() -> st.SearchStrategy[Post]:
         matches=st.lists(
             st.builds(Match, st.just("rule"), st.just("v1"), st.just(((0, 1),))), max_size=2
         ).map(tuple),
+        shadows=st.lists(st.just(Match("rule", "v2")), max_size=1).map(tuple),
     )
 
 

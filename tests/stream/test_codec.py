@@ -19,6 +19,16 @@ def test_a_post_comes_back_as_it_went(post: Post) -> None:
     assert decode(encode(Upsert(post))) == Upsert(post)
 
 
+@given(posts())
+def test_what_enrichment_filled_can_be_taken_off(post: Post) -> None:
+    plain = post.unlabelled()
+    assert (plain.id, plain.text, plain.keep, plain.version) == (
+        post.id, post.text, post.keep, post.version
+    )  # fmt: skip
+    assert {plain.tokens, plain.matches, plain.shadows, plain.lang} == {(), None}
+    assert plain.unlabelled() == plain
+
+
 @pytest.mark.parametrize(
     "event",
     [
