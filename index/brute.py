@@ -33,9 +33,10 @@ class BruteStore:
             allowed = not (question.readable and post.special_category)
             after = question.since is None or post.created_at >= question.since
             before = question.until is None or post.created_at < question.until
+            seen = question.seen_since is None or post.first_observed >= question.seen_since
             tree = question.query
             matches = tree is None or evaluate(tree, post, timezone=self._timezone).matched
-            if in_scope and allowed and after and before and matches:
+            if in_scope and allowed and after and before and seen and matches:
                 found[post.id] = post
         return list(found.values())
 

@@ -114,12 +114,20 @@ class Compiler(Generic[Q]):
         """The queries for all of `question` but its scope."""
         engine, tree = self._engine, question.query
         compiled = exactly(engine.everything()) if tree is None else self.compile(tree)
-        upper = compiled.upper
+        limits: list[Q] = []
         if question.since is not None or question.until is not None:
-            upper = engine.every([upper, engine.between("ms", question.since, question.until)])
+            limits.append(engine.between("ms", question.since, question.until))
+        if question.seen_since is not None:
+            limits.append(engine.between("first_observed", question.seen_since, None))
         if question.readable:
-            upper = engine.every([upper, engine.without(engine.among("special", [SPECIAL]))])
-        return exactly(upper) if compiled.exact else Compiled(upper, None)
+            limits.append(engine.without(engine.among("special", [SPECIAL])))
+        if not limits:
+            return compiled
+        upper = engine.every([compiled.upper, *limits])
+        if compiled.exact:
+            return exactly(upper)
+        lower = None if compiled.lower is None else engine.every([compiled.lower, *limits])
+        return Compiled(upper, lower)
 
     def compile(self, node: Node, depth: int = 0) -> Compiled[Q]:
         """The queries for `node`, which stands within `depth` operators."""

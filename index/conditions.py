@@ -38,6 +38,8 @@ def conditions(
             since = bounds[0] if since is None else max(since, bounds[0])
             until = bounds[1] if until is None else min(until, bounds[1])
     period = f"{since}..{until} {question.scope} {question.readable}"
+    if question.seen_since is not None:
+        found.add(f"seen since {question.seen_since}")
     return "\n".join([period, *sorted(found)])
 
 

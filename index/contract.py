@@ -35,7 +35,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Which posts: those that `query` matches (None: all), created in `since`..`until`.
 
     `since` is inclusive and `until` exclusive, both Unix milliseconds, None: open. `readable`
-    leaves out what is of a special category: its texts are never shown.
+    leaves out what is of a special category: its texts are never shown. `seen_since` leaves out
+    what was first observed before it (Unix ms).
     """
 
     query: Node | None = None
@@ -43,6 +44,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
     scope: Scope = "kept"
     readable: bool = False
+    seen_since: int | None = None
 
 
 class Cell(msgspec.Struct, frozen=True):

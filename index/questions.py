@@ -2,29 +2,19 @@
 
 import hashlib
 import itertools
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import date
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
-from index.compiler import Compiled
-from index.contract import (
-    Bin,
-    Cell,
-    Dimension,
-    Hit,
-    Question,
-    Scope,
-    Table,
-    Term,
-    TooBroad,
-)  # fmt: skip
+from index.contract import Bin, Cell, Dimension, Hit, Question, Table, Term
 from index.document import record_of
+from index.finder import Finder
 from index.tally import Tally, author_of
 from index.typical import terms
 from index.values import WHOLE_DAYS, local_hour, values_of
+from index.verifying import Verifier
 from rules import tree as rule
 from rules.evaluator import evaluate
 from rules.tree import And, Node, Not, Or
@@ -32,46 +22,6 @@ from stream.partitions import partition_of
 from stream.post import Post
 
 Q = TypeVar("Q")
-
-
-class Finder(Protocol[Q]):
-    """What an engine finds; Q is its type of a query. What is over its term is never found."""
-
-    def compile(self, question: Question) -> Compiled[Q]:
-        """The queries for `question` without its scope."""
-        ...
-
-    def size(self, query: Q, scope: Scope) -> int:
-        """How many posts `query` matches, one that is in two places twice."""
-        ...
-
-    def posts(self, query: Q, scope: Scope) -> Iterator[Post]:
-        """Every post that `query` matches, those of `kept` first."""
-        ...
-
-    def newest(self, query: Q, scope: Scope, limit: int) -> Iterable[Post]:
-        """At least the `limit` posts that `query` matches with the latest creation (then the
-        smallest id), those of `kept` last.
-        """
-        ...
-
-    def draw(self, query: Q, scope: Scope, limit: int, seed: int) -> Sequence[Post]:
-        """`limit` different posts at random that `query` matches, or all that there are."""
-        ...
-
-    def tally(self, query: Q, dimensions: Sequence[Dimension]) -> Tally:
-        """The counts of the posts of `kept` that `query` matches; nothing is verified."""
-        ...
-
-    def has_authors(self, query: Q, least: int) -> bool:
-        """Whether at least so many authors wrote the posts of `kept` that `query` matches."""
-        ...
-
-    def words(self, prefix: str, limit: int) -> Mapping[str, int]:
-        """The `limit` most frequent words of `kept` that begin with `prefix`, the most frequent
-        first, with about how many posts.
-        """
-        ...
 
 
 class Questions(Generic[Q]):
@@ -83,7 +33,7 @@ class Questions(Generic[Q]):
         self._finder = finder
         self._timezone = timezone
         self._k = k
-        self._max_candidates = max_candidates
+        self._verifier = Verifier(finder, timezone=timezone, most=max_candidates)
 
     def count(self, question: Question) -> Cell:
         _, total = self._tallies(question, ())
@@ -108,7 +58,7 @@ class Questions(Generic[Q]):
         if compiled.exact:
             drawn = self._finder.draw(compiled.upper, question.scope, limit, seed)
         else:
-            ranked = sorted(self._posts(question), key=lambda post: _rank(post.id, seed))
+            ranked = sorted(self._verifier.posts(question), key=lambda post: _rank(post.id, seed))
             drawn = ranked[:limit]
         return [self._hit(question, post) for post in drawn]
 
@@ -120,14 +70,14 @@ class Questions(Generic[Q]):
         found = (
             self._finder.newest(compiled.upper, question.scope, limit)
             if compiled.exact
-            else self._posts(question)
+            else self._verifier.posts(question)
         )
         posts = {post.id: post for post in found}
         newest = sorted(posts.values(), key=lambda post: (-post.created_at, post.id))[:limit]
         return [self._hit(question, post) for post in newest]
 
     def terms(self, question: Question, *, against: Question, least: int) -> Sequence[Term]:
-        here, there = (self._posts(each) for each in (question, against))
+        here, there = (self._verifier.posts(each) for each in (question, against))
         return terms(here, there, k=self._k, least=least, day_of=self._author_day)
 
     def words(self, prefix: str, *, limit: int, least: int, until: int) -> Mapping[str, int]:
@@ -135,7 +85,9 @@ class Questions(Generic[Q]):
             word: posts
             for word, posts in self._finder.words(prefix, limit).items()
             if self._finder.has_authors(
-                self._finder.compile(Question(query=rule.Term(word), until=until)).upper, least
+                self._finder.compile(Question(query=rule.Term(word), until=until)).upper,
+                "kept",
+                least,
             )
         }
 
@@ -143,16 +95,7 @@ class Questions(Generic[Q]):
         if first.query == second.query:
             return False
         either = msgspec.structs.replace(first, query=_either(first.query, second.query))
-        compiled = self._finder.compile(either)
-        if compiled.exact and first.scope == "kept":
-            return self._finder.has_authors(compiled.upper, least)
-        authors: dict[int, set[int]] = defaultdict(set)
-        for post in self._posts(either):
-            epoch, who = author_of(post.author)
-            authors[epoch].add(who)
-            if len(authors[epoch]) >= least:
-                return True
-        return False
+        return self._verifier.of_authors(either, least)
 
     def blocks(self, question: Question, *, least: int) -> Sequence[date]:
         tally, _ = self._tallies(question, ("day",))
@@ -167,13 +110,13 @@ class Questions(Generic[Q]):
     ) -> tuple[Tally, Tally]:
         """The counts by `dimensions`, and those of all posts in one cell."""
         compiled = self._finder.compile(question)
-        if compiled.exact and question.scope == "kept":
-            counted = self._finder.tally(compiled.upper, dimensions)
+        if compiled.exact and self._finder.counts(question.scope):
+            counted = self._finder.tally(compiled.upper, question.scope, dimensions)
             if WHOLE_DAYS.issuperset(dimensions):
                 return counted, counted.merged(lambda _key: ())
-            return counted, self._finder.tally(compiled.upper, ())
+            return counted, self._finder.tally(compiled.upper, question.scope, ())
         cells, total = Tally(self._k), Tally(self._k)
-        for post in self._posts(question):  # reading and verifying a post is what costs: once
+        for post in self._verifier.counted(question):
             author, record = author_of(post.author), record_of(post.id)
             day = self._author_day(post)
             total.add_one((), author, record=record, day=day)
@@ -186,25 +129,6 @@ class Questions(Generic[Q]):
         """What tells apart the days of an author on each of which so many posts count."""
         day = local_hour(post.created_at, self._timezone) // 24
         return *author_of(post.author), day, partition_of(post)
-
-    def _posts(self, question: Question) -> Iterator[Post]:
-        """Every post that answers `question`, once; verified where the engine cannot decide."""
-        compiled = self._finder.compile(question)
-        candidates = self._finder.size(compiled.upper, question.scope)
-        if candidates > self._max_candidates:
-            raise TooBroad(
-                f"{candidates} posts would have to be read for this question and at most "
-                f"{self._max_candidates} may be: narrow the period, or add a word that must occur"
-            )
-        seen: set[str] = set()
-        for post in self._finder.posts(compiled.upper, question.scope):
-            if post.id not in seen and (compiled.exact or self._matches(question, post)):
-                seen.add(post.id)
-                yield post
-
-    def _matches(self, question: Question, post: Post) -> bool:
-        tree = question.query
-        return tree is None or evaluate(tree, post, timezone=self._timezone).matched
 
     def _hit(self, question: Question, post: Post) -> Hit:
         if question.query is None:

@@ -21,7 +21,7 @@ DRAWN = ({"_score": "desc"}, *BY_ID)
 
 
 class ElasticFinder:
-    """`index.questions.Finder` over the aliases that `ask` gives for a class of posts."""
+    """`index.finder.Finder` over the aliases that `ask` gives for a class of posts."""
 
     def __init__(
         self, cluster: Cluster, ask: Callable[[Scope], Sequence[Sequence[str]]], *, k: int
@@ -70,10 +70,16 @@ class ElasticFinder:
                 drawn[post.id] = post
         return list(drawn.values())[:limit]
 
-    def tally(self, query: Query, dimensions: Sequence[Dimension]) -> Tally:
-        (aliases,) = self._ask("kept")
+    def counts(self, scope: Scope) -> bool:
+        return scope == "kept"  # over both an id that is in two places would count twice
+
+    def tally(self, query: Query, scope: Scope, dimensions: Sequence[Dimension]) -> Tally:
+        (aliases,) = self._ask(scope)
         busy = self._busy_of(aliases)
         return counting.count(self._cluster, aliases, query, dimensions, k=self._k, busy=busy)
+
+    def state(self, scope: Scope) -> None:
+        """Elasticsearch does not tell whether something changed."""
 
     def forget(self) -> None:
         """What was remembered of the posts may have changed."""
@@ -84,8 +90,8 @@ class ElasticFinder:
             self._busy = aliases, counting.busy(self._cluster, aliases)
         return self._busy[1]
 
-    def has_authors(self, query: Query, least: int) -> bool:
-        (aliases,) = self._ask("kept")
+    def has_authors(self, query: Query, scope: Scope, least: int) -> bool:
+        (aliases,) = self._ask(scope)
         return counting.has_authors(self._cluster, aliases, query, least)
 
     def words(self, prefix: str, limit: int) -> Mapping[str, int]:

@@ -22,18 +22,18 @@ Leaves = Iterator[tuple[tuple[str, ...], int]]
 
 
 def count(
-    partitions: Sequence[LocalPartition], query: Query, dimensions: Sequence[Dimension], *, k: int
+    asked: Sequence[tuple[LocalPartition, Query]], dimensions: Sequence[Dimension], *, k: int
 ) -> Tally:
-    """The posts that `query` matches by `dimensions`; authors exactly up to `k`. `query` must be
-    exact: nothing is verified here.
+    """The posts of each partition that its query matches by `dimensions`; authors exactly up to
+    `k`. The queries must be exact: nothing is verified here.
     """
     tally = Tally(k)
     columns = [column_of(dimension) for dimension in dimensions]
-    for partition in partitions:
+    for partition, query in asked:
         for key, posts, authors, record in _cells(partition, query, columns, k):
             tally.add(key, posts, authors, record=record)
     counts = tally.merged(lambda key: counted_as(dimensions, key))
-    for partition in partitions:
+    for partition, query in asked:
         for key, posts in _too_many_of_one(partition, query, columns, dimensions):
             counts.take_off(key, posts)
     return counts

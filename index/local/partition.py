@@ -52,6 +52,9 @@ class LocalPartition:
         self._writer: tantivy.IndexWriter | None = None
         self._busy: tuple[Query | None] | None = None
         self._stamp = self._written()
+        self.seen = object()
+        """Another one whenever what is seen may be another."""
+
         self.reload()
 
     def reload(self) -> None:
@@ -59,6 +62,7 @@ class LocalPartition:
         self._stamp = self._written()
         self._index.reload()
         self.searcher = self._index.searcher()
+        self.seen = object()
         self._busy = None
 
     def renewed(self) -> "LocalPartition":
@@ -192,6 +196,11 @@ class LocalPartition:
     def posts(self, query: Query) -> Iterator[Post]:
         """The stored posts that `query` matches."""
         return (self.post(address) for address in self.addresses(query))
+
+    def ids(self, query: Query) -> Iterator[tuple[int, int]]:
+        """The ids of what `query` matches, as two numbers each."""
+        addresses = self.addresses(query)
+        return zip(*(self.column(name, addresses) for name in ("id_high", "id_low")), strict=True)
 
     def column(self, name: str, addresses: Sequence[DocAddress]) -> list[int]:
         """A number of each post, in the order of `addresses`."""

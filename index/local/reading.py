@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
 from tantivy import Query
 
@@ -13,7 +13,9 @@ from index.local import counting
 from index.local.partition import LocalPartition
 from index.local.query import TantivyEngine
 from index.local.schema import schema
+from index.once import Once
 from index.tally import Tally
+from stream.partitions import Partition
 from stream.post import Post
 
 WIDER = 5
@@ -28,13 +30,14 @@ def _width(posts: int, wanted: int) -> int:
 
 
 class LocalFinder:
-    """`index.questions.Finder` over the partitions that `ask` gives for a scope, kept first."""
+    """`index.finder.Finder` over the partitions that `ask` gives for a scope, kept first."""
 
     def __init__(self, ask: Callable[[Scope], Sequence[LocalPartition]], *, k: int) -> None:
         self._ask = ask
         self._k = k
         self._engine = TantivyEngine(schema())
         self._compiler = Compiler(self._engine)
+        self._doubled = Once(most=1)
 
     def compile(self, question: Question) -> Compiled[Query]:
         return self._compiler.ask(question)
@@ -73,15 +76,58 @@ class LocalFinder:
                 return [found[each] for each in drawn]
             width = min(RECORDS, width * WIDER)
 
-    def tally(self, query: Query, dimensions: Sequence[Dimension]) -> Tally:
-        return counting.count(self._ask("kept"), query, dimensions, k=self._k)
+    def counts(self, scope: Scope) -> bool:
+        return scope in ("kept", "both")
 
-    def has_authors(self, query: Query, least: int) -> bool:
+    def tally(self, query: Query, scope: Scope, dimensions: Sequence[Dimension]) -> Tally:
+        return counting.count(self._once_each(query, scope), dimensions, k=self._k)
+
+    def has_authors(self, query: Query, scope: Scope, least: int) -> bool:
         known: dict[int, set[int]] = {}
-        return any(each.has_authors(query, least, known) for each in reversed(self._ask("kept")))
+        return any(
+            partition.has_authors(some, least, known)
+            for partition, some in reversed(self._once_each(query, scope))
+        )
+
+    def state(self, scope: Scope) -> Hashable:
+        return tuple(partition.seen for partition in self._ask(scope))
 
     def words(self, prefix: str, limit: int) -> Mapping[str, int]:
         found = Counter[str]()
         for partition in self._ask("kept"):
             found.update(partition.words(prefix, WIDER * limit))
         return dict(found.most_common(limit))
+
+    def _once_each(self, query: Query, scope: Scope) -> Sequence[tuple[LocalPartition, Query]]:
+        """The partitions, and what of each is asked so that an id in two of them counts once."""
+        partitions = self._ask(scope)
+        if scope == "kept":
+            return [(partition, query) for partition in partitions]
+        doubled = self._doubled(self.state(scope), lambda: _doubled(partitions))
+        return [
+            (partition, self._engine.every([query, self._engine.without(twice)]))
+            if (twice := doubled.get(partition.name))
+            else (partition, query)
+            for partition in partitions
+        ]
+
+
+def _doubled(partitions: Sequence[LocalPartition]) -> Mapping[Partition, Query]:
+    """What of the partitions of `recent` is in `kept` as well. That is so only while a post is
+    being moved, or when a kill came in between.
+    """
+    recent = [each for each in partitions if each.name.kind == "recent" and len(each)]
+    if not recent:
+        return {}
+    everything, engine = Query.all_query(), TantivyEngine(schema())
+    earliest = min(each.bounds(everything, "first_observed")[0] for each in recent)
+    late = engine.between("first_observed", earliest, None)
+    kept = {number for each in partitions if each.name.kind == "kept" for number in each.ids(late)}
+    found = {each.name: kept.intersection(each.ids(everything)) for each in recent}
+    return {
+        name: Query.term_set_query(
+            schema(), "id", [f"{high:016x}{low:016x}" for high, low in numbers]
+        )
+        for name, numbers in found.items()
+        if numbers
+    }

@@ -147,8 +147,9 @@ class LocalStore(Questions[Query]):
     def roll_up(self, partition: Partition, thresholds: Thresholds) -> RolledUp:
         self.flush()
         held = [self._partitions[partition]] if partition in self._partitions else []
+        asked = [(each, Query.all_query()) for each in held]
         return roll_up(
-            lambda dimensions, k: counting.count(held, Query.all_query(), dimensions, k=k),
+            lambda dimensions, k: counting.count(asked, dimensions, k=k),
             thresholds,
         )
 

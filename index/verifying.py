@@ -1,0 +1,165 @@
+"""Posts that an engine only has as candidates: read, and verified as the language defines it.
+
+Reading and verifying a post is what costs. A question is asked of the store in many ways in a
+row (its blocks, its counts by this and by that), so what was verified is remembered without its
+texts until the posts change.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Generic, TypeVar
+
+import msgspec
+
+from index.compiler import Compiled, forms_of
+from index.contract import Question, TooBroad
+from index.finder import Finder
+from index.once import Once
+from index.tally import author_of
+from rules.evaluator import Reading, holds
+from rules.tree import Node, Prefix, children
+from stream.post import Post
+
+Q = TypeVar("Q")
+
+AT_RANDOM = 200
+"""Whether many people wrote something is looked for in so many posts first."""
+
+MOST_REMEMBERED = 4
+"""Questions whose posts are remembered."""
+
+MOST_POSTS = 50_000
+"""Of a question with more posts they are not remembered."""
+
+
+class Verifier(Generic[Q]):
+    """The posts of a question, each once. TooBroad where more than `most` would have to be read.
+    Threads may share it.
+    """
+
+    def __init__(self, finder: Finder[Q], *, timezone: str, most: int) -> None:
+        self._finder = finder
+        self._timezone = timezone
+        self._most = most
+        self._once = Once(most=MOST_REMEMBERED)
+
+    def posts(self, question: Question) -> Iterator[Post]:
+        """Every post that answers `question`, verified where the engine cannot decide."""
+        compiled = self._finder.compile(question)
+        candidates = self._finder.size(compiled.upper, question.scope)
+        if candidates > self._most:
+            raise TooBroad(
+                f"{candidates} posts would have to be read for this question and at most "
+                f"{self._most} may be: narrow the period, or add a word that must occur"
+            )
+        return self._only(question, compiled, self._finder.posts(compiled.upper, question.scope))
+
+    def counted(self, question: Question) -> Iterable[Post]:
+        """The same for counting: without text and tokens."""
+        state = self._finder.state(question.scope)
+        whole = msgspec.structs.replace(question, since=None, until=None)
+        if state is None or self._candidates(whole) > self._most:
+            return self.posts(question)
+        found = self._once((state, whole), lambda: self._remembered(whole))
+        if found is None:
+            return self.posts(question)
+        return (post for post in found if _within(post, question))
+
+    def of_authors(self, question: Question, least: int) -> bool:
+        """Whether at least so many authors wrote what answers `question`. Reads no more than it
+        takes to say yes.
+        """
+        compiled, scope = self._finder.compile(question), question.scope
+        if self._finder.counts(scope):
+            if compiled.exact:
+                return self._finder.has_authors(compiled.upper, scope, least)
+            if compiled.lower is not None and self._finder.has_authors(
+                compiled.lower, scope, least
+            ):
+                return True
+        drawn = self._finder.draw(compiled.upper, scope, AT_RANDOM, 0)
+        if _enough(self._only(question, compiled, drawn), least):
+            return True
+        if len(drawn) < AT_RANDOM:
+            return False  # those were all
+        return _enough(self.posts(question), least)
+
+    def _remembered(self, whole: Question) -> list[Post] | None:
+        found: list[Post] = []
+        for post in self.posts(whole):
+            if len(found) == MOST_POSTS:
+                return None
+            found.append(msgspec.structs.replace(post, text="", tokens=()))
+        return found
+
+    def _candidates(self, question: Question) -> int:
+        return self._finder.size(self._finder.compile(question).upper, question.scope)
+
+    def _only(
+        self, question: Question, compiled: Compiled[Q], posts: Iterable[Post]
+    ) -> Iterator[Post]:
+        """Those of `posts` that answer `question`, each id once."""
+        tree = None if compiled.exact else question.query
+        vocabulary = Vocabulary.of(tree)
+        seen: set[str] = set()
+        for post in posts:
+            if post.id not in seen and (
+                tree is None or holds(tree, NarrowReading(post, self._timezone, vocabulary))
+            ):
+                seen.add(post.id)
+                yield post
+
+
+class Vocabulary(msgspec.Struct, frozen=True):
+    """The words and beginnings of words that a query looks for."""
+
+    forms: frozenset[str]
+    stems: tuple[str, ...]
+
+    @classmethod
+    def of(cls, tree: Node | None) -> "Vocabulary":
+        """Those of `tree`."""
+        if tree is None:
+            return cls(frozenset(), ())
+        return cls(frozenset(forms_of(tree)), tuple(sorted(set(_stems(tree)))))
+
+
+class NarrowReading(Reading):
+    """A post of which only the words of a vocabulary are looked up."""
+
+    def __init__(self, post: Post, timezone: str, vocabulary: Vocabulary) -> None:
+        super().__init__(post, timezone)
+        self._vocabulary = vocabulary
+
+    @cached_property
+    def places(self) -> dict[str, list[int]]:
+        forms, stems = self._vocabulary.forms, self._vocabulary.stems
+        places: dict[str, list[int]] = {}
+        for position, token in enumerate(self.tokens):
+            for form in token.forms:
+                if form in forms or (stems and form.startswith(stems)):
+                    places.setdefault(form, []).append(position)
+        return places
+
+
+def _stems(node: Node) -> Iterator[str]:
+    if isinstance(node, Prefix):
+        yield node.stem
+    for child in children(node):
+        yield from _stems(child)
+
+
+def _within(post: Post, question: Question) -> bool:
+    after = question.since is None or post.created_at >= question.since
+    return after and (question.until is None or post.created_at < question.until)
+
+
+def _enough(posts: Iterable[Post], least: int) -> bool:
+    authors: dict[int, set[int]] = defaultdict(set)
+    for post in posts:
+        epoch, who = author_of(post.author)
+        authors[epoch].add(who)
+        if len(authors[epoch]) >= least:
+            return True
+    return False
