@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from index.contract import Cell, Dimension, Question, RolledUp, Table, Term
+from index.contract import Cell, Counted, Dimension, Question, RolledUp, Table, Term
 from index.document import record_of
 from index.rollups import roll_up
 from index.tally import Tally, author_of
@@ -36,7 +36,8 @@ class BruteStore:
             seen = question.seen_since is None or post.first_observed >= question.seen_since
             tree = question.query
             matches = tree is None or evaluate(tree, post, timezone=self._timezone).matched
-            if in_scope and allowed and after and before and seen and matches:
+            counted = not question.shadow or question.shadow in [m.name for m in post.shadows]
+            if in_scope and allowed and after and before and seen and matches and counted:
                 found[post.id] = post
         return list(found.values())
 
@@ -96,7 +97,7 @@ class BruteStore:
         """The counts that are kept of a partition."""
         posts = [post for post in self._posts if partition_of(post) == partition]
 
-        def count(dimensions: Sequence[Dimension], k: int) -> Tally:
+        def count(dimensions: Sequence[Counted], k: int) -> Tally:
             tally = Tally(k)
             for post in posts:
                 values = (values_of(post, each, timezone=self._timezone) for each in dimensions)

@@ -121,6 +121,8 @@ class Compiler(Generic[Q]):
             limits.append(engine.between("first_observed", question.seen_since, None))
         if question.readable:
             limits.append(engine.without(engine.among("special", [SPECIAL])))
+        if question.shadow:
+            limits.append(engine.among("shadow", [question.shadow]))
         if not limits:
             return compiled
         upper = engine.every([compiled.upper, *limits])

@@ -29,6 +29,8 @@ def conditions(
     stands for all of them.
     """
     found = set(_parts(question.query)) if question.query is not None else set[str]()
+    if question.shadow:
+        found.add(f"shadow={question.shadow}")
     since, until = question.since, question.until
     for dimension, value in zip(dimensions, key, strict=False):
         bounds = _bounds(dimension, value, timezone)

@@ -28,6 +28,10 @@ Dimension = Literal[
 that a model abstained from counts under `?`. `rule` is the rule's id without its version,
 `rule_version` is `rule@version`."""
 
+Counted = Literal[Dimension, "shadow"]
+"""What a store counts by. `shadow` is `rule@version` of a version that is counted and not shown
+(`Post.shadows`): it is no `Dimension`, so that no reader asks for it."""
+
 Bin = Literal["hour", "day", "week", "month"]
 
 
@@ -35,8 +39,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Which posts: those that `query` matches (None: all), created in `since`..`until`.
 
     `since` is inclusive and `until` exclusive, both Unix milliseconds, None: open. `readable`
-    leaves out what is of a special category: its texts are never shown. `seen_since` leaves out
-    what was first observed before it (Unix ms).
+    leaves out what is of a special category: its texts are never shown. With `shadow`, a
+    `rule@version`, only those that this version matched without being shown; no query says so.
+    `seen_since` leaves out what was first observed before it (Unix ms).
     """
 
     query: Node | None = None
@@ -45,6 +50,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     scope: Scope = "kept"
     readable: bool = False
     seen_since: int | None = None
+    shadow: str = ""
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -72,15 +78,18 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 class RolledUp(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept for years of a partition that is about to be dropped: counts that may be
-    shown, each post in one cell of `volumes` and in one of `phenomena` for each rule.
+    shown, each post in one cell of `volumes` and in one of `phenomena` for each rule, and in one of
+    `shadows` for each version that matched it without being shown.
 
     `volumes` counts by (hour or day, source, language), `phenomena` by (day or week,
-    rule@version, language, sentiment), where `authors` is a band's lower bound. What was too
-    small for a cell of its own is in one with `*` or a longer time.
+    rule@version, language, sentiment), where `authors` is a band's lower bound, `shadows` by (day
+    or week, rule@version). What was too small for a cell of its own is in one with `*` or a longer
+    time.
     """
 
     volumes: Mapping[tuple[str, ...], Cell]
     phenomena: Mapping[tuple[str, ...], Cell]
+    shadows: Mapping[tuple[str, ...], Cell] = {}
 
 
 class Hit(msgspec.Struct, frozen=True):

@@ -31,6 +31,8 @@ class Disclosure:
         """The threshold of a question: that of the most sensitive rule that it names."""
         fields = named(question.query) if question.query is not None else ()
         rules = [value for name, value in fields if name == "rule"]
+        if question.shadow:
+            rules.append(question.shadow.partition("@")[0])
         return max(map(self.thresholds.of_rule, rules), default=self.thresholds.k)
 
     def k_of_rule(self, key: Key) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from index.contract import Dimension
+from index.contract import Counted
 from index.tally import author_of
 from index.values import bin_name, fitting, local_hour, values_of
 from rules.folding import fold
@@ -13,9 +13,9 @@ from stream.post import Post
 CASED, LEMMA, PART = "\ue001", "\ue002", "\ue003"
 """Marks in front of a token's other forms, which share its position in the one field `tokens`."""
 
-LABELS: tuple[Dimension, ...] = (
+LABELS: tuple[Counted, ...] = (
     "language", "topic", "sentiment", "source", "platform", "kind", "reach", "rule",
-    "rule_version", "place", "hashtag", "domain",
+    "rule_version", "shadow", "place", "hashtag", "domain",
 )  # fmt: skip
 """Dimensions that are kept as words; times are kept as local hours and days."""
 
@@ -103,21 +103,21 @@ def id_numbers(post_id: str) -> tuple[int, int]:
     return int(post_id[:16], 16), int(post_id[16:], 16)
 
 
-def column_of(dimension: Dimension) -> str:
+def column_of(dimension: Counted) -> str:
     """The field that posts are counted by; the values are then those of `counted_as`."""
     if dimension in LABELS:
         return dimension
     return "hour" if dimension == "hour" else "day"
 
 
-def counted_as(dimensions: Iterable[Dimension], values: Iterable[str]) -> tuple[str, ...]:
+def counted_as(dimensions: Iterable[Counted], values: Iterable[str]) -> tuple[str, ...]:
     """The key of a cell whose fields have these values."""
     return tuple(
         _value(dimension, value) for dimension, value in zip(dimensions, values, strict=True)
     )
 
 
-def _value(dimension: Dimension, value: str) -> str:
+def _value(dimension: Counted, value: str) -> str:
     if dimension == "hour":
         return bin_name(int(value), "hour")
     if dimension in ("day", "week", "month"):

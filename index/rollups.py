@@ -8,15 +8,15 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
-from index.contract import Cell, Dimension, RolledUp
+from index.contract import Cell, Counted, RolledUp
 from index.tally import Key, Tally
 from index.values import bin_name, hours_to
-from privacy.suppress import BANDS, Size, Thresholds, band, shown
+from privacy.suppress import BANDS, SPECIAL_K, Size, Thresholds, band, shown
 
 ANY = "*"
 """Stands for the values that were too small to be told apart."""
 
-Count = Callable[[Sequence[Dimension], int], Tally]
+Count = Callable[[Sequence[Counted], int], Tally]
 """Counts the partition by these dimensions, with authors exactly up to a number."""
 
 
@@ -25,18 +25,23 @@ def roll_up(count: Count, thresholds: Thresholds) -> RolledUp:
     most = max(BANDS)
     volumes = count(("hour", "source", "language"), thresholds.k)
     phenomena = count(("day", "rule_version", "language", "sentiment"), most)
-    kept = publishable(phenomena, PHENOMENA, lambda key: thresholds.of_rule(rule_of(key)))
+    shadows = count(("day", "shadow"), max(thresholds.k, SPECIAL_K))
+
+    def k_of(key: Key) -> int:
+        return thresholds.of_rule(rule_of(key))
+
+    kept = publishable(phenomena, PHENOMENA, k_of)
     return RolledUp(
         volumes=publishable(volumes, VOLUMES, lambda _key: thresholds.k),
         phenomena={
-            key: Cell(cell.posts, band(cell.authors, k=thresholds.of_rule(rule_of(key))))
-            for key, cell in kept.items()
+            key: Cell(cell.posts, band(cell.authors, k=k_of(key))) for key, cell in kept.items()
         },
+        shadows=publishable(shadows, SHADOWS, k_of),
     )
 
 
 def rule_of(key: Key) -> str:
-    """The rule's id of a key of `RolledUp.phenomena`."""
+    """The rule's id of a key of `RolledUp.phenomena` or `RolledUp.shadows`."""
     return key[1].partition("@")[0]
 
 
@@ -50,9 +55,16 @@ VOLUMES: Sequence[Callable[[Key], Key]] = (
 PHENOMENA: Sequence[Callable[[Key], Key]] = (
     lambda key: (key[0], key[1], key[2], ANY),
     lambda key: (key[0], key[1], ANY, ANY),
-    lambda key: (bin_name(hours_to(date.fromisoformat(key[0])), "week"), key[1], ANY, ANY),
+    lambda key: (_week(key), key[1], ANY, ANY),
 )
 """How those of `RolledUp.phenomena` are joined: tones, languages, the days of a week."""
+
+SHADOWS: Sequence[Callable[[Key], Key]] = (lambda key: (_week(key), key[1]),)
+"""How those of `RolledUp.shadows` are joined: the days of a week."""
+
+
+def _week(key: Key) -> str:
+    return bin_name(hours_to(date.fromisoformat(key[0])), "week")
 
 
 def publishable(

@@ -1,14 +1,14 @@
 """The long series: what was counted of partitions that are gone. Everything here may be shown."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import date, timedelta
 
-from sqlalchemy import Engine, delete, func, insert, select
+from sqlalchemy import Engine, Table, delete, func, insert, select
 
 from index.contract import Bin, RolledUp
 from index.rollups import rule_of
-from index.tables import phenomenon, volume
+from index.tables import phenomenon, shadowed, volume
 from index.values import bin_name, first_day, hours_to
 from stream.database import alone
 from stream.partitions import Partition
@@ -37,14 +37,20 @@ class Series:
              "posts": cell.posts, "authors": cell.authors}
             for key, cell in counts.phenomena.items()
         ]  # fmt: skip
+        shadows = [
+            {"partition": partition.name, "period": key[0], "rule_version": key[1],
+             "rule": rule_of(key), "posts": cell.posts}
+            for key, cell in counts.shadows.items()
+        ]  # fmt: skip
+        kept = ((volume, volumes), (phenomenon, phenomena), (shadowed, shadows))
         with alone(self._engine, "series") as connection:
-            for table, rows in ((volume, volumes), (phenomenon, phenomena)):
+            for table, rows in kept:
                 connection.execute(delete(table).where(table.c.partition == partition.name))
                 if rows:
                     connection.execute(insert(table), rows)
 
     def volumes(self, *, bin: Bin) -> Mapping[str, int]:
-        """Posts of everything by week or month."""
+        """Posts of everything by day, week or month; by day those of which the day is known."""
         with self._engine.connect() as connection:
             rows = connection.execute(
                 select(volume.c.period, func.sum(volume.c.posts)).group_by(volume.c.period)
@@ -62,12 +68,34 @@ class Series:
             )
             return _binned({period: int(posts) for period, posts in rows}, bin)
 
+    def versions(self, rule: str, *, bin: Bin) -> Mapping[str, Mapping[str, int]]:
+        """Posts of each version of one rule (`rule@version`) while it was active, by day, week or
+        month; by day those of which the day is known.
+        """
+        return self._by_version(phenomenon, rule, bin)
+
+    def shadows(self, rule: str, *, bin: Bin) -> Mapping[str, Mapping[str, int]]:
+        """The same while it was counted and not shown."""
+        return self._by_version(shadowed, rule, bin)
+
+    def _by_version(self, table: Table, rule: str, bin: Bin) -> Mapping[str, Mapping[str, int]]:
+        statement = (
+            select(table.c.rule_version, table.c.period, func.sum(table.c.posts))
+            .where(table.c.rule == rule)
+            .group_by(table.c.rule_version, table.c.period)
+        )
+        found: dict[str, dict[str, int]] = defaultdict(dict)
+        with self._engine.connect() as connection:
+            for name, period, posts in connection.execute(statement):
+                found[name][period] = int(posts)
+        return {name: _binned(periods, bin) for name, periods in sorted(found.items())}
+
     def forget(self, before: date) -> int:
         """Drop the counts of periods before that day; returns how many."""
         day, week = before.isoformat(), bin_name(hours_to(before), "week")
         removed = 0
         with self._engine.begin() as connection:
-            for table in (volume, phenomenon):
+            for table in (volume, phenomenon, shadowed):
                 weekly = table.c.period.like("%W%")
                 for limit, kind in ((day, ~weekly), (week, weekly)):
                     statement = delete(table).where(kind, table.c.period < limit)
@@ -78,6 +106,8 @@ class Series:
 def _binned(periods: Mapping[str, int], bin: Bin) -> Mapping[str, int]:
     counts: Counter[str] = Counter()
     for period, posts in periods.items():
+        if bin == "day" and "W" in period:
+            continue
         counts[bin_name(hours_to(_day(period)), bin)] += posts
     return dict(sorted(counts.items()))
 

@@ -39,3 +39,16 @@ phenomenon = Table(
     Column("authors", WHOLE, nullable=False),
 )
 """How much there was of each rule; `index.contract.RolledUp.phenomena` of a dropped partition."""
+
+shadowed = Table(
+    "shadowed",
+    metadata,
+    Column("partition", WORDS, primary_key=True),
+    Column("period", WORDS, primary_key=True),
+    Column("rule_version", WORDS, primary_key=True),
+    Column("rule", WORDS, nullable=False, index=True),
+    Column("posts", WHOLE, nullable=False),
+)
+"""How much there was of versions of rules that were counted and not shown;
+`index.contract.RolledUp.shadows` of a dropped partition.
+"""

@@ -32,6 +32,7 @@ from stream.testing import START, make_post
 from stream.version import pack
 
 TIMEZONE = "Europe/Amsterdam"
+SHADOW = "rule@v0"
 
 
 def fill(store: Store, posts: Sequence[Post]) -> None:
@@ -77,12 +78,26 @@ def check_agreement(store: Store, posts: Sequence[Post], question: Question, *, 
     newest = sorted(expected, key=lambda post: (-post.created_at, post.id))
     assert [hit.post for hit in found] == newest
     assert [hit.post for hit in store.search(question, limit=2)] == newest[:2]
+    shadowed = msgspec.structs.replace(question, shadow=SHADOW)
+    assert store.count(shadowed) == brute.count(shadowed)
+    assert store.count_over_time(shadowed) == brute.table(shadowed, ("day",))
+    assert store.blocks(shadowed, least=2) == brute.blocks(shadowed, 2)
     readable = msgspec.structs.replace(question, readable=True)
     assert store.count(readable) == brute.count(readable)
     drawn = store.sample(readable, limit=3, seed=7)
     assert len(drawn) == min(3, len(brute.matching(readable)))
     assert {hit.post.id for hit in drawn} <= {post.id for post in brute.matching(readable)}
     assert store.sample(readable, limit=3, seed=7) == drawn
+
+
+def shadowed_posts() -> st.SearchStrategy[Post]:
+    """Posts as they come out of enrichment, some of them matched by what is not shown."""
+    shadows = (Match("rule", "v0"), Match("other", "v1"))
+    return st.builds(
+        lambda post, some: msgspec.structs.replace(post, shadows=shadows[:some]),
+        tokenised_posts(),
+        st.integers(0, len(shadows)),
+    )
 
 
 def where_is(store: Store, post: Post) -> list[Located]:
@@ -131,7 +146,7 @@ class StoreContract:
 
         @settings(max_examples=self.examples, deadline=None, suppress_health_check=SLOW)
         @given(
-            st.lists(tokenised_posts(), max_size=25, unique_by=lambda post: post.id),
+            st.lists(shadowed_posts(), max_size=25, unique_by=lambda post: post.id),
             st.lists(st.none() | trees(), min_size=6, max_size=12),
             st.sampled_from(get_args(Scope)),
         )
@@ -244,6 +259,24 @@ class StoreContract:
         assert len(drawn) == 10
         assert not any(hit.post.special_category for hit in drawn)
         assert store.count(Question()).posts == 20
+
+    def test_what_only_a_shadow_matched_is_counted_and_not_kept(self, store: Store) -> None:
+        shadow = (Match("rule", "v0"),)
+        fill(store, [text_post(n, "een woord", shadows=shadow) for n in range(3)])
+        recent = [
+            make_post(n, text="een woord", tokens=tokenise("een woord"), shadows=shadow)
+            for n in range(10, 14)
+        ]
+        fill(store, [*recent, text_post(20, "een woord")])
+        assert store.count(Question()).posts == 4
+        assert store.count(Question(shadow=SHADOW)).posts == 3
+        assert store.count(Question(shadow=SHADOW, scope="both")).posts == 7
+        assert store.count(Question(shadow="rule@v1", scope="both")).posts == 0
+        assert set(store.top(Question(scope="both"), by="rule_version").cells) == {("rule@v1",)}
+        (day,) = store.count_over_time(Question()).cells
+        counts = store.roll_up(partition_of(recent[0]), Thresholds(2, lambda _: False))
+        assert {key: cell.posts for key, cell in counts.shadows.items()} == {(*day, SHADOW): 4}
+        assert counts.phenomena == {}
 
     def test_different_seeds_draw_differently(self, store: Store) -> None:
         fill(store, [text_post(n, "woord") for n in range(200)])

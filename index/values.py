@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from index.contract import Bin, Dimension
+from index.contract import Bin, Counted, Dimension
 from stream.post import Label, Post
 
 UNKNOWN = "?"
@@ -21,7 +21,7 @@ LONGEST = 8_000
 the whole post."""
 
 
-def values_of(post: Post, dimension: Dimension, *, timezone: str) -> tuple[str, ...]:
+def values_of(post: Post, dimension: Counted, *, timezone: str) -> tuple[str, ...]:
     """The values that `post` counts under; more than one only for what a post has several of."""
     match dimension:
         case "hour" | "day" | "week" | "month":
@@ -44,6 +44,8 @@ def values_of(post: Post, dimension: Dimension, *, timezone: str) -> tuple[str, 
             return tuple(dict.fromkeys(match.rule for match in post.matches))
         case "rule_version":
             return tuple(dict.fromkeys(match.name for match in post.matches))
+        case "shadow":
+            return tuple(dict.fromkeys(match.name for match in post.shadows))
         case "place":
             return tuple(dict.fromkeys(fitting(place.name) for place in post.places))
         case "hashtag":

@@ -7,11 +7,11 @@ from typing import Literal
 from sqlalchemy import Table
 
 from dashboard.tables import account, link, saved_search, session, stored_query
-from index.tables import gap, phenomenon, volume
+from index.tables import gap, phenomenon, shadowed, volume
 from ingest.tables import cursor, reference, run, seen, source_author
 from peil.leases import lease
 from privacy.tables import access, erased_author, erased_post, key_mark, objection, register
-from rules.tables import generation
+from rules.tables import generation, keyword_list, rule_document, rule_state
 from stream.broker import TopicName
 from stream.topics import LABELLED, POSTS, QUARANTINE, RULES
 
@@ -82,7 +82,13 @@ _WORKERS: Mapping[str, Rights] = {
         reads=frozenset({POSTS.name, RULES.name}),
         writes=frozenset({LABELLED.name, QUARANTINE.name, RULES.name}),
         groups=frozenset({"enrich"}),
-        tables={generation: ADD},
+        tables={
+            lease: KEEP,
+            generation: ADD,
+            rule_document: ADD,
+            rule_state: ADD,
+            keyword_list: KEEP,
+        },
     ),
     # With the role `house`, which is the one that drops and erases.
     "index": Rights(
@@ -96,11 +102,15 @@ _WORKERS: Mapping[str, Rights] = {
             gap: KEEP,
             volume: TURN_OVER,
             phenomenon: TURN_OVER,
+            shadowed: TURN_OVER,
             key_mark: TURN_OVER,
             seen: SWEEP,
             reference: SWEEP,
             stored_query: SWEEP,
             saved_search: READ,
+            rule_document: READ,
+            rule_state: READ,
+            keyword_list: READ,
             erased_author: ALL,
             erased_post: ALL,
         },
@@ -131,6 +141,10 @@ RIGHTS: Mapping[str, Rights] = {
             gap: READ,
             volume: READ,
             phenomenon: READ,
+            shadowed: READ,
+            rule_document: READ,
+            rule_state: READ,
+            keyword_list: READ,
             access: ADD,
             key_mark: TURN_OVER,
             account: RENEW,  # at a login, when what is thought safe has grown

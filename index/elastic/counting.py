@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from index.contract import Dimension
+from index.contract import Counted
 from index.document import column_of, counted_as
 from index.elastic.cluster import Cluster
 from index.elastic.query import Query
@@ -31,7 +31,7 @@ def count(
     cluster: Cluster,
     aliases: Sequence[str],
     query: Query,
-    dimensions: Sequence[Dimension],
+    dimensions: Sequence[Counted],
     *,
     k: int,
     busy: Sequence[int],
@@ -101,7 +101,7 @@ def has_authors(cluster: Cluster, aliases: Sequence[str], query: Query, least: i
 
 
 def _too_many_of_one(
-    cluster: Cluster, aliases: Sequence[str], query: Query, dimensions: Sequence[Dimension]
+    cluster: Cluster, aliases: Sequence[str], query: Query, dimensions: Sequence[Counted]
 ) -> Counter[tuple[str, ...]]:
     """How many posts do not count in a cell, because their authors have enough of a day in one
     partition.

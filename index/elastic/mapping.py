@@ -12,7 +12,7 @@ from stream.codec import encode_post
 from stream.partitions import Partition
 from stream.post import Post
 
-VERSION = 2
+VERSION = 3
 """Part of the names of indices: those of an older version are written anew, not read.
 
 Whatever changes, `id_high`, `id_low`, `version` and `post` stay: by them an index is compared
@@ -27,7 +27,7 @@ NO_FORM = "\ue000"
 
 _REPLACED = str.maketrans({" ": "\ufffd", BETWEEN: "\ufffd"})
 
-_SEARCHED = frozenset({"ms", "day", "version", "author_day"})
+_SEARCHED = frozenset({"ms", "day", "version", "first_observed", "author_day"})
 """Numbers that are asked for by range; others are only counted or read."""
 
 _TOKENS = {

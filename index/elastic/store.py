@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from index.contract import Dimension, Progress, RolledUp, Scope, untold
+from index.contract import Counted, Progress, RolledUp, Scope, untold
 from index.elastic import counting
 from index.elastic.bulk import Buffer, Removal
 from index.elastic.catalogue import Catalogue
@@ -134,7 +134,7 @@ class ElasticStore(Questions[Query]):
 
         busy = counting.busy(self._cluster, aliases)
 
-        def count(dimensions: Sequence[Dimension], k: int) -> Tally:
+        def count(dimensions: Sequence[Counted], k: int) -> Tally:
             return counting.count(self._cluster, aliases, EVERYTHING, dimensions, k=k, busy=busy)
 
         return roll_up(count, thresholds)

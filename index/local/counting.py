@@ -6,7 +6,7 @@ from typing import Any
 
 from tantivy import Query
 
-from index.contract import Dimension
+from index.contract import Counted
 from index.document import column_of, counted_as
 from index.local.partition import MOST, LocalPartition, TooManyBuckets, whole
 from index.local.query import TantivyEngine
@@ -22,7 +22,7 @@ Leaves = Iterator[tuple[tuple[str, ...], int]]
 
 
 def count(
-    asked: Sequence[tuple[LocalPartition, Query]], dimensions: Sequence[Dimension], *, k: int
+    asked: Sequence[tuple[LocalPartition, Query]], dimensions: Sequence[Counted], *, k: int
 ) -> Tally:
     """The posts of each partition that its query matches by `dimensions`; authors exactly up to
     `k`. The queries must be exact: nothing is verified here.
@@ -51,7 +51,7 @@ def _cells(partition: LocalPartition, query: Query, columns: Sequence[str], k: i
 
 
 def _too_many_of_one(
-    partition: LocalPartition, query: Query, columns: Sequence[str], dimensions: Sequence[Dimension]
+    partition: LocalPartition, query: Query, columns: Sequence[str], dimensions: Sequence[Counted]
 ) -> Iterator[tuple[tuple[str, ...], int]]:
     """How many posts do not count in a cell, because their authors have enough of a day. Few
     authors write so much, and the partition remembers which.

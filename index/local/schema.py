@@ -8,7 +8,7 @@ from index.document import NUMBERS, WORDS, document, forms_at, id_numbers
 from stream.codec import encode_post
 from stream.post import Post
 
-VERSION = 4
+VERSION = 5
 """Part of the store's manifest: an index of another version is built anew, not read."""
 
 _forms = lru_cache(maxsize=50_000)(forms_at)

@@ -1,4 +1,5 @@
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 
 import pytest
@@ -128,6 +129,12 @@ COUNTS = RolledUp(
         ("2026-W49", "r@2", ANY, ANY): Cell(14, 10),
         ("2026-11-30", "other@1", ANY, ANY): Cell(15, 10),
     },
+    shadows={
+        ("2026-11-29", "r@1"): Cell(16, 10),
+        ("2026-W49", "r@1"): Cell(17, 10),
+        ("2026-11-30", "r@3"): Cell(18, 10),
+        ("2026-11-30", "other@2"): Cell(19, 10),
+    },
 )
 FIRST = Partition("kept", date(2027, 2, 22))
 
@@ -143,6 +150,40 @@ def test_saving_twice_changes_nothing_and_partitions_add_up(series: Series) -> N
     assert {type(posts) for each in counts for posts in each.values()} == {int}
 
 
+def test_versions_are_told_apart_and_so_is_what_was_not_shown(series: Series) -> None:
+    for _ in range(2):
+        series.save(FIRST, COUNTS)
+    assert series.versions("r", bin="week") == {"r@1": {"2026-W49": 12}, "r@2": {"2026-W49": 27}}
+    assert series.versions("r", bin="day") == {
+        "r@1": {"2026-11-30": 12},
+        "r@2": {"2026-11-30": 13},
+    }
+    assert series.shadows("r", bin="week") == {
+        "r@1": {"2026-W48": 16, "2026-W49": 17},
+        "r@3": {"2026-W49": 18},
+    }
+    assert series.shadows("r", bin="day") == {"r@1": {"2026-11-29": 16}, "r@3": {"2026-11-30": 18}}
+    assert series.phenomenon("r", bin="week") == {"2026-W49": 39}
+
+
+def test_days_of_a_shadow_are_joined_until_there_are_enough() -> None:
+    def count(dimensions: Sequence[str], k: int) -> Tally:
+        result = Tally(k)
+        if "shadow" not in dimensions:
+            return result
+        for day, authors in (("2026-11-23", 12), ("2026-11-24", 4), ("2026-11-25", 7)):
+            for number in range(authors):
+                result.add((day, "r@1"), 1, [(1, number + 100 * int(day[-2:]))])
+                result.add((day, "special@1"), 1, [(1, number)])
+        return result
+
+    kept = roll_up(count, Thresholds(10, lambda rule: rule == "special")).shadows
+    assert {key: cell.posts for key, cell in kept.items()} == {
+        ("2026-11-23", "r@1"): 12,
+        ("2026-W48", "r@1"): 11,
+    }
+
+
 def test_a_week_counts_in_the_month_of_its_thursday(series: Series) -> None:
     series.save(FIRST, COUNTS)
     months = Counter(series.phenomenon("r", bin="month"))
@@ -151,7 +192,8 @@ def test_a_week_counts_in_the_month_of_its_thursday(series: Series) -> None:
 
 def test_counts_are_forgotten_after_their_years(series: Series) -> None:
     series.save(FIRST, COUNTS)
-    assert series.forget(date(2026, 11, 30)) == 1
+    assert series.forget(date(2026, 11, 30)) == 2
     assert series.volumes(bin="week") == {"2026-W49": 11}
-    assert series.forget(date(2027, 1, 1)) == 5
+    assert series.forget(date(2027, 1, 1)) == 8
     assert series.phenomenon("r", bin="week") == {}
+    assert series.shadows("r", bin="week") == {}
