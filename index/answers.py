@@ -6,18 +6,19 @@ from typing import Literal, Unpack
 
 import msgspec
 
-from index.contract import Asked, Bin, Cell, Dimension, Question, Scope, TooBroad
-from index.disclosure import RULES, Disclosure, size_of, visible
+from index.breakdowns import BINS, MAX_VALUES, Asking, Breakdowns
+from index.contract import Asked, Bin, Dimension, Question, Scope
+from index.disclosure import Disclosure, size_of, visible
 from index.excerpts import excerpts, of_different_authors
 from index.inquiry import Inquiry, Log, Within
 from index.results import Comparison, Completion, Count, Counts, Facets, Texts, TypicalTerm
 from index.series import Series
-from index.simplest import axis
 from index.typical import STANDS_OUT, score
 from index.values import bins_between, start_of
+from index.versions import LongSeries, Shadowed, Versions, by_bin
 from privacy.access import TooOften
 from privacy.noise import Noise
-from privacy.suppress import Thresholds, about, coarsest_needed, may_show_texts, shown
+from privacy.suppress import Thresholds, about, may_show_texts
 from rules.folding import fold
 from rules.lists import Lists
 from rules.tree import And, Node, Term
@@ -34,9 +35,6 @@ ENOUGH = 2
 WIDER = 4
 """So many times as many are drawn as are shown, because of an author one is."""
 
-BINS: tuple[Bin, ...] = ("day", "week", "month")
-MAX_BINS = 10_000
-MAX_VALUES = 50_000
 LongBin = Literal["week", "month"]
 
 
@@ -90,7 +88,11 @@ class Answers:
             clock=clock,
             scope=scope,
         )
+        self._breakdowns = Breakdowns(store, self._disclosure, timezone=timezone)
         self._series = series
+        self._versions = Versions(
+            store, inquiry=self._inquiry, disclosure=self._disclosure, series=series
+        )
         self._timezone = timezone
         self._rng = rng
         self._text_reads_a_day = text_reads_a_day
@@ -124,35 +126,19 @@ class Answers:
         question = self._inquiry.asked(
             "over_time" if by is None else f"over_time:{by}", query, period
         )
-        k = self._disclosure.k(question)
-        name, table = coarsest_needed(
-            BINS if bin is None else (bin,),
-            lambda each: self._store.count_over_time(question, bin=each, by=by),
-            lambda each: [size_of(cell) for cell in each.cells.values()],
-            k=k,
+        asking = Asking(period.get("since"), period.get("until"), self._inquiry.today)
+        return self._breakdowns.over_time(
+            question,
+            asking,
+            k=self._disclosure.k(question),
+            bins=BINS if bin is None else (bin,),
+            by=by,
         )
-        bins = bins_between([*self._axis(name, period), *visible(table, k=k)], name)
-        if len(bins) > MAX_BINS:
-            raise TooBroad(f"{len(bins)} bins by {name} are too many: narrow the period")
-        keys: list[tuple[str, ...]] = [(each,) for each in bins]
-        if by is not None:
-            k_of = self._disclosure.k_of_rule if by in RULES else lambda _key: k
-            values = sorted(
-                {
-                    key[1]
-                    for key, cell in table.cells.items()
-                    if shown(size_of(cell), k=max(k, k_of(key))) is not None
-                }
-            )
-            keys = [(each, value) for each in bins for value in values]
-        cells: dict[tuple[str, ...], Cell] = {key: Cell(0, 0) for key in keys}
-        cells |= table.cells
-        result = self._disclosure.counts(question, table, cells, k=k, keep_hidden=True)
-        return msgspec.structs.replace(result, cells={key: result.cells[key] for key in keys})
 
-    def long_series(self, rule: str = "", *, bin: LongBin = "week") -> Counts:
+    def long_series(self, rule: str = "", *, bin: LongBin = "week") -> LongSeries:
         """Counts of a rule's posts (empty: of all posts, matched or not) since counting began,
-        by week or month: what is in the index and, for what is gone, what was counted then.
+        by week or month: what is in the index and, for what is gone, what was counted then. Of a
+        rule also those of each version, and the factors by which they can be joined.
         """
         query = f"rule:{rule}" if rule else ""
         question = self._inquiry.asked("long_series", query, {}, scope="kept" if rule else "both")
@@ -165,7 +151,21 @@ class Answers:
             for each in bins_between([*gone, *visible(table, k=k)], bin)
         }
         total = _sum(*cells.values())
-        return Counts(dimensions=(bin,), cells=cells, total=total, k=k)
+        result = LongSeries(dimensions=(bin,), cells=cells, total=total, k=k)
+        if not rule:
+            return result
+        return msgspec.structs.replace(
+            result,
+            versions=by_bin(self._versions.active(rule, bin=bin), [key[0] for key in cells]),
+            splices=self._versions.splices(rule),
+        )
+
+    def shadowed(self, shadow: str, *, active: str = "") -> Shadowed:
+        """A version that is counted and not shown (`rule@version`) beside the `active` one of the
+        same rule, and its share of all posts, by day or week.
+        """
+        self._inquiry.write("shadowed", {"shadow": shadow, "active": active})
+        return self._versions.shadowed(shadow, active)
 
     def top(
         self, query: str = "", *, by: Dimension, limit: int = 50, **period: Unpack[Within]
@@ -219,24 +219,8 @@ class Answers:
             Completion(word=word, posts=about(posts)) for word, posts in words.items() if posts >= k
         ]
 
-    def _axis(self, name: Bin, period: Within) -> Sequence[str]:
-        """The first and the last bin of a table by time. All posts decide: where a question's own
-        bins begin and end would tell that something small is there.
-        """
-        whole = Question()
-        days = self._store.blocks(whole, least=self._disclosure.thresholds.k)
-        asked = msgspec.structs.replace(whole, since=period.get("since"), until=period.get("until"))
-        return axis(asked, days, name, today=self._inquiry.today, timezone=self._timezone)
-
     def _top(self, question: Question, by: Dimension, limit: int) -> Counts:
-        # All values first: what is cut off would otherwise seem to be what is hidden.
-        table = self._store.top(question, by=by, limit=MAX_VALUES)
-        k = self._disclosure.k(question)
-        result = self._disclosure.counts(question, table, table.cells, k=k, keep_hidden=False)
-        largest = sorted(result.cells.items(), key=lambda item: (-(item[1] or 0), item[0]))
-        return Counts(
-            dimensions=result.dimensions, cells=dict(largest[:limit]), total=result.total, k=k
-        )
+        return self._breakdowns.top(question, by, limit, k=self._disclosure.k(question))
 
     def typical_terms(
         self, query: str, *, limit: int = 20, **period: Unpack[Within]
