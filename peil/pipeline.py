@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
+import msgspec
 from sqlalchemy import Engine
 
 from index.answers import Answers, Log
@@ -35,6 +36,7 @@ from peil.backends import (
 )
 from peil.folder import WorkingFolder
 from peil.locks import Held, Locks
+from peil.rulebook import Rulebook
 from peil.settings import Settings
 from privacy.access import AccessLog
 from privacy.gate import Gate
@@ -46,12 +48,12 @@ from privacy.noise import Noise
 from privacy.register import Register
 from privacy.suppress import Thresholds
 from rules.documents import Book, load_book
+from rules.life import PUBLISHED
 from rules.lists import Lists
 from rules.matcher import Matcher
-from rules.publishing import Manifest, RuleFeed, publish
-from rules.versions import versions_of
+from rules.publishing import Manifest, RuleFeed
 from stream.broker import Broker, Entry
-from stream.clock import DAY_MS, Clock, to_datetime
+from stream.clock import DAY_MS, Clock
 from stream.codec import encode
 from stream.errors import Retry
 from stream.events import Gap
@@ -247,7 +249,26 @@ class Pipeline:
 
     @cached_property
     def book(self) -> Book:
-        return load_book(self.folder.config)
+        """The rules and lists in `config`, with every version that a list ever had."""
+        return self.book_in(self.folder.config)
+
+    def book_in(self, config: Path) -> Book:
+        """The same of the files below `config`."""
+        book = load_book(config)
+        return msgspec.structs.replace(
+            book, older=(*book.older, *self.rulebook.library.described())
+        )
+
+    @cached_property
+    def rulebook(self) -> Rulebook:
+        return Rulebook(
+            engine=self.database,
+            broker=lambda: self.broker,
+            locks=self.locks,
+            clock=self.clock,
+            settings=self.settings.rules,
+            actor=actor(),
+        )
 
     @cached_property
     def lists(self) -> Lists:
@@ -270,15 +291,9 @@ class Pipeline:
         )
 
     def publish_rules(self) -> Manifest:
-        """Make the rules in `config/rules` the active set."""
+        """Make the rules that are active the set that counts."""
         chain, _ = self._chain
-        return publish(
-            self.broker,
-            versions_of(self.book, today=to_datetime(self.clock.now()).date()),
-            engine=self.database,
-            clock=self.clock,
-            models=chain.versions,
-        )
+        return self.rulebook.start(self.book, models=chain.versions)
 
     def enrich_worker(self, *, in_time: bool = False) -> Worker:
         """The worker from `posts` to `labelled`. With `in_time` it sheds labels rather than fall
@@ -319,7 +334,22 @@ class Pipeline:
     @property
     def thresholds(self) -> Thresholds:
         """Below how many authors what is hidden, by the rules of this folder."""
-        return Thresholds(self.settings.privacy.k, self.book.is_special)
+        return Thresholds(self.settings.privacy.k, self._is_special)
+
+    def _is_special(self, rule: str) -> bool:
+        """By its file and by what is counted, which can be another version: the stricter one."""
+        return self.book.is_special(rule) or rule in self._counted_as_special
+
+    @cached_property
+    def _counted_as_special(self) -> frozenset[str]:
+        return frozenset(
+            rule
+            for rule, standings in self.rulebook.library.standings().items()
+            if any(
+                each.version.document.special_category and each.state in PUBLISHED
+                for each in standings
+            )
+        )
 
     def index_worker(self) -> Worker:
         """The worker from `labelled` into the store, for whoever may index (`indexing`, or

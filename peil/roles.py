@@ -15,6 +15,7 @@ from peil.folder import WorkingFolder
 from peil.health import HealthServer, Pulse, nth_address
 from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
+from peil.rulebook import SINGLE_AUTHOR
 from peil.schedule import due
 from peil.settings import Settings
 from peil.supervisor import SIGNALS, STOPPED
@@ -44,7 +45,7 @@ Role = Callable[[Pipeline, Pulse, Callable[[], bool]], None]
 def enrich(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
     """From `posts` to `labelled`. May run several times; the partitions are shared out."""
     worker = pipeline.enrich_worker(in_time=True)
-    _work(pipeline, worker, pulse, stopping, house=_nothing)
+    _work(pipeline, worker, pulse, stopping, house=lambda: _end_rules(pipeline))
 
 
 def index(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
@@ -83,6 +84,11 @@ def house(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> Non
                     next_metrics = clock.now() + METRICS_MS
                 pulse.turned()
                 clock.sleep(POLL_SECONDS)
+
+
+def _end_rules(pipeline: Pipeline) -> None:
+    """Rules whose date passed while peil runs count no longer."""
+    pipeline.rulebook.publish()
 
 
 def _nothing() -> None:
@@ -301,6 +307,8 @@ class RoleProcess:
         folder = WorkingFolder.open(self._root)
         with Pipeline(folder, self._settings, clock=SystemClock(), metrics=metrics) as pipeline:
             if ROLES[role] is enrich:
+                if self._settings.rules.single_author:
+                    logger.warning("%s", SINGLE_AUTHOR)
                 with pulse.busy():  # a model may have to be built
                     pipeline.publish_rules()
             if ROLES[role] is dashboard:

@@ -19,6 +19,7 @@ from enrich.settings import EnrichSettings
 from index.settings import IndexSettings
 from ingest.settings import IngestSettings
 from privacy.settings import PrivacySettings
+from rules.settings import RulesSettings
 from stream.errors import Stop
 from stream.secrets import NO_SECRET, UNSHOWN, refusal
 from stream.settings import StreamSettings
@@ -108,6 +109,7 @@ class Settings(BaseModel):
     stream: StreamSettings = StreamSettings()
     privacy: PrivacySettings = PrivacySettings()
     ingest: IngestSettings = IngestSettings()
+    rules: RulesSettings = RulesSettings()
     enrich: EnrichSettings = EnrichSettings()
     index: IndexSettings = IndexSettings()
     dashboard: DashboardSettings = DashboardSettings()

@@ -82,20 +82,20 @@ class ActiveRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Book(msgspec.Struct, frozen=True, kw_only=True):
-    """All rules and lists of a folder."""
+    """All rules and lists of a folder; `older` versions of lists can be named as `$wijken@3`."""
 
     rules: Mapping[str, RuleDocument]
     lists: Mapping[str, KeywordList]
+    older: tuple[KeywordList, ...] = ()
 
     def lookup(self) -> Lists:
         """The lists as the parser asks for them."""
-        return list_lookup(
-            {
-                name: {each.version: ListEntries(name, each.version, each.entries)}
-                for name, each in self.lists.items()
-                if not each.lint
-            }
-        )
+        found: dict[str, dict[int, ListEntries]] = {}
+        for each in (*self.older, *self.lists.values()):
+            if not each.lint:
+                entries = ListEntries(each.id, each.version, each.entries)
+                found.setdefault(each.id, {})[each.version] = entries
+        return list_lookup(found)
 
     def is_special(self, rule: str) -> bool:
         """Whether `rule` is on a special category; one that is not in the book any more is
@@ -139,30 +139,35 @@ def version_of(tree: Node) -> str:
 
 
 def load_book(config: Path) -> Book:
-    """Every rule in `config/rules` and list in `config/lists`; Stop names all bad files."""
+    """Every rule in `config/rules` and list in `config/lists`; Stop names all bad files.
+
+    An older version of list `wijken` is kept beside it as `wijken@3.toml`.
+    """
     problems: list[str] = []
     rules = _load(config / "rules", RuleDocument, problems)
     lists = _load(config / "lists", KeywordList, problems)
     if problems:
         raise Stop("rule files are wrong:\n" + "\n".join(f"  {line}" for line in problems))
     return Book(
-        rules={document.id: document for document in rules},
-        lists={document.id: document for document in lists},
+        rules=rules,
+        lists={name: document for name, document in lists.items() if name == document.id},
+        older=tuple(document for name, document in lists.items() if name != document.id),
     )
 
 
 Document = TypeVar("Document", RuleDocument, KeywordList)
 
 
-def _load(folder: Path, kind: type[Document], problems: list[str]) -> list[Document]:
-    documents: list[Document] = []
+def _load(folder: Path, kind: type[Document], problems: list[str]) -> dict[str, Document]:
+    """The documents by the names of their files."""
+    documents: dict[str, Document] = {}
     for path in sorted(folder.glob("*.toml")):
         try:
             document = msgspec.toml.decode(path.read_bytes(), type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
             problems.append(f"{path.parent.name}/{path.name}: {error}{_suggest(str(error), kind)}")
             continue
-        if document.id != path.stem:
+        if path.stem not in _names(document):
             problems.append(
                 f"{path.parent.name}/{path.name}: its id is {document.id!r}; name both the same"
             )
@@ -171,8 +176,15 @@ def _load(folder: Path, kind: type[Document], problems: list[str]) -> list[Docum
                 f"{path.parent.name}/{path.name}: a rule with special_category needs `ground` (of "
                 "GDPR, article 9) and `approved_by`, somebody else than its owner"
             )
-        documents.append(document)
+        documents[path.stem] = document
     return documents
+
+
+def _names(document: RuleDocument | KeywordList) -> tuple[str, ...]:
+    """What the file of `document` may be called."""
+    if isinstance(document, RuleDocument):
+        return (document.id,)
+    return (document.id, f"{document.id}@{document.version}")
 
 
 def _lacks_approval(document: RuleDocument) -> bool:

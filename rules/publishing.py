@@ -86,6 +86,14 @@ def published(broker: Broker) -> Manifest | None:
     return _manifest(_records(broker))
 
 
+def last_published(broker: Broker) -> Sequence[Version]:
+    """The active rules that were published last, whatever release of peil did it."""
+    held = _records(broker)
+    manifest = _manifest(held)
+    rules = manifest.rules if manifest else {}
+    return [_version(held, rule, version) for rule, version in rules.items()]
+
+
 def _sorted(versions: Sequence[Version]) -> list[Version]:
     return sorted(versions, key=lambda each: each.name)
 

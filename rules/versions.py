@@ -5,7 +5,7 @@ from datetime import date
 
 import msgspec
 
-from rules.documents import ActiveRule, Book, RuleDocument, activate
+from rules.documents import ActiveRule, Book, KeywordList, RuleDocument, activate
 from rules.lists import ListEntries, Lists, list_lookup
 from rules.tree import Keywords, Node, children
 from stream.errors import Stop
@@ -62,6 +62,13 @@ def versions_of(book: Book, *, today: date) -> tuple[Version, ...]:
     lookup = book.lookup()
     return tuple(
         resolve(document, lookup) for document in book.rules.values() if document.expires > today
+    )
+
+
+def as_document(entries: ListEntries) -> KeywordList:
+    """A list of which nothing but its entries is known."""
+    return KeywordList(
+        id=entries.name, version=entries.version, title="", owner="", entries=entries.entries
     )
 
 

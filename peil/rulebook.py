@@ -1,0 +1,159 @@
+"""The rules of a working folder: brought in from its files, and published as their lives say."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from sqlalchemy import Engine
+
+from peil.locks import Locks
+from rules.documents import Book
+from rules.library import Library, Standing, Standings
+from rules.life import Change, State
+from rules.publishing import Manifest, last_published, publish, published
+from rules.readiness import missing
+from rules.settings import RulesSettings
+from rules.syncing import Synced, differing, sync
+from rules.takeover import adopt, carry_over, end_overdue
+from rules.versions import Version
+from stream.broker import Broker
+from stream.clock import Clock, to_datetime
+from stream.errors import Stop
+
+logger = logging.getLogger(__name__)
+
+PUBLISHING = "publish-rules"
+"""The lock of who publishes: what is published is what stood in the database then."""
+
+SINGLE_AUTHOR = (
+    "one person alone answers for the rules here (rules.single_author): files count at once, and "
+    "nobody else reviews them"
+)
+
+
+class Rulebook:
+    """What becomes of rules, and what goes out on topic `rules`. `broker` is opened when needed."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        broker: Callable[[], Broker],
+        locks: Locks,
+        clock: Clock,
+        settings: RulesSettings,
+        actor: str,
+    ) -> None:
+        self.library = Library(engine, clock=clock)
+        self._engine = engine
+        self._broker = broker
+        self._locks = locks
+        self._clock = clock
+        self._settings = settings
+        self._actor = actor
+
+    def start(self, book: Book, *, models: Mapping[str, str]) -> Manifest:
+        """Publish what is to count when workers begin. With a single author the files of `book`
+        come in first; else they wait for a sync, and it is said which.
+        """
+        self._take_over()
+        if self._settings.single_author:
+            for each in self._sync(book, as_drafts=False):
+                if each.says:
+                    logger.warning("rule %s: %s", each.rule, each.says)
+        elif waiting := differing(self.library, book):
+            logger.warning(
+                "files that do not count yet, because they were not brought in with `peil rules "
+                "sync`: %s",
+                ", ".join(waiting),
+            )
+        manifest = self._publish(models)
+        if not manifest.rules:
+            logger.warning("no rule is active, so no post will be kept: see `peil rules list`")
+        return manifest
+
+    def publish(self) -> Manifest | None:
+        """Publish what counts now, with the models that were published last; None, and nothing
+        is published, before workers began for the first time.
+        """
+        return None if published(self._broker()) is None else self._publish(None)
+
+    def sync(self, book: Book, *, as_drafts: bool = False) -> Sequence[Synced]:
+        """Bring the files of `book` in, as drafts or, with a single author, to count at once."""
+        self._take_over()
+        found = self._sync(book, as_drafts=as_drafts)
+        self.publish()
+        return found
+
+    def move(
+        self, rule: str, versions: Iterable[str], state: State, *, note: str
+    ) -> Sequence[Change]:
+        """Bring these versions of a rule into `state`, and publish; Stop says what is missing."""
+        self._adopt()
+        changes: list[Change] = []
+        with self.library.turn() as turn:
+            for version in versions:
+                changes += turn.move(
+                    rule,
+                    version,
+                    state,
+                    by=self._actor,
+                    note=note,
+                    single_author=self._settings.single_author,
+                )
+        self.publish()
+        return changes
+
+    def lacks(self, standing: Standing, book: Book) -> Sequence[str]:
+        """What keeps a version from being reviewed or from counting."""
+        today = to_datetime(self._clock.now()).date()
+        return missing(standing.version, lists=book.lists.values(), today=today)
+
+    def standings_of(self, rule: str) -> Sequence[Standing]:
+        """The versions of `rule`; Stop when there is none."""
+        self._adopt()
+        found = self.library.standings()
+        if rule not in found:
+            raise Stop(
+                f"no version of rule {rule!r} was brought in; `peil rules sync` does it, and "
+                "`peil rules list` shows what there is"
+            )
+        return found[rule]
+
+    def _sync(self, book: Book, *, as_drafts: bool) -> Sequence[Synced]:
+        return sync(
+            self.library,
+            book,
+            by=self._actor,
+            today=to_datetime(self._clock.now()).date(),
+            single_author=self._settings.single_author,
+            as_drafts=as_drafts,
+        )
+
+    def _adopt(self) -> None:
+        if self.library.is_empty():
+            for change in adopt(self.library, last_published(self._broker()), by=self._actor):
+                logger.warning("%s is active: %s", change.name, change.note)
+
+    def _take_over(self) -> None:
+        self._adopt()
+        for change in carry_over(self.library):
+            logger.warning("%s is %s: %s", change.name, change.state, change.note)
+
+    def _publish(self, models: Mapping[str, str] | None) -> Manifest:
+        with self._locks.wait_for(PUBLISHING, clock=self._clock):
+            today = to_datetime(self._clock.now()).date()
+            for change in end_overdue(self.library, today=today):
+                logger.warning("%s is over: %s", change.name, change.note)
+            standings = self.library.standings()
+            return publish(
+                self._broker(),
+                _in(standings, "active"),
+                shadows=_in(standings, "shadow", "outgoing"),
+                engine=self._engine,
+                clock=self._clock,
+                models=models,
+            )
+
+
+def _in(standings: Standings, *states: State) -> list[Version]:
+    return [each.version for found in standings.values() for each in found if each.state in states]

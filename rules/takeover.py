@@ -1,0 +1,78 @@
+"""What counted before goes on counting: after an upgrade of peil, and when its time is over."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from rules.library import Library, Standing, Turn
+from rules.life import OUTGOING_MS, PUBLISHED, Change
+from rules.versions import Version, as_document, resolve
+
+BY_ITSELF = "peil"
+"""Who does what no person asked for."""
+
+ADOPTED = "adopted: it counted before versions were kept"
+
+
+def adopt(library: Library, published: Sequence[Version], *, by: str) -> Sequence[Change]:
+    """Take over what an older peil had published, when no version was brought in yet: it is
+    active, as it was. Doing it twice changes nothing.
+    """
+    if not published or not library.is_empty():
+        return ()
+    changes: list[Change] = []
+    with library.turn() as turn:
+        for each in published:
+            read = resolve(each.document, each.lookup())
+            turn.keep_lists(map(as_document, read.lists), by=by)
+            turn.describe(read, by=by)
+            note = ADOPTED if read == each else f"{ADOPTED}, as {each.name}"
+            changes += turn.move(read.document.id, read.version, "active", by=by, note=note)
+    return changes
+
+
+def carry_over(library: Library) -> Sequence[Change]:
+    """Give each version that is matched and that this release of peil reads as another one the
+    name of that one, in the same state; returns what changed. Stop when one cannot be read.
+    """
+    changes: list[Change] = []
+    with library.turn() as turn:
+        for standings in turn.standings().values():
+            for each in standings:
+                if each.state in PUBLISHED:
+                    changes += _carried(turn, each, [other.version.name for other in standings])
+    return changes
+
+
+def end_overdue(library: Library, *, today: date) -> Sequence[Change]:
+    """End what is over its date, and what ran long enough beside its successor."""
+    ended: list[Change] = []
+    with library.turn() as turn:
+        for standings in turn.standings().values():
+            for each in standings:
+                if each.state in PUBLISHED and (why := _over(each, now=turn.now, today=today)):
+                    ended += turn.move(
+                        each.change.rule, each.change.version, "expired", by=BY_ITSELF, note=why
+                    )
+    return ended
+
+
+def _carried(turn: Turn, standing: Standing, known: Sequence[str]) -> Sequence[Change]:
+    held = standing.version
+    read = resolve(held.document, held.lookup())
+    if read.version == held.version:
+        return ()
+    rule, why = held.document.id, f"this release of peil reads {held.name} as {read.name}"
+    changes = [*turn.move(rule, held.version, "expired", by=BY_ITSELF, note=why)]
+    if standing.state == "outgoing" or read.name in known:
+        return changes  # the comparison ends; one that has a life of its own goes its own way
+    turn.describe(read, by=BY_ITSELF)
+    return [*changes, *turn.move(rule, read.version, standing.state, by=BY_ITSELF, note=why)]
+
+
+def _over(standing: Standing, *, now: int, today: date) -> str:
+    expires = standing.version.document.expires
+    if expires <= today:
+        return f"its date, {expires}, passed"
+    if standing.state == "outgoing" and standing.change.at + OUTGOING_MS <= now:
+        return "it was counted long enough beside the version that took its place"
+    return ""
