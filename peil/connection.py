@@ -11,6 +11,7 @@ from index.answers import Answers, LongBin
 from index.contract import Bin, Dimension
 from index.results import Count, Counts, Texts, TypicalTerm
 from index.values import start_of
+from index.versions import LongSeries
 from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
 from peil.settings import load_settings
@@ -93,8 +94,10 @@ class Connection:
             for name, day in (("since", since), ("until", until))
         }
 
-    def long_series(self, rule: str = "", *, bin: LongBin = "week") -> Counts:  # noqa: A002  (the same)
-        """A rule's posts (empty: all posts) by week or month, also where the texts are gone."""
+    def long_series(self, rule: str = "", *, bin: LongBin = "week") -> LongSeries:  # noqa: A002  (the same)
+        """A rule's posts (empty: all posts) by week or month, also where the texts are gone; with
+        those of each version, and the factors by which a changed rule's counts can be joined.
+        """
         return self._answers.long_series(rule, bin=bin)
 
     def close(self) -> None:
