@@ -6,6 +6,7 @@ from typing import Literal, Unpack
 
 import msgspec
 
+from index.backtest import ALL_ASIDES, Asides, Backtests, Subject
 from index.breakdowns import BINS, MAX_VALUES, Asking, Breakdowns
 from index.contract import Asked, Bin, Dimension, Question, Scope
 from index.disclosure import Disclosure, size_of, visible
@@ -13,6 +14,7 @@ from index.excerpts import excerpts, of_different_authors
 from index.inquiry import Inquiry, Log, Within
 from index.results import Comparison, Completion, Count, Counts, Facets, Texts, TypicalTerm
 from index.series import Series
+from index.trial import Backtest
 from index.typical import STANDS_OUT, score
 from index.values import bins_between, start_of
 from index.versions import LongSeries, Shadowed, Versions, by_bin
@@ -89,6 +91,7 @@ class Answers:
             scope=scope,
         )
         self._breakdowns = Breakdowns(store, self._disclosure, timezone=timezone)
+        self._backtests = Backtests(store, self._inquiry, self._disclosure, timezone=timezone)
         self._series = series
         self._versions = Versions(
             store, inquiry=self._inquiry, disclosure=self._disclosure, series=series
@@ -205,6 +208,19 @@ class Answers:
             key=lambda key: (-max(one.cells.get(key) or 0, other.cells.get(key) or 0), key),
         )
         return Comparison(first=_only(one, largest[:limit]), second=_only(other, largest[:limit]))
+
+    def backtest(
+        self,
+        subject: Subject,
+        *,
+        against: Subject | None = None,
+        asides: Asides = ALL_ASIDES,
+        **period: Unpack[Within],
+    ) -> Backtest:
+        """What a query would have caught, of everything of the last days and of what was kept:
+        one question in the access log. With `against` also what it would gain and lose.
+        """
+        return self._backtests.run(subject, against=against, period=period, asides=asides)
 
     def complete(self, prefix: str, *, limit: int = 10) -> Sequence[Completion]:
         """Frequent words that begin with `prefix` and that at least k authors used, the most

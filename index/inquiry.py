@@ -78,9 +78,14 @@ class Inquiry:
         self.scope: Scope = scope
 
     @property
+    def now(self) -> int:
+        """The moment in Unix milliseconds."""
+        return self._clock.now()
+
+    @property
     def today(self) -> date:
         """The local day that is not over yet."""
-        return local_day(self._clock.now(), self._timezone)
+        return local_day(self.now, self._timezone)
 
     def read(self, query: str, *, since: int | None = None, until: int | None = None) -> Question:
         """The question in `query` (empty: all posts) as it was typed; QueryError with all its
@@ -91,7 +96,10 @@ class Inquiry:
 
     def typed(self, query: str, *, since: int | None, until: int | None) -> Question:
         """The same with its `date:` in the period."""
-        question = self.read(query, since=since, until=until)
+        return self.dated(self.read(query, since=since, until=until), query)
+
+    def dated(self, question: Question, query: str) -> Question:
+        """`question`, which was written as `query`, with its `date:` in the period."""
         return with_dates(question, query, timezone=self._timezone)
 
     def asked(
@@ -128,14 +136,14 @@ class Inquiry:
         )
         self._metrics.count("peil_answers_total", question=action.split(":", maxsplit=1)[0])
 
-    def settled(self, question: Question) -> Question:
+    def settled(self, question: Question, *, least: int | None = None) -> Question:
         """What is asked of the store: whole days that are over, and nothing in it that makes a
-        difference of fewer than k authors.
+        difference of fewer than `least` authors, or else than k.
         """
         return settled(
             question,
             self._store,
-            least=self._disclosure.k(question),
+            least=self._disclosure.k(question) if least is None else least,
             today=self.today,
             timezone=self._timezone,
         )

@@ -1,0 +1,221 @@
+"""What a rule would have caught: tried on everything of the last days, and on what was kept.
+
+Each part is one question, made the simplest as every question is, and what stands beside its
+count are cells of tables of it: by value, by branch, by whether another rule matches too. A cell
+has the threshold and the noise of a cell. For a difference (posts gained, posts lost, posts that
+only one branch finds) it is the difference itself that at least k people must have written; and
+where two sets differ by fewer, the larger one's number stands for both.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from index.branches import Branch, branches, exclusions
+from index.breakdowns import MAX_VALUES, Asking, Breakdowns
+from index.contract import Asked, Dimension, Question, Scope
+from index.disclosure import Disclosure
+from index.inquiry import Inquiry, Within
+from index.trial import Backtest, Change, Earned, Overlap, Part, Period, TakenOut
+from privacy.suppress import SPECIAL_K
+from rules.tree import And, Node, Not
+from stream.clock import DAY_MS
+from stream.partitions import RECENT_TERM_MS
+
+BY: tuple[Dimension, ...] = ("language", "source")
+SCOPES: dict[Period, Scope] = {"recent": "both", "kept": "kept"}
+PERIODS: tuple[Period, ...] = ("recent", "kept")
+MOST_BRANCHES = 200
+MOST_VALUES = 50
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """What is tried: a query with its tree, which may have lists of its own. `rule` is the rule
+    whose query it is, or shall be, `special` says that it is on a special category, and `name` is
+    what it is called.
+    """
+
+    query: str
+    tree: Node
+    rule: str = ""
+    special: bool = False
+    name: str = ""
+
+
+class Asides(msgspec.Struct, frozen=True, kw_only=True):
+    """What is counted beside the days: while somebody types, less."""
+
+    by: tuple[Dimension, ...] = BY
+    overlap: bool = True
+    branches: bool = True
+
+
+ALL_ASIDES = Asides()
+
+
+class Backtests:
+    """Tries queries for one reader, as `Answers` does: each is in the access log before anything
+    is counted. Texts are read by `Answers.texts` alone.
+    """
+
+    def __init__(
+        self, store: Asked, inquiry: Inquiry, disclosure: Disclosure, *, timezone: str
+    ) -> None:
+        self._store = store
+        self._inquiry = inquiry
+        self._disclosure = disclosure
+        self._breakdowns = Breakdowns(store, disclosure, timezone=timezone)
+
+    def run(
+        self, subject: Subject, *, against: Subject | None, period: Within, asides: Asides
+    ) -> Backtest:
+        """What `subject` would have caught, and how that differs from `against`."""
+        said = {"query": subject.query, "rule": subject.name or subject.rule, **period}
+        if against is not None:
+            said |= {"against": against.query, "against_rule": against.name or against.rule}
+        self._inquiry.write("backtest", said)
+        recent, kept = (self._part(each, subject, against, period, asides) for each in PERIODS)
+        return Backtest(query=subject.query, recent=recent, kept=kept)
+
+    def question(self, subject: Subject, name: Period, period: Within) -> Question:
+        """The settled question of one part of a backtest of `subject`."""
+        asked = Question(
+            query=subject.tree,
+            since=period.get("since"),
+            until=period.get("until"),
+            scope=SCOPES[name],
+            seen_since=whole_since(self._inquiry.now) if name == "recent" else None,
+        )
+        asked = self._inquiry.dated(asked, subject.query)
+        return self._inquiry.settled(asked, least=self._k(asked, subject))
+
+    def _k(self, question: Question, *subjects: Subject) -> int:
+        """The threshold of a question about these: that of the most sensitive rule among them."""
+        k = self._disclosure.k(question)
+        return max(k, SPECIAL_K) if any(each.special for each in subjects) else k
+
+    def _part(
+        self,
+        name: Period,
+        subject: Subject,
+        against: Subject | None,
+        period: Within,
+        asides: Asides,
+    ) -> Part:
+        question = self.question(subject, name, period)
+        k = self._k(question, subject)
+        everything = msgspec.structs.replace(question, query=None)
+        asking = Asking(period.get("since"), period.get("until"), self._inquiry.today)
+        written = list(branches(subject.tree)) if asides.branches else []
+        return Part(
+            period=name,
+            posts=self._count(question, k=k),
+            everything=self._count(everything, k=self._disclosure.k(everything)),
+            k=k,
+            days=self._breakdowns.over_time(question, asking, k=k),
+            by={each: self._breakdowns.top(question, each, MOST_VALUES, k=k) for each in asides.by},
+            overlap=self._overlap(question, subject, k=k) if asides.overlap else (),
+            change=None
+            if against is None
+            else self._change(question, subject, against, name, period),
+            earned=tuple(self._earned(question, written[:MOST_BRANCHES], k=k)),
+            taken_out=tuple(self._taken_out(question, subject, k=k)) if asides.branches else (),
+            branches_left_out=max(0, len(written) - MOST_BRANCHES),
+        )
+
+    def _count(self, question: Question, *, k: int) -> int | None:
+        return self._disclosure.posts(question, self._store.count(question), k=k)
+
+    def _overlap(self, question: Question, subject: Subject, *, k: int) -> tuple[Overlap, ...]:
+        """The other rules that matched what `question` finds, and all that they matched then."""
+        everything = msgspec.structs.replace(question, query=None)
+        both, of_rule = (
+            self._breakdowns.top(each, "rule", MAX_VALUES, k=k).cells
+            for each in (question, everything)
+        )
+        return tuple(
+            Overlap(rule=key[0], both=posts, of_rule=of_rule.get(key))
+            for key, posts in both.items()
+            if posts is not None and key[0] != subject.rule
+        )
+
+    def _change(
+        self, question: Question, subject: Subject, against: Subject, name: Period, period: Within
+    ) -> Change:
+        """What would be gained and lost, in the days of `question`, or in those of the other one
+        when nothing can be said of the first.
+        """
+        other = self.question(against, name, period)
+        k = max(self._k(question, subject), self._k(other, against))
+        days = other if _is_empty(question) else question
+        new, old = (
+            msgspec.structs.replace(days, query=each.query, scope=days.scope)
+            for each in (question, other)
+        )
+        return Change(
+            against=against.name or against.query,
+            before=self._count(old, k=k),
+            gained=None if _is_empty(question) else self._beyond(new, old, k=k),
+            lost=None if _is_empty(other) else self._beyond(old, new, k=k),
+        )
+
+    def _beyond(self, one: Question, other: Question, *, k: int) -> int | None:
+        """The posts of `one` that `other` does not find."""
+        if other.query is None:
+            return None
+        parts = [each for each in (one.query, Not(other.query)) if each is not None]
+        beyond = msgspec.structs.replace(one, query=_all_of(parts))
+        return self._count(one if not self._apart(one, beyond, k=k) else beyond, k=k)
+
+    def _earned(self, question: Question, typed: Sequence[Branch], *, k: int) -> Iterator[Earned]:
+        """What each branch earned. Those that make no difference of k people are not in `question`
+        any more, so nothing is asked of them.
+        """
+        there: dict[tuple[str, str], list[Branch]] = defaultdict(list)
+        for each in branches(question.query) if question.query is not None else ():
+            there[each.of, each.text].append(each)
+        for each in typed:
+            asked = there[each.of, each.text]
+            posts, only = self._of_branch(question, asked.pop(0), k=k) if asked else (None, None)
+            yield Earned(text=each.text, of=each.of, posts=posts, only=only)
+
+    def _of_branch(
+        self, question: Question, branch: Branch, *, k: int
+    ) -> tuple[int | None, int | None]:
+        alone = msgspec.structs.replace(question, query=branch.alone)
+        only = msgspec.structs.replace(question, query=And((branch.alone, Not(branch.rest))))
+        nearly_all = not self._apart(question, alone, k=k)
+        return (
+            self._count(question if nearly_all else alone, k=k),
+            self._count(only, k=k),
+        )
+
+    def _taken_out(self, question: Question, subject: Subject, *, k: int) -> Iterator[TakenOut]:
+        there = {
+            each.text: each.taken
+            for each in (exclusions(question.query) if question.query is not None else ())
+        }
+        for each in exclusions(subject.tree):
+            taken = there.get(each.text)
+            asked = msgspec.structs.replace(question, query=taken)
+            yield TakenOut(text=each.text, posts=None if taken is None else self._count(asked, k=k))
+
+    def _apart(self, one: Question, other: Question, *, k: int) -> bool:
+        return self._store.differ(one, other, least=k)
+
+
+def whole_since(now: int) -> int:
+    """Since when nothing that was observed is gone yet, in Unix milliseconds: what no rule matches
+    goes at the start of a UTC day, 72 hours old at most.
+    """
+    return now - now % DAY_MS + DAY_MS - RECENT_TERM_MS
+
+
+def _is_empty(question: Question) -> bool:
+    """Whether a settled question has no days."""
+    return question.until in (question.since, 0)
+
+
+def _all_of(nodes: Sequence[Node]) -> Node:
+    return nodes[0] if len(nodes) == 1 else And(tuple(nodes))

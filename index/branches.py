@@ -1,0 +1,114 @@
+"""The parts of a query that can each earn hits: the operands of its ORs, and the entries of its
+keyword lists.
+"""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from rules.tree import And, Keywords, Near, Node, Not, Of, Or, Together
+from rules.written import written
+
+Put = Callable[[Node], Node]
+"""The whole query with something in the place of a part."""
+
+
+class Branch(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a query. `alone` is the query with it in place of all the others beside it, `rest`
+    the query without it: together they match what the query does. `of` is the keyword list that it
+    is an entry of.
+    """
+
+    text: str
+    of: str
+    alone: Node
+    rest: Node
+
+
+class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
+    """A NOT or EXCLUDE of a query, and the query for what it takes out."""
+
+    text: str
+    taken: Node
+
+
+def branches(tree: Node) -> Iterator[Branch]:
+    """Every branch of `tree`, in the order in which they were written; none of what is negated."""
+    return _branches(tree, _itself, _itself)
+
+
+def exclusions(tree: Node) -> Iterator[Exclusion]:
+    """The negated operands of the query as a whole."""
+    if isinstance(tree, And):
+        for index, child in enumerate(tree.children):
+            if isinstance(child, Not):
+                others = _without(tree.children, index)
+                yield Exclusion(text=written(child), taken=And((*others, child.child)))
+
+
+def _branches(node: Node, alone: Put, whole: Put) -> Iterator[Branch]:
+    """`alone` leaves out what stands beside `node` in an OR, `whole` keeps it."""
+    match node:
+        case Or():
+            yield from _one_each(node.children, "", alone, whole)
+            for index, child in enumerate(node.children):
+                beside = _in_place(node, node.children, index)
+                yield from _branches(child, alone, _then(whole, beside))
+        case Keywords():
+            yield from _one_each(node.entries, f"${node.name}", alone, whole)
+        case And():
+            for index, child in enumerate(node.children):
+                put = _in_place(node, node.children, index)
+                yield from _branches(child, _then(alone, put), _then(whole, put))
+        case Of():
+            for index, member in enumerate(node.members):
+                put = _in_place(node, node.members, index)
+                yield from _branches(member, _then(alone, put), _then(whole, put))
+        case Near() | Together():
+            for index, child in enumerate((node.left, node.right)):
+                put = _in_place(node, (node.left, node.right), index)
+                yield from _branches(child, _then(alone, put), _then(whole, put))
+        case _:
+            pass
+
+
+def _one_each(nodes: tuple[Node, ...], of: str, alone: Put, whole: Put) -> Iterator[Branch]:
+    if len(nodes) > 1:
+        for index, node in enumerate(nodes):
+            others = _without(nodes, index)
+            rest = others[0] if len(others) == 1 else Or(others)
+            yield Branch(text=written(node), of=of, alone=alone(node), rest=whole(rest))
+
+
+def _in_place(node: Node, parts: tuple[Node, ...], index: int) -> Put:
+    """`node`, of which `parts` are the operands, with another one at `index`."""
+
+    def put(part: Node) -> Node:
+        changed = (*parts[:index], part, *parts[index + 1 :])
+        match node:
+            case And():
+                return And(changed)
+            case Or():
+                return Or(changed)
+            case Of():
+                return Of(node.least, changed)
+            case Near():
+                return Near(changed[0], changed[1], node.distance, node.ordered)
+            case Together():
+                return Together(changed[0], changed[1])
+            case _:
+                return part
+
+    return put
+
+
+def _then(outer: Put, inner: Put) -> Put:
+    return lambda node: outer(inner(node))
+
+
+def _without(nodes: tuple[Node, ...], index: int) -> tuple[Node, ...]:
+    return nodes[:index] + nodes[index + 1 :]
+
+
+def _itself(node: Node) -> Node:
+    return node
