@@ -10,8 +10,8 @@ from pathlib import Path
 from privacy.register import is_never
 from privacy.scrubbing import PERSONAL_HOST, scrub
 from rules.documents import Book
+from rules.findings import Finding, finding
 from rules.guidance import coverage, load_guidance
-from rules.lint import Finding
 
 SERVICE_NUMBER = re.compile(r"\b(?:0800|0900|088)[ -]?\d(?:[ -]?\d){3,6}\b")
 """Numbers that the Dutch numbering plan gives to organisations only."""
@@ -29,11 +29,11 @@ def read_over(config: Path, book: Book) -> Sequence[Finding]:
         return ()  # a folder that keeps none
     covered = coverage(book, guidance)
     findings = [
-        Finding("warning", rule, f"it has no guidance; write config/guidance/{rule}.en.md")
+        finding("R701", rule, f"it has no guidance; write config/guidance/{rule}.en.md")
         for rule in covered.missing
     ]
     findings += [
-        Finding("warning", rule, f"no rule has this guidance; take out config/guidance/{rule}.*.md")
+        finding("R702", rule, f"no rule has this guidance; take out config/guidance/{rule}.*.md")
         for rule in covered.orphaned
     ]
     for rule, each in guidance.items():
@@ -42,7 +42,7 @@ def read_over(config: Path, book: Book) -> Sequence[Finding]:
                 [page.title, *(f"{part.title}\n{part.text}" for part in page.sections)]
             )
             findings += [
-                Finding("error", rule, f"guidance/{rule}.{language}.md holds {kind}; take it out")
+                finding("R703", rule, f"guidance/{rule}.{language}.md holds {kind}; take it out")
                 for kind in personal(text)
             ]
     return findings

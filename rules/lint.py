@@ -1,91 +1,307 @@
-"""What can be said of rules without posts: mistakes, what lacks, what is out of bounds."""
+"""What can be said of rules, lists and searches without posts. Every check is in
+`rules.catalogue`, and what they find is so; where something cannot be decided, nothing is said.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 
 import msgspec
+import regex
 
-from rules.documents import Book
-from rules.errors import QueryError
-from rules.parser import parse
-from rules.tokens import tokenise
-from rules.tree import (
-    And,
-    Keywords,
-    Near,
-    Node,
-    Not,
-    Of,
-    Or,
-    Phrase,
-    Term,
-    Together,
-    children,
-)  # fmt: skip
+from rules.alone import Groups, enough, field_enough, is_short
+from rules.breadth import BROAD, MOST_WORDS, Frequencies, prefixes, share_at_least
+from rules.documents import Book, KeywordList, RuleDocument
+from rules.errors import AROUND, Problem, QueryError
+from rules.fields import PERSONS
+from rules.findings import Finding, Spot, finding, spot_of
+from rules.lists import Lists, no_lists
+from rules.logic import never
+from rules.parser import Use, parse
+from rules.persons import QUOTE, handles, is_quotation, looks_like_a_name, wordings
+from rules.redundancy import (
+    Covered,
+    covered,
+    covered_branches,
+    dead_branches,
+    double_members,
+    idle_conditions,
+)
+from rules.tree import Node, Term, is_positional
+
+MONTHS = 6
+"""A rule is looked at again within so many months."""
+
+_QUOTED = regex.compile(r'["“”„‟«»]([^"“”„‟«»]*)["“”„‟«»]')
+_NEEDED = ("title", "purpose", "owner", "category")
 
 
-class Finding(msgspec.Struct, frozen=True):
-    """Something that a rule's author should look at; an error keeps the rule from running."""
-
-    severity: str
-    document: str
-    message: str
+def _nothing(_text: str) -> Sequence[str]:
+    return ()
 
 
-def check(book: Book, *, today: date) -> Sequence[Finding]:
-    """All that can be said of a book without posts: what does not parse, what lacks, what is
-    over its date, and names of groups that stand alone.
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What lint needs to know of where it looks. `personal` names what in a text leads to a
+    person; without `frequencies` nothing is said of how broad a query is.
     """
-    findings: list[Finding] = []
-    lookup = book.lookup()
-    protected = frozenset(
-        " ".join(token.forms[0] for token in tokenise(entry) if token.forms)
-        for each in book.lists.values()
-        if each.lint
-        for entry in each.entries
+
+    lists: Lists = no_lists
+    groups: Groups = Groups()
+    personal: Callable[[str], Sequence[str]] = _nothing
+    frequencies: Frequencies | None = None
+
+
+def known_of(
+    book: Book,
+    *,
+    personal: Callable[[str], Sequence[str]] = _nothing,
+    frequencies: Frequencies | None = None,
+) -> Known:
+    """What a folder's own lists tell."""
+    names = [entry for each in book.lists.values() if each.lint for entry in each.entries]
+    return Known(
+        lists=book.lookup(), groups=Groups(names), personal=personal, frequencies=frequencies
     )
-    for rule in book.rules.values():
+
+
+def check(book: Book, *, today: date, known: Known | None = None) -> Sequence[Finding]:
+    """All that can be said of a book on `today`, document by document."""
+    known = known_of(book) if known is None else known
+    return [
+        *(found for rule in book.rules.values() for found in lint_rule(rule, today, known=known)),
+        *_alike(book.rules, known),
+        *(found for each in book.lists.values() for found in lint_list(each)),
+    ]
+
+
+def lint_query(
+    query: str, *, known: Known, name: str = "query", use: Use = "search"
+) -> Sequence[Finding]:
+    """All that can be said of a query: what is wrong with its text, or with what it asks."""
+    try:
+        tree = parse(query, lists=known.lists, use=use).tree
+    except QueryError as error:
+        return [_unreadable(name, query, problem) for problem in error.problems]
+    return [
+        *_meaning(name, query, tree, use),
+        *_breadth(name, query, tree, known.frequencies),
+        *_persons(name, query, tree, known),
+    ]
+
+
+def lint_rule(document: RuleDocument, today: date, *, known: Known) -> Sequence[Finding]:
+    """All that can be said of one rule on `today`."""
+    name = document.id
+    return [
+        *lint_query(document.query, known=known, name=name, use="stream"),
+        *(
+            finding("R501", name, f"its {field} is empty")
+            for field in _NEEDED
+            if not getattr(document, field).strip()
+        ),
+        *(
+            finding("R502", name, f"there is no [[{field}]] example")
+            for field in ("match", "no_match")
+            if not getattr(document, field)
+        ),
+        *_expiry(document, today),
+        *(
+            finding("R507", name, f"{what} holds {kind}; write it without")
+            for what, text in _texts(document)
+            for kind in known.personal(text)
+        ),
+    ]
+
+
+def lint_list(document: KeywordList) -> Sequence[Finding]:
+    """All that can be said of one keyword list."""
+    name = f"${document.id}"
+    if not document.entries:
+        return [finding("R602", name, "it has no entries; add some, or take the list out")]
+    nodes: list[Node] = []
+    found: list[Finding] = []
+    text_of: dict[int, str] = {}
+    for entry in document.entries:
         try:
-            tree = parse(rule.query, lists=lookup, use="stream").tree
+            node = parse(entry).tree
         except QueryError as error:
-            findings.append(Finding("error", rule.id, str(error)))
+            found += [
+                finding("R601", name, f"entry {entry!r}: {_said(each)}", _spot(entry, each))
+                for each in error.problems
+            ]
             continue
-        if alone := _alone(tree, protected):
-            findings.append(
-                Finding(
-                    "error",
-                    rule.id,
-                    f"{alone!r} alone would match a group of people: a group is not a phenomenon; "
-                    "put the behaviour that you look for beside it",
-                )
+        if not is_positional(node):
+            found.append(
+                finding("R601", name, f"entry {entry!r}: words, phrases and prefixes only")
             )
-        findings += [
-            Finding("error", rule.id, f"{name} is empty")
-            for name in ("title", "purpose", "owner", "category")
-            if not getattr(rule, name).strip()
-        ]
-        findings += [
-            Finding("warning", rule.id, f"there is no [[{name}]] example")
-            for name in ("match", "no_match")
-            if not getattr(rule, name)
-        ]
-        if rule.expires <= today:
-            findings.append(Finding("warning", rule.id, f"it expired on {rule.expires}"))
-    return findings
+            continue
+        nodes.append(node)
+        text_of[id(node)] = entry
+    return [
+        *found,
+        *(
+            finding("R204", name, f"entry {text_of[id(each.part)]!r} is covered by "
+                                  f"{text_of[id(each.by)]!r}; take it out")
+            for each in covered(nodes, positional=True)
+        ),
+    ]  # fmt: skip
 
 
-def _alone(node: Node, protected: frozenset[str]) -> str | None:
-    """A name of a group that is enough for `node` to match, if there is one."""
-    match node:
-        case Term():
-            return node.form if node.form.lstrip("#") in protected else None
-        case Phrase():
-            text = " ".join(node.forms)
-            return text if text in protected else None
-        case Or() | Keywords():
-            return next((hit for each in children(node) if (hit := _alone(each, protected))), None)
-        case And() | Near() | Together() | Of():
-            hits = [_alone(each, protected) for each in children(node) if not isinstance(each, Not)]
-            return hits[0] if hits and all(hits) else None
-        case _:
-            return None
+def _unreadable(name: str, query: str, problem: Problem) -> Finding:
+    code = "R101"
+    if problem.expected == "something that must be there":
+        code = "R102"
+    elif problem.expected == "a list that exists":
+        code = "R103"
+    elif problem.hint == PERSONS:
+        code = "R104"
+    return finding(code, name, _said(problem), _spot(query, problem))
+
+
+def _said(problem: Problem) -> str:
+    instead = f" instead of {problem.shown}" if problem.text else ""
+    return f"expected {problem.expected}{instead}. {problem.hint}".strip()
+
+
+def _spot(query: str, problem: Problem) -> Spot:
+    line = query.split("\n")[problem.line - 1]
+    length = min(len(problem.text), len(line) - problem.column + 1)
+    return Spot(problem.line, problem.column, max(1, length), line)
+
+
+def _meaning(name: str, query: str, tree: Node, use: Use) -> Iterator[Finding]:
+    def told(code: str, node: Node, message: str) -> Finding:
+        return finding(code, name, message, spot_of(query, node.at))
+
+    def shown(node: Node) -> str:
+        return _shown(query, node)
+
+    def both(code: str, each: Covered, message: str) -> Finding:
+        return told(code, each.part, message.format(shown(each.part), shown(each.by)))
+
+    if never(tree):
+        yield told("R201", tree, "it can never be true: what it asks for excludes itself")
+        return
+    dead = list(dead_branches(tree))
+    for each in dead:
+        yield told("R202", each, f"{shown(each)} can never be true here; mend it or take it out")
+    if use == "stream" and (field := field_enough(tree)) is not None:
+        yield told(
+            "R203", field, f"{shown(field)} is enough, whatever a post says; add words beside it"
+        )
+    ruled_out = {id(each) for each in dead}
+    for pair in covered_branches(tree):
+        if id(pair.part) not in ruled_out:
+            yield both("R204", pair, "{0} is covered by {1}; take it out")
+    for pair in idle_conditions(tree):
+        yield both("R205", pair, "{0} follows from {1}, so it adds nothing")
+    for pair in double_members(tree):
+        yield both("R206", pair, "wherever {0} is, {1} is as well: one word counts for two members")
+
+
+def _breadth(
+    name: str, query: str, tree: Node, frequencies: Frequencies | None
+) -> Iterator[Finding]:
+    way = enough(tree, is_short)
+    if way and len(set(way)) == 1:
+        text = _shown(query, way[0])
+        yield finding(
+            "R301", name, f"{text} alone is enough, and it has many meanings; put a word beside "
+            "it", spot_of(query, way[0].at),
+        )  # fmt: skip
+    if frequencies is None:
+        return
+    share = share_at_least(tree, frequencies)
+    if share > BROAD:
+        yield finding(
+            "R302", name, f"it takes in at least {share:.0%} of recent posts; narrow it",
+            spot_of(query, tree.at),
+        )  # fmt: skip
+    for prefix in dict.fromkeys(prefixes(tree)):
+        if frequencies.words(prefix) > MOST_WORDS:
+            yield finding(
+                "R303", name, f"more than {MOST_WORDS} words begin as {_shown(query, prefix)} "
+                "does; make it longer", spot_of(query, prefix.at),
+            )  # fmt: skip
+
+
+def _persons(name: str, query: str, tree: Node, known: Known) -> Iterator[Finding]:
+    if way := enough(tree, known.groups.is_name):
+        yield finding(
+            "R401", name, f"{_shown(query, way[0])} alone would match a group of people: a group "
+            "is not a phenomenon; put the behaviour that you look for beside it",
+            spot_of(query, way[0].at),
+        )  # fmt: skip
+    for node in wordings(tree):
+        text, spot = query[node.at.start : node.at.end], spot_of(query, node.at)
+        if accounts := handles(text):
+            yield finding("R402", name, f"{accounts[0]} is an account; take it out", spot)
+        elif kinds := known.personal(_plain(text)):
+            yield finding("R403", name, f"{_cut(text)} is {kinds[0]}; take it out", spot)
+        elif is_quotation(node):
+            yield finding(
+                "R405", name, f"{QUOTE} words and more in a row are one person's text; take the "
+                "words that matter", spot,
+            )  # fmt: skip
+        elif not isinstance(node, Term) and looks_like_a_name(_plain(text)):
+            yield finding("R404", name, f"{_cut(text)} may be the name of a person", spot)
+
+
+def _plain(text: str) -> str:
+    """What stands between the quotes, if there are."""
+    quoted = _QUOTED.search(text)
+    return quoted[1] if quoted else text
+
+
+def _shown(query: str, node: Node) -> str:
+    return f"`{_cut(query[node.at.start : node.at.end])}`"
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= AROUND else f"{line[:AROUND]}…"
+
+
+def _expiry(document: RuleDocument, today: date) -> Iterator[Finding]:
+    latest = _later(today, MONTHS)
+    if document.expires <= today:
+        yield finding(
+            "R503", document.id, f"it expired on {document.expires}; set a new date or take it out"
+        )
+    elif document.expires > latest:
+        yield finding(
+            "R504", document.id, f"it expires on {document.expires}; set a date up to {latest}"
+        )
+
+
+def _later(day: date, months: int) -> date:
+    """The same day so many months later; the first of the next month where there is none."""
+    count = day.month - 1 + months
+    year, month = day.year + count // 12, count % 12 + 1
+    try:
+        return date(year, month, day.day)
+    except ValueError:
+        return date(year, month + 1, 1)
+
+
+def _texts(document: RuleDocument) -> Iterator[tuple[str, str]]:
+    yield "its title", document.title
+    yield "its purpose", document.purpose
+    for field in ("match", "no_match"):
+        for number, example in enumerate(getattr(document, field), 1):
+            yield f"[[{field}]] example {number}", f"{example.text}\n{example.why}"
+
+
+def _alike(rules: Mapping[str, RuleDocument], known: Known) -> Iterator[Finding]:
+    """Rules of the same name, and rules that ask for the same."""
+    names: dict[str, str] = {}
+    queries: dict[Node, str] = {}
+    for name, document in rules.items():
+        plain = regex.sub(r"[\W_]", "", name.casefold())
+        if (other := names.setdefault(plain, name)) != name:
+            yield finding("R505", name, f"its name is nearly that of {other}; give it another one")
+        try:
+            tree = parse(document.query, lists=known.lists, use="stream").tree
+        except QueryError:
+            continue  # said of the rule itself
+        if (other := queries.setdefault(tree, name)) != name:
+            yield finding("R506", name, f"it asks for the same as {other}; keep one of them")

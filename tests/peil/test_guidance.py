@@ -6,8 +6,8 @@ from dashboard.calendar import load_calendar
 from peil.folder import WorkingFolder
 from peil.guidance import personal, read_over
 from rules.documents import load_book
+from rules.findings import finding
 from rules.guidance import load_guidance
-from rules.lint import Finding
 
 CONFIG = Path(__file__).parents[2] / "config"
 BOOK = load_book(CONFIG)
@@ -39,7 +39,7 @@ def test_a_person_a_missing_and_an_orphaned_page_are_told(tmp_path: Path) -> Non
     (tmp_path / "guidance" / "walvissen.en.md").write_text(page, "utf-8")
     findings = read_over(tmp_path, BOOK)
     told = "guidance/walvissen.en.md holds a person's email; take it out"
-    assert Finding("error", "walvissen", told) in findings
+    assert finding("R703", "walvissen", told) in findings
     assert [each.severity for each in findings if each.document == "walvissen"] == [
         "warning",
         "error",
