@@ -165,31 +165,50 @@ class Backtests:
         if other.query is None:
             return None
         parts = [each for each in (one.query, Not(other.query)) if each is not None]
-        beyond = msgspec.structs.replace(one, query=_all_of(parts))
-        return self._count(one if not self._apart(one, beyond, k=k) else beyond, k=k)
+        return self._nearly(one, _all_of(parts), k=k)
 
     def _earned(self, question: Question, typed: Sequence[Branch], *, k: int) -> Iterator[Earned]:
-        """What each branch earned. Those that make no difference of k people are not in `question`
-        any more, so nothing is asked of them.
+        """What each branch earned. One that is not in `question` any more makes no difference of
+        k people, so nothing would be lost without it, or is all that is left of it: what it finds
+        is then asked for itself.
         """
         there: dict[tuple[str, str], list[Branch]] = defaultdict(list)
         for each in branches(question.query) if question.query is not None else ():
             there[each.of, each.text].append(each)
         for each in typed:
-            asked = there[each.of, each.text]
-            posts, only = self._of_branch(question, asked.pop(0), k=k) if asked else (None, None)
-            yield Earned(text=each.text, of=each.of, posts=posts, only=only)
+            found = there[each.of, each.text]
+            alone: Node | None
+            rest: Node | None
+            if found:
+                branch = found.pop(0)
+                alone, rest = branch.alone, branch.rest
+            else:
+                alone = self._simplest(question, each.alone, k=k)
+                rest = self._simplest(question, each.rest, k=k) if alone == question.query else None
+            yield Earned(
+                text=each.text,
+                of=each.of,
+                posts=self._nearly(question, alone, k=k),
+                only=None
+                if alone is None or rest is None
+                else self._only(question, alone, rest, k=k),
+            )
 
-    def _of_branch(
-        self, question: Question, branch: Branch, *, k: int
-    ) -> tuple[int | None, int | None]:
-        alone = msgspec.structs.replace(question, query=branch.alone)
-        only = msgspec.structs.replace(question, query=And((branch.alone, Not(branch.rest))))
-        nearly_all = not self._apart(question, alone, k=k)
-        return (
-            self._count(question if nearly_all else alone, k=k),
-            self._count(only, k=k),
-        )
+    def _simplest(self, question: Question, tree: Node, *, k: int) -> Node | None:
+        asked = msgspec.structs.replace(question, query=tree)
+        return self._inquiry.settled(asked, least=k).query
+
+    def _only(self, question: Question, alone: Node, rest: Node, *, k: int) -> int | None:
+        """The count of what `alone` finds and `rest` does not."""
+        only = msgspec.structs.replace(question, query=And((alone, Not(rest))))
+        return self._count(only, k=k)
+
+    def _nearly(self, question: Question, tree: Node | None, *, k: int) -> int | None:
+        """The count of what `tree` finds of `question`: that of all of it, where fewer than k
+        people are between.
+        """
+        some = msgspec.structs.replace(question, query=tree)
+        return self._count(some if self._store.differ(question, some, least=k) else question, k=k)
 
     def _taken_out(self, question: Question, subject: Subject, *, k: int) -> Iterator[TakenOut]:
         there = {
@@ -200,9 +219,6 @@ class Backtests:
             taken = there.get(each.text)
             asked = msgspec.structs.replace(question, query=taken)
             yield TakenOut(text=each.text, posts=None if taken is None else self._count(asked, k=k))
-
-    def _apart(self, one: Question, other: Question, *, k: int) -> bool:
-        return self._store.differ(one, other, least=k)
 
 
 def whole_since(now: int) -> int:

@@ -50,12 +50,19 @@ def _branches(node: Node, alone: Put, whole: Put) -> Iterator[Branch]:
     """`alone` leaves out what stands beside `node` in an OR, `whole` keeps it."""
     match node:
         case Or():
-            yield from _one_each(node.children, "", alone, whole)
+            for index, child in enumerate(node.children):
+                others = _without(node.children, index)
+                rest = others[0] if len(others) == 1 else Or(others)
+                yield Branch(text=written(child), of="", alone=alone(child), rest=whole(rest))
             for index, child in enumerate(node.children):
                 beside = _in_place(node, node.children, index)
                 yield from _branches(child, alone, _then(whole, beside))
         case Keywords():
-            yield from _one_each(node.entries, f"${node.name}", alone, whole)
+            for index, entry in enumerate(node.entries if len(node.entries) > 1 else ()):
+                rest = Keywords(node.name, node.version, _without(node.entries, index))
+                yield Branch(
+                    text=written(entry), of=f"${node.name}", alone=alone(entry), rest=whole(rest)
+                )
         case And():
             for index, child in enumerate(node.children):
                 put = _in_place(node, node.children, index)
@@ -70,14 +77,6 @@ def _branches(node: Node, alone: Put, whole: Put) -> Iterator[Branch]:
                 yield from _branches(child, _then(alone, put), _then(whole, put))
         case _:
             pass
-
-
-def _one_each(nodes: tuple[Node, ...], of: str, alone: Put, whole: Put) -> Iterator[Branch]:
-    if len(nodes) > 1:
-        for index, node in enumerate(nodes):
-            others = _without(nodes, index)
-            rest = others[0] if len(others) == 1 else Or(others)
-            yield Branch(text=written(node), of=of, alone=alone(node), rest=whole(rest))
 
 
 def _in_place(node: Node, parts: tuple[Node, ...], index: int) -> Put:
