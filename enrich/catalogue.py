@@ -12,6 +12,7 @@ from enrich.meaning import Meaning
 from enrich.places import Places
 from enrich.settings import EnrichSettings
 from enrich.steps import Matches, Tokens
+from enrich.words import Words
 from rules.matcher import Matcher
 
 
@@ -27,7 +28,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 ENRICHERS: Mapping[str, Callable[[Parts], Enricher]] = {
     "language": lambda _: Language(),
     "tokens": lambda _: Tokens(),
-    "matches": lambda parts: Matches(parts.matcher),
+    "words": lambda _: Words(),
+    "matches": lambda parts: Matches(parts.matcher, locate=Places(parts.places)),
     "places": lambda parts: Places(parts.places),
     "meaning": lambda parts: Meaning(parts.models, threads=parts.settings.threads),
 }

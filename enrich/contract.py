@@ -5,8 +5,10 @@ from typing import Literal, Protocol
 
 from stream.post import Post
 
-Field = Literal["tokens", "lang", "matches", "shadows", "topic", "sentiment", "places", "bands"]
-"""The parts of a `Post` that enrichers fill."""
+Field = Literal[
+    "tokens", "words", "lang", "matches", "shadows", "topic", "sentiment", "places", "bands"
+]
+"""The parts of a `Post` that enrichers fill; `words` are the lemmas and parts of its tokens."""
 
 Scope = Literal["every", "chosen", "affordable"]
 """Which posts an enricher is called for."""

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from enrich.contract import Field, Scope
-from rules.matcher import Matcher
+from rules.matcher import Locate, Matcher
 from rules.tokens import TOKENIZER_VERSION, tokenise
 from stream.post import Match, Post
 
@@ -29,15 +29,17 @@ class Tokens:
 
 class Matches:
     """`matches` of every post by the active rules, and `shadows` by those that are counted and not
-    shown; another set comes in between two batches.
+    shown; another set comes in between two batches. `locate` is for matchers whose rules ask for
+    places, which are known later to every other enricher.
     """
 
     name = "matches"
-    requires: frozenset[Field] = frozenset({"tokens", "lang"})
+    requires: frozenset[Field] = frozenset({"tokens", "words", "lang"})
     provides: frozenset[Field] = frozenset({"matches", "shadows"})
     scope: Scope = "every"
 
-    def __init__(self, matcher: Matcher) -> None:
+    def __init__(self, matcher: Matcher, *, locate: Locate | None = None) -> None:
+        self.locate = locate
         self.use(matcher)
 
     def use(self, matcher: Matcher, *, shadows: AbstractSet[str] = frozenset()) -> None:

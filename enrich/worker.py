@@ -67,7 +67,8 @@ class EnrichStep:
         if rules is not None:
             every = (*rules.rules, *rules.shadows)
             shadows = frozenset(rule.name for rule in rules.shadows)
-            self._matches.use(Matcher(every, timezone=self._timezone), shadows=shadows)
+            matcher = Matcher(every, timezone=self._timezone, locate=self._matches.locate)
+            self._matches.use(matcher, shadows=shadows)
             self._generation = rules.generation
             self._special = frozenset(rule.id for rule in rules.rules if rule.special_category)
         if self._generation is None:

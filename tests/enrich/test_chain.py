@@ -14,6 +14,7 @@ from enrich.language import Language
 from enrich.places import Places
 from enrich.settings import EnrichSettings
 from enrich.steps import Matches, Tokens
+from enrich.words import Words
 from enrich.worker import EnrichStep
 from rules.documents import load_book
 from rules.matcher import Matcher
@@ -211,7 +212,7 @@ def test_a_batch_or_single_posts_give_the_same_labels(step: EnrichStep) -> None:
 def test_without_published_rules_nothing_is_labelled(tmp_path: Path) -> None:
     broker = LocalBroker(tmp_path, clock=ManualClock(START))
     matches = Matches(Matcher((), timezone="UTC"))
-    chain = Chain([Tokens(), Language(), matches], sample_share=0.0)
+    chain = Chain([Tokens(), Language(), Words(), matches], sample_share=0.0)
     step = EnrichStep(chain, matches, feed=RuleFeed(broker), timezone="UTC", metrics=NoMetrics())
     with pytest.raises(Stop, match="no rules are published"):
         step([record(Upsert(make_post(1)), 0)])

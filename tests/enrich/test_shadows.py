@@ -10,6 +10,7 @@ from sqlalchemy import Engine, create_engine
 from enrich.chain import Chain
 from enrich.language import Language
 from enrich.steps import Matches, Tokens
+from enrich.words import Words
 from enrich.worker import EnrichStep
 from rules.documents import RuleDocument
 from rules.lists import list_lookup
@@ -69,7 +70,7 @@ def broker(tmp_path: Path, clock: ManualClock) -> Iterator[LocalBroker]:
 @pytest.fixture
 def step(broker: LocalBroker) -> EnrichStep:
     matches = Matches(Matcher((), timezone="UTC"))
-    chain = Chain([Language(), Tokens(), matches], sample_share=0.0)
+    chain = Chain([Language(), Tokens(), Words(), matches], sample_share=0.0)
     return EnrichStep(chain, matches, feed=RuleFeed(broker), timezone="UTC", metrics=NoMetrics())
 
 
