@@ -3,7 +3,7 @@
 import difflib
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
@@ -15,11 +15,22 @@ from rules.evaluator import evaluate
 from rules.lists import ListEntries, Lists, list_lookup
 from rules.parser import parse
 from rules.tokens import TOKENIZER_VERSION, tokenise
-from rules.tree import Node
+from rules.tree import Node, named
+from rules.words import WORDS_VERSION, asks_for_words
 from stream.errors import Stop
 from stream.post import Label, Post
 
 VERSION_DIGITS = 10
+
+Enrich = Callable[[Post], Post]
+"""Fills what a text does not say by itself, as it is filled in real posts: the language where none
+is given, lemmas, parts of compounds, places.
+"""
+
+
+def unchanged(post: Post) -> Post:
+    """For queries that ask for nothing but forms."""
+    return post
 
 
 class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -131,10 +142,11 @@ def activate(document: RuleDocument, lists: Lists) -> ActiveRule:
 
 
 def version_of(tree: Node) -> str:
-    """The hash of all that decides what a rule matches: its query with the lists' entries, and
-    the tokenizer. A title or an owner changes nothing.
+    """The hash of all that decides what a rule matches: its query with the lists' entries, the
+    tokenizer, and word analysis where it asks for that. A title or an owner changes nothing.
     """
-    canonical = f"{TOKENIZER_VERSION}\n{tree!r}"
+    words = f"\nwords {WORDS_VERSION}" if asks_for_words(tree) else ""
+    canonical = f"{TOKENIZER_VERSION}{words}\n{tree!r}"
     return hashlib.sha256(canonical.encode()).hexdigest()[:VERSION_DIGITS]
 
 
@@ -218,28 +230,37 @@ class Outcome(msgspec.Struct, frozen=True):
         return f"{self.document} {should}: {self.example.text!r} {self.example.why}".rstrip()
 
 
-def run_examples(book: Book) -> list[Outcome]:
+def run_examples(book: Book, *, enrich: Enrich = unchanged) -> list[Outcome]:
     """Evaluate every example of every rule and list as the language defines it."""
     lookup = book.lookup()
     results: list[Outcome] = []
     for rule in book.rules.values():
-        results += _run(rule, activate(rule, lookup).tree)
+        results += _run(rule, activate(rule, lookup).tree, enrich)
     for each in book.lists.values():
         if not each.lint:
-            results += _run(each, parse(f"${each.id}", lists=lookup).tree)
+            results += _run(each, parse(f"${each.id}", lists=lookup).tree, enrich)
     return results
 
 
-def _run(document: RuleDocument | KeywordList, tree: Node) -> list[Outcome]:
+def _run(document: RuleDocument | KeywordList, tree: Node, enrich: Enrich) -> list[Outcome]:
+    fill = enrich if asks_for_more(tree) else unchanged
     return [
-        Outcome(document.id, expected, evaluate(tree, example_post(example)).matched, example)
+        Outcome(
+            document.id, expected, evaluate(tree, fill(example_post(example))).matched, example
+        )
         for expected, examples in ((True, document.match), (False, document.no_match))
         for example in examples
     ]
 
 
+def asks_for_more(tree: Node) -> bool:
+    """Whether what a query matches depends on what `Enrich` fills."""
+    fields = {name for name, _ in named(tree)}
+    return asks_for_words(tree) or not fields.isdisjoint({"lang", "place"})
+
+
 def example_post(example: Example) -> Post:
-    """A post of nothing but the example's text and language."""
+    """A post of nothing but the example's text, its tokens and its language, if it says one."""
     label = Label(value=example.lang, confidence=1.0, model="example", version="1")
     return Post(
         id="example",
