@@ -89,6 +89,10 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         """The share of all posts; None where it may not be shown."""
         return share(self.posts, self.everything)
 
+    def share_of(self, posts: int) -> float | None:
+        """What share of the posts of this part these are; None where it may not be shown."""
+        return share(posts, self.posts)
+
     @property
     def bias(self) -> str:
         """Why this part is no fair sample; empty where it is."""

@@ -1,21 +1,23 @@
 """The Python API: a working folder, and the questions that may be asked of it."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from index.answers import Answers, LongBin
+from index.answers import Answers, LongBin, Within
 from index.contract import Bin, Dimension
 from index.results import Count, Counts, Texts, TypicalTerm
+from index.trial import Backtest
 from index.values import start_of
 from index.versions import LongSeries
 from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
 from peil.settings import load_settings
 from stream.clock import SystemClock
+from stream.errors import Stop
 
 
 class Connection:
@@ -87,11 +89,34 @@ class Connection:
         """Words that stand out in the matching posts against all others of the period."""
         return self._answers.typical_terms(query, limit=limit, **self._period(since, until))
 
-    def _period(self, since: date | None, until: date | None) -> Mapping[str, int | None]:
+    def backtest(
+        self,
+        query: str = "",
+        *,
+        rule: str = "",
+        against: str = "",
+        since: date | None = None,
+        until: date | None = None,
+    ) -> Backtest:
+        """What a query, or a `rule` (its id, or `RULE@VERSION`), would have caught: of everything
+        of the last days, and of what was kept. Also the difference to `against`, without it to
+        the version of the rule that is active. Stop without a query and without a rule.
+        """
+        if bool(query) is bool(rule):
+            raise Stop("give a query or a rule to backtest")
+        subjects = self._pipeline.subjects()
+        subject = subjects.rule(rule) if rule else subjects.typed(query)
+        return self._answers.backtest(
+            subject,
+            against=subjects.against(against, subject),
+            **self._period(since, until),
+        )
+
+    def _period(self, since: date | None, until: date | None) -> Within:
         zone = self._pipeline.settings.timezone
         return {
-            name: None if day is None else start_of(day, zone)
-            for name, day in (("since", since), ("until", until))
+            "since": None if since is None else start_of(since, zone),
+            "until": None if until is None else start_of(until, zone),
         }
 
     def long_series(self, rule: str = "", *, bin: LongBin = "week") -> LongSeries:  # noqa: A002  (the same)

@@ -38,6 +38,7 @@ from peil.folder import WorkingFolder
 from peil.locks import Held, Locks
 from peil.rulebook import Rulebook
 from peil.settings import Settings
+from peil.subjects import Subjects
 from privacy.access import AccessLog
 from privacy.gate import Gate
 from privacy.keys import KeyRing
@@ -384,6 +385,10 @@ class Pipeline:
     def indexing(self) -> AbstractContextManager[Held]:
         """Be the one who indexes while the block runs; false when a `peil run` does it anyway."""
         return self.locks.wait_for(INDEX, clock=self.clock, give_up=self.backend.is_served)
+
+    def subjects(self) -> Subjects:
+        """What a backtest can be of: the rules of this folder and all versions there were."""
+        return Subjects(self.book, self.rulebook.library.standings(), lists=self.lists)
 
     def answers(
         self,

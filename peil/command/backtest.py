@@ -1,0 +1,169 @@
+"""`peil rules backtest`: what a rule would have caught, and how well."""
+
+from typing import Annotated
+
+import typer
+
+from index.backtest import Subject
+from index.results import Counts, Texts
+from index.trial import Backtest, Change, Part
+from peil.command.period import Since, Until, period_of
+from peil.command.rules import application
+from peil.command.session import SessionContext
+from peil.display import as_json, bar, console, sparkline, table
+from peil.subjects import Subjects
+from privacy.suppress import text
+
+TITLES = {
+    "recent": "Everything of the last two to three days",
+    "kept": "What was kept, also of older days",
+}
+LONG = 30
+"""So many branches and entries are shown; `--json` has them all."""
+
+Rule = Annotated[
+    str, typer.Argument(metavar="RULE", help="A rule's id, or RULE@VERSION; or give --query.")
+]
+Query = Annotated[str, typer.Option(help="A query, in place of a rule.")]
+
+
+@application.command()
+def backtest(
+    context: SessionContext,
+    rule: Rule = "",
+    query: Query = "",
+    against: Annotated[
+        str, typer.Option(help="Compare with this RULE or RULE@VERSION; else the active version.")
+    ] = "",
+    since: Since = "",
+    until: Until = "",
+    texts: Annotated[
+        int, typer.Option(min=0, max=50, help="Also draw so many texts that were kept.")
+    ] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """What a rule would have caught: by day, language, source and other rule, what each of its
+    branches and entries earned, and what it would gain and lose. Texts that no rule matched are
+    counted and never shown.
+
+    Example: peil rules backtest woningnood
+    """
+    with context.obj.pipeline() as pipeline:
+        subjects = pipeline.subjects()
+        subject = meant(subjects, rule, query)
+        period = period_of(since, until, zone=pipeline.settings.timezone)
+        answers = pipeline.answers()
+        done = answers.backtest(subject, against=subjects.against(against, subject), **period)
+        drawn = answers.texts(subject.query, limit=texts, **period) if texts else None
+    if json:
+        rows = [] if drawn is None else drawn.rows()
+        print(as_json({"rule": subject.name, **done.told(), "texts": rows}))  # noqa: T201  (JSON is the answer)
+    else:
+        _show(subject, done, drawn)
+
+
+def meant(subjects: Subjects, rule: str, query: str) -> Subject:
+    """The one of a rule and a query that was given."""
+    if bool(rule) is bool(query):
+        raise typer.BadParameter("give a rule, or --query with a query")
+    return subjects.rule(rule) if rule else subjects.typed(query)
+
+
+def _show(subject: Subject, done: Backtest, drawn: Texts | None) -> None:
+    _say(f"{subject.name or 'query'}: {' '.join(subject.query.split())}")
+    for part in done.parts:
+        _show_part(part)
+    if drawn is not None:
+        _say(f"\n{text(drawn.posts, k=drawn.k)} kept posts; some texts of them, drawn at random:")
+        if drawn.excerpts:
+            console().print(table(drawn.rows()))
+        else:
+            _say(f"none: texts are shown when at least {drawn.k} people wrote them")
+
+
+def _show_part(part: Part) -> None:
+    _say(f"\n{TITLES[part.period]}")
+    if part.bias:
+        _say(f"Not a fair sample: {part.bias}.")
+    _say(
+        f"{_number(part.posts, part)} posts, {_share(part.share)} of all "
+        f"{_number(part.everything, part)}"
+    )
+    _show_days(part.days)
+    for name, counts in part.by.items():
+        _show_counts(name, counts)
+    if part.overlap:
+        rows = [
+            {
+                "rule": each.rule,
+                "both": each.both,
+                "of this": _share(part.share_of(each.both)),
+                "all of that rule": _number(each.of_rule, part),
+                "of that": _share(each.covered),
+            }
+            for each in part.overlap
+        ]
+        console().print(table(rows, title="\nOther rules that match the same posts"))
+    if part.change is not None:
+        _show_change(part, part.change)
+    _show_earned(part)
+
+
+def _show_days(days: Counts) -> None:
+    (name,) = days.dimensions
+    values = list(days.cells.values())
+    if values:
+        first, last = next(iter(days.cells))[0], list(days.cells)[-1][0]
+        _say(f"by {name}, {first} to {last}: {sparkline(values)}")
+
+
+def _show_counts(name: str, counts: Counts) -> None:
+    largest = max((posts or 0 for posts in counts.cells.values()), default=0)
+    rows = [
+        {name: key[0], "posts": posts, "": bar(posts, largest)}
+        for key, posts in counts.cells.items()
+    ]
+    if rows:
+        console().print(table(rows, title=f"\nBy {name}"))
+
+
+def _show_change(part: Part, change: Change) -> None:
+    _say(
+        f"\nAgainst {change.against} with {_number(change.before, part)} posts: "
+        f"{_number(change.gained, part)} gained, {_number(change.lost, part)} lost"
+    )
+
+
+def _show_earned(part: Part) -> None:
+    some = [each for each in part.earned if each.posts is not None]
+    rows = [
+        {
+            "branch or entry": " ".join(filter(None, (each.of, each.text))),
+            "finds": _number(each.posts, part),
+            "lost without it": _number(each.only, part),
+        }
+        for each in sorted(some, key=lambda each: (-(each.only or 0), -(each.posts or 0)))[:LONG]
+    ]
+    if rows:
+        console().print(table(rows, title="\nWhat each branch and entry earned"))
+    if len(some) > LONG:
+        _say(f"and {len(some) - LONG} more; --json has them all")
+    none = [each.text for each in part.earned if each.posts is None]
+    if none:
+        _say(f"\nFewer than {part.k} people or none: {', '.join(none)}")
+    if part.branches_left_out:
+        _say(f"{part.branches_left_out} more branches and entries were not looked at")
+    for each in part.taken_out:
+        _say(f"{each.text} keeps out {_number(each.posts, part)}")
+
+
+def _number(posts: int | None, part: Part) -> str:
+    return f"{posts:,}" if posts is not None else text(None, k=part.k)
+
+
+def _share(share: float | None) -> str:
+    return "unknown" if share is None else f"{share:.1%}"
+
+
+def _say(line: str) -> None:
+    console().print(line, markup=False)
