@@ -48,7 +48,7 @@ from privacy.noise import KEY as NOISE_KEY
 from privacy.noise import Noise
 from privacy.register import Register
 from privacy.suppress import Thresholds
-from rules.documents import Book, load_book
+from rules.documents import Book, Enrich, load_book
 from rules.life import PUBLISHED
 from rules.lists import Lists
 from rules.matcher import Matcher
@@ -59,6 +59,7 @@ from stream.codec import encode
 from stream.errors import Retry
 from stream.events import Gap
 from stream.metrics import PrometheusMetrics
+from stream.post import Post
 from stream.quarantine import Quarantine
 from stream.topics import LABELLED, POSTS
 from stream.worker import Step, Worker
@@ -259,6 +260,16 @@ class Pipeline:
         return msgspec.structs.replace(
             book, older=(*book.older, *self.rulebook.library.described())
         )
+
+    def enrich_example(self, post: Post) -> Post:
+        """Label a text that somebody wrote as posts are, as far as rules can ask for it."""
+        return self._examples(post)
+
+    @cached_property
+    def _examples(self) -> Enrich:
+        from enrich.examples import Examples  # noqa: PLC0415  (it loads models: only when asked for)
+
+        return Examples(self.folder.config / "places.toml")
 
     @cached_property
     def rulebook(self) -> Rulebook:

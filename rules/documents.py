@@ -245,9 +245,7 @@ def run_examples(book: Book, *, enrich: Enrich = unchanged) -> list[Outcome]:
 def _run(document: RuleDocument | KeywordList, tree: Node, enrich: Enrich) -> list[Outcome]:
     fill = enrich if asks_for_more(tree) else unchanged
     return [
-        Outcome(
-            document.id, expected, evaluate(tree, fill(example_post(example))).matched, example
-        )
+        Outcome(document.id, expected, evaluate(tree, fill(example_post(example))).matched, example)
         for expected, examples in ((True, document.match), (False, document.no_match))
         for example in examples
     ]

@@ -7,7 +7,7 @@ import typer
 from peil.command.session import SessionContext
 from peil.display import console, table
 from peil.guidance import read_over
-from rules.documents import Example, activate, example_post, run_examples
+from rules.documents import Example, activate, asks_for_more, example_post, run_examples
 from rules.evaluator import evaluate
 from rules.explain import in_context
 from rules.lint import check as lint
@@ -62,7 +62,7 @@ def check(context: SessionContext) -> None:
 def test(context: SessionContext) -> None:
     """Run every example of every rule and list; fails when one does."""
     with context.obj.pipeline() as pipeline:
-        outcomes = run_examples(pipeline.book)
+        outcomes = run_examples(pipeline.book, enrich=pipeline.enrich_example)
     failed = [outcome for outcome in outcomes if not outcome.passed]
     for outcome in failed:
         console().print(str(outcome), markup=False)
@@ -85,11 +85,14 @@ def explain(
         raise Stop("the text is empty; write one")
     with context.obj.pipeline() as pipeline:
         book, zone = pipeline.book, pipeline.settings.timezone
+        enrich = pipeline.enrich_example
     query = book.rules[rule].query if rule in book.rules else rule
     parsed = parse(query, lists=book.lookup())
     for note in parsed.notes:
         console().print(f"Note: {note.message}", markup=False)
     example = example_post(Example(post))
+    if asks_for_more(parsed.tree):
+        example = enrich(example)
     outcome = evaluate(parsed.tree, example, timezone=zone)
     if not outcome.matched:
         console().print("It does not match.")
