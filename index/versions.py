@@ -38,6 +38,14 @@ class LongSeries(Counts, frozen=True, kw_only=True):
     versions: Mapping[tuple[str, str], int | None] = {}
     splices: tuple[Splice, ...] = ()
 
+    def version_rows(self) -> list[dict[str, str | int | None]]:
+        """One row a version and bin, `posts` None where it may not be shown."""
+        (step,) = self.dimensions
+        return [
+            {step: bin_, "version": name, "posts": posts}
+            for (bin_, name), posts in self.versions.items()
+        ]
+
 
 class Shadowed(msgspec.Struct, frozen=True, kw_only=True):
     """A version that is counted and not shown beside the active one, by `bin`. Of `posts` and

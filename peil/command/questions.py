@@ -4,12 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Annotated, TypeVar, get_args
 
+import msgspec
 import typer
 
 from index.answers import LongBin
 from index.contract import Bin, Dimension, Question
 from index.results import Counts
 from index.values import start_of
+from index.versions import LongSeries
 from peil.command.session import SessionContext
 from peil.display import Row, as_csv, as_json, bar, console, sparkline, table
 from peil.pipeline import Pipeline
@@ -97,12 +99,16 @@ def series(
         str, typer.Argument(help="A rule's id; empty: all posts, matched or not.")
     ] = "",
     by: Annotated[str, typer.Option(help="Count by week or month.")] = "week",
+    versions: Annotated[
+        bool,
+        typer.Option("--versions", help="Also by version of the rule, and how they compare."),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """How large a phenomenon was, week by week, also where the texts are long gone.
 
-    Example: peil series woningnood --by month
+    Example: peil series woningnood --by month --versions
     """
     _check_output(json=json, csv=csv)
     with context.obj.pipeline() as pipeline:
@@ -111,7 +117,37 @@ def series(
             raise typer.BadParameter(f"--by {by}: choose one of {', '.join(LONG_BINS)}")
         if rule and rule not in pipeline.book.rules:
             raise Stop(f"there is no rule {rule!r}; `peil rules list` shows them")
-        _show(pipeline.answers().long_series(rule, bin=step), json=json, csv=csv)
+        found = pipeline.answers().long_series(rule, bin=step)
+    if versions:
+        _show_versions(found, json=json, csv=csv)
+    else:
+        _show(found, json=json, csv=csv)
+
+
+def _show_versions(found: LongSeries, *, json: bool, csv: bool) -> None:
+    rows = found.version_rows()
+    if json:
+        splices = [msgspec.structs.asdict(each) for each in found.splices]
+        print(as_json({"versions": rows, "splices": splices}))  # noqa: T201  (that is what --json asks for)
+        return
+    if _print(rows, json=False, csv=csv):
+        return
+    posts = found.versions.values()
+    console().print(
+        table(
+            [
+                {**row, "posts": text(count, k=found.k)}
+                for row, count in zip(rows, posts, strict=True)
+            ]
+        )
+    )
+    for each in found.splices:
+        console().print(
+            f"{each.active} counts {each.factor:g} times as much as {each.outgoing} (between "
+            f"{each.low:g} and {each.high:g}, by {each.days} days side by side): multiply what the "
+            "older one counted by it.",
+            markup=False,
+        )
 
 
 def _day(day: str, zone: str) -> int | None:
