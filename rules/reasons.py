@@ -1,0 +1,171 @@
+"""Why a query, or a part of it, is not true of a post: the first thing that failed, in words."""
+
+import difflib
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import assert_never
+
+from rules.evaluator import Reading, Span, evidence, field_values, holds, spans
+from rules.tree import (
+    And,
+    Cased,
+    Dates,
+    Field,
+    FieldName,
+    Keywords,
+    Lemma,
+    Near,
+    Node,
+    Not,
+    Of,
+    Or,
+    Part,
+    Phrase,
+    Prefix,
+    Term,
+    Together,
+    children,
+)  # fmt: skip
+
+Name = Callable[[Node], str]
+"""How a part of the query is called: as it was written."""
+
+CLOSE = 0.75
+"""A word of the post that is so much like the one looked for is named, 0..1."""
+
+_LABELS: dict[FieldName, str] = {
+    "lang": "language",
+    "source": "source",
+    "platform": "platform",
+    "kind": "kind",
+    "topic": "topic",
+    "sentiment": "sentiment",
+    "place": "place",
+    "has": "attachment",
+    "rule": "rule",
+}
+
+
+def failure(node: Node, post: Reading, name: Name) -> str:
+    """What is lacking for `node`, which is false of `post`, to be true of it."""
+    match node:
+        case Term():
+            return _missing(node.form, post)
+        case Phrase():
+            return _phrase(node, post)
+        case Prefix():
+            return f"no word begins with `{node.stem}`"
+        case Cased():
+            return _cased(node, post)
+        case Lemma():
+            return f"no form of `{node.word}` occurs"
+        case Part():
+            return f"no word is `{node.word}` or has it as a part"
+        case And():
+            return _first([each for each in node.children if not holds(each, post)], post, name)
+        case Or():
+            return f"none of its {len(node.children)} branches is true"
+        case Keywords():
+            return f"none of its {len(node.entries)} entries occurs"
+        case Not():
+            return _present(node, post, name)
+        case Near() | Together():
+            lacking = [each for each in children(node) if not holds(each, post)]
+            return _first(lacking, post, name) if lacking else _apart(node, post, name)
+        case Of():
+            there = sum(holds(each, post) for each in node.members)
+            return f"{there} of {node.least} wanted"
+        case Field():
+            return _field(node, post)
+        case Dates():
+            last = node.end - timedelta(days=1)
+            return f"it was made on {post.day}, not in {node.first} to {last}"
+        case _:
+            assert_never(node)
+
+
+def _first(lacking: list[Node], post: Reading, name: Name) -> str:
+    said = failure(lacking[0], post, name)
+    # A branch and a list are told by their names; a word names itself.
+    return f"{name(lacking[0])}: {said}" if isinstance(lacking[0], Or | Keywords | Of) else said
+
+
+def _missing(form: str, post: Reading) -> str:
+    if form.startswith("#") and form[1:] in post.places:
+        return f"`{form[1:]}` occurs, and not as a hashtag"
+    close = difflib.get_close_matches(form, post.places, n=1, cutoff=CLOSE)
+    instead = f"; `{close[0]}` does" if close else ""
+    return f"`{form}` does not occur{instead}"
+
+
+def _phrase(node: Phrase, post: Reading) -> str:
+    for form in node.forms:
+        if form not in post.places:
+            return _missing(form, post)
+    loose = Phrase(node.forms, len(post.tokens))
+    between = [end - start - len(node.forms) for start, end in spans(loose, post)]
+    if not between:
+        return "its words occur, not in this order"
+    allowed = f"at most {node.slop}" if node.slop else "none"
+    return f"between its words {_stand(min(between))}, and {allowed} may"
+
+
+def _stand(count: int) -> str:
+    return "stands 1 other" if count == 1 else f"stand {count} others"
+
+
+def _cased(node: Cased, post: Reading) -> str:
+    wanted = " ".join(node.words)
+    for start in range(len(post.tokens) - len(node.words) + 1):
+        found = " ".join(each.cased for each in post.tokens[start : start + len(node.words)])
+        if found.casefold() == wanted.casefold():
+            return f"it is written `{found}`, not `{wanted}`"
+    return f"`{wanted}` does not occur"
+
+
+def _present(node: Not, post: Reading, name: Name) -> str:
+    words = _quoted(evidence(node.child, post), post) or name(node.child)
+    return f"excluded by {words}" if node.exclude else f"{words} is there and must not be"
+
+
+def _quoted(found: Iterable[Span], post: Reading) -> str:
+    """The first of these words as they stand in the text."""
+    first = min(found, default=None)
+    if first is None:
+        return ""
+    start, end = post.tokens[first[0]].start, post.tokens[first[1] - 1].end
+    return f"`{' '.join(post.post.text[start:end].split())}`"
+
+
+def _apart(node: Near | Together, post: Reading, name: Name) -> str:
+    left, right = set(spans(node.left, post)), set(spans(node.right, post))
+    after, before = _gap(left, right), _gap(right, left)
+    if after is None and before is None:
+        return f"{name(node.left)} and {name(node.right)} are the same words here"
+    if isinstance(node, Together):
+        return f"{name(node.left)} and {name(node.right)} both occur, not in one sentence"
+    if node.ordered:
+        if after is None:
+            return f"{name(node.left)} comes only after {name(node.right)}"
+        nearest, side = after, "before"
+    else:
+        nearest, side = min(each for each in (after, before) if each is not None), "of"
+    within = f"within {node.distance} tokens {side}"
+    return f"no {name(node.left)} {within} {name(node.right)}; the nearest has {nearest} between"
+
+
+def _gap(first: set[Span], second: set[Span]) -> int | None:
+    """The fewest tokens between a span of `first` and one of `second` that comes after it."""
+    gaps = [start - end for _, end in first for start, _ in second if start >= end]
+    return min(gaps, default=None)
+
+
+def _field(node: Field, post: Reading) -> str:
+    found, wanted = sorted(field_values(node, post.post)), " or ".join(node.values)
+    label = _LABELS[node.name]
+    if node.name in ("has", "place", "rule"):
+        there = f", only {', '.join(found)}" if found else ""
+        return f"it has no {label} {wanted}{there}"
+    if not found:
+        return f"its {label} is not known"
+    return f"its {label} is {found[0]}, not {wanted}"
