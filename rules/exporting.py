@@ -96,7 +96,7 @@ def _newest(standings: Standings) -> Sequence[Standing]:
     living = [
         [each for each in found if each.state in EXPORTED] for found in standings.values()
     ]  # fmt: skip
-    return [max(found, key=lambda each: each.change.at) for found in living if found]
+    return [max(reversed(found), key=lambda each: each.change.at) for found in living if found]
 
 
 def _lists(standings: Standings, lists: Iterable[KeywordList]) -> Mapping[str, KeywordList]:

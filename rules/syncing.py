@@ -15,6 +15,7 @@ from rules.versions import Version, resolve
 from stream.errors import Stop
 
 FILE_GONE = "its file is gone"
+WITHDRAWN = "it was withdrawn and stays so"
 
 AT_ONCE: frozenset[State | None] = frozenset({"draft", "expired", "outgoing"})
 """From here the version of a file counts at once with a single author: what was withdrawn, or only
@@ -22,6 +23,7 @@ runs beside, was put there on purpose.
 """
 
 What = Literal["new", "changed", "described otherwise", "same", "gone", "wrong"]
+SAME: What = "same"
 
 
 class Synced(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +89,7 @@ def _resolved(document: RuleDocument, lookup: Lists) -> Version | None:
 def _bring_in(
     turn: Turn, document: RuleDocument, lookup: Lists, before: Standings, *, by: str, strict: bool
 ) -> Synced:
-    rule = document.id
+    rule, what = document.id, SAME
     try:
         version = resolve(document, lookup)
     except Stop as error:
@@ -97,7 +99,7 @@ def _bring_in(
     if held is None:
         turn.describe(version, by=by)
         turn.move(rule, version.version, "draft", by=by)
-        what: What = "changed" if known else "new"
+        what = "changed" if known else "new"
         return Synced(rule=rule, what=what, version=version.version, state="draft")
     if strict and held.version.document.special_category and not document.special_category:
         return Synced(
@@ -108,10 +110,18 @@ def _bring_in(
             says="it is not marked as a special category any more, and its query is as before: "
             "nobody would look at that. Change the query too, or give it another id",
         )
-    if held.version == version:
-        return Synced(rule=rule, what="same", version=version.version, state=held.state)
-    turn.describe(version, by=by)
-    return Synced(rule=rule, what="described otherwise", version=version.version, state=held.state)
+    if held.version != version:
+        turn.describe(version, by=by)
+        what = "described otherwise"
+    return Synced(
+        rule=rule,
+        what=what,
+        version=version.version,
+        state=held.state,
+        says=f"{WITHDRAWN}: `peil rules review {rule}` is the way back"
+        if held.state == "withdrawn"
+        else "",
+    )
 
 
 def _without_file(before: Standings, book: Book) -> Mapping[str, Sequence[Standing]]:

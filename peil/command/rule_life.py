@@ -1,0 +1,251 @@
+"""`peil rules sync`, `review`, `activate` and what else becomes of a version of a rule."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from peil.command.rules import application
+from peil.command.session import SessionContext
+from peil.display import as_json, console, table
+from peil.pipeline import Pipeline
+from peil.rulebook import SINGLE_AUTHOR
+from rules.exporting import export as write_back
+from rules.library import Standing
+from rules.life import OUTGOING_MS, PUBLISHED, Change, State
+from rules.publishing import published
+from rules.syncing import Synced
+from stream.clock import to_datetime
+from stream.errors import Stop
+
+MEANT: dict[State, tuple[State, ...]] = {
+    "reviewed": ("draft", "expired", "withdrawn"),
+    "shadow": ("reviewed", "draft"),
+    "active": ("shadow", "reviewed", "draft", "expired"),
+}
+"""Of which state is the version that is meant when none is named: the first that there is."""
+
+NOT_YET = "Nothing counts before the first `peil run` or `peil import`."
+NEXT_BATCH = "It is published: a running peil takes it over with its next batch."
+
+Rule = Annotated[str, typer.Argument(help="A rule's id.")]
+Version = Annotated[
+    str, typer.Option(help="Which version, as `peil rules history` shows them; else the newest.")
+]
+Note = Annotated[str, typer.Option(help="Why, for whoever reads the history.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@application.command()
+def sync(
+    context: SessionContext,
+    directory: Annotated[
+        Path | None, typer.Argument(help="A folder with rules/ and lists/; else config.")
+    ] = None,
+    drafts: Annotated[
+        bool, typer.Option("--drafts", help="Only as drafts, also with a single author.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Bring changed files in: each is a new version of its rule, and a draft at first.
+
+    Example: peil rules sync
+    """
+    with context.obj.pipeline() as pipeline:
+        if directory is not None and not (directory / "rules").is_dir():
+            raise Stop(f"{directory} has no folder rules/; name the folder that holds it")
+        book = pipeline.book if directory is None else pipeline.book_in(directory)
+        found = pipeline.rulebook.sync(book, as_drafts=drafts)
+        alone = pipeline.settings.rules.single_author
+    if json:
+        print(as_json([msgspec.to_builtins(each) for each in found]))  # noqa: T201  (JSON is the answer)
+    else:
+        _show(found)
+        if alone:
+            console().print(f"Note: {SINGLE_AUTHOR}.", markup=False)
+    if any(each.what == "wrong" for each in found):
+        raise typer.Exit(1)
+
+
+@application.command()
+def export(
+    context: SessionContext,
+    directory: Annotated[
+        Path | None, typer.Argument(help="Where to write rules/ and lists/; else config.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write rules and lists back to files, as they were brought in last; a sync of those changes
+    nothing.
+
+    Example: peil rules export backup
+    """
+    with context.obj.pipeline() as pipeline:
+        written = write_back(pipeline.rulebook.library, directory or pipeline.folder.config)
+    if json:
+        print(as_json([str(path) for path in written]))  # noqa: T201  (JSON is the answer)
+        return
+    for path in written:
+        console().print(str(path), markup=False)
+    console().print(f"{len(written)} files written; the others are as they should be.")
+
+
+@application.command()
+def history(context: SessionContext, rule: Rule, json: Json = False) -> None:
+    """All that became of a rule's versions: when, by whom, and why.
+
+    Example: peil rules history woningnood
+    """
+    with context.obj.pipeline() as pipeline:
+        pipeline.rulebook.standings_of(rule)
+        changes = pipeline.rulebook.library.history(rule)
+    if json:
+        _print(changes)
+    else:
+        console().print(table(_rows(changes)))
+
+
+@application.command()
+def review(
+    context: SessionContext, rule: Rule, version: Version = "", note: Note = "", json: Json = False
+) -> None:
+    """Say that you looked at a version and find it right. Somebody else brought it in.
+
+    Example: peil rules review woningnood --note "looked at 50 posts, two were wrong"
+    """
+    _advance(context, rule, version, "reviewed", note=note, json=json)
+
+
+@application.command()
+def shadow(
+    context: SessionContext, rule: Rule, version: Version = "", note: Note = "", json: Json = False
+) -> None:
+    """Count a version without showing it, or keeping a post for it.
+
+    Example: peil rules shadow woningnood
+    """
+    _advance(context, rule, version, "shadow", note=note, json=json)
+
+
+@application.command()
+def activate(
+    context: SessionContext, rule: Rule, version: Version = "", note: Note = "", json: Json = False
+) -> None:
+    """Let a version count. The one before is counted beside it for two weeks, not shown.
+
+    Example: peil rules activate woningnood
+    """
+    _advance(context, rule, version, "active", note=note, json=json)
+
+
+@application.command()
+def withdraw(
+    context: SessionContext,
+    rule: Rule,
+    version: Annotated[str, typer.Option(help="Only this version; else all that count.")] = "",
+    note: Note = "",
+    json: Json = False,
+) -> None:
+    """Stop a rule: a running peil drops it with its next batch. What it matched stays.
+
+    Example: peil rules withdraw woningnood --note "it matches names of streets"
+    """
+    with context.obj.pipeline() as pipeline:
+        standings = pipeline.rulebook.standings_of(rule)
+        if version:
+            versions = [_named(standings, version).change.version]
+        else:
+            versions = [each.change.version for each in standings if each.state in PUBLISHED]
+        changes = pipeline.rulebook.move(rule, versions, "withdrawn", note=note)
+        _tell(pipeline, changes, json=json)
+    if not changes and not json:
+        console().print(f"No version of {rule} counts.", markup=False)
+
+
+def _advance(
+    context: SessionContext, rule: str, version: str, state: State, *, note: str, json: bool
+) -> None:
+    with context.obj.pipeline() as pipeline:
+        book = pipeline.rulebook
+        standings = book.standings_of(rule)
+        standing = _named(standings, version) if version else _meant(standings, state)
+        if lacks := book.lacks(standing, pipeline.book):
+            raise Stop(
+                f"{standing.change.name} is not ready to be {state}:\n"
+                + "\n".join(f"  {each}" for each in lacks)
+            )
+        changes = book.move(rule, [standing.change.version], state, note=note)
+        _tell(pipeline, changes, json=json)
+
+
+def _named(standings: Sequence[Standing], version: str) -> Standing:
+    found = [each for each in standings if each.change.version == version]
+    if not found:
+        raise Stop(f"there is no version {version!r} of this rule; it has {_listed(standings)}")
+    return found[0]
+
+
+def _meant(standings: Sequence[Standing], state: State) -> Standing:
+    for before in MEANT[state]:
+        for each in reversed(standings):
+            if each.state == before:
+                return each
+    raise Stop(
+        f"no version of {standings[0].change.rule} can become {state}: it has "
+        f"{_listed(standings)}; after a change of its file comes `peil rules sync`"
+    )
+
+
+def _listed(standings: Sequence[Standing]) -> str:
+    return ", ".join(f"{each.change.version} ({each.state})" for each in standings)
+
+
+def _show(found: Sequence[Synced]) -> None:
+    rows = [
+        {
+            "rule": each.rule,
+            "file": each.what,
+            "version": each.version,
+            "state": each.state or "",
+            "note": each.says,
+        }
+        for each in found
+        if each.what != "same" or each.says
+    ]
+    if rows:
+        console().print(table(rows))
+    same = len(found) - len(rows)
+    console().print(f"{same} of {len(found)} rules are as they were." if found else "No rules.")
+
+
+def _tell(pipeline: Pipeline, changes: Sequence[Change], *, json: bool) -> None:
+    if json:
+        _print(changes)
+        return
+    for each in changes:
+        until = to_datetime(each.at + OUTGOING_MS).date()
+        more = f" until {until}: counted, not shown" if each.state == "outgoing" else ""
+        console().print(f"{each.name} is {each.state}{more}.", markup=False)
+    began = published(pipeline.broker) is not None
+    if any(each.state != "reviewed" for each in changes):
+        console().print(NEXT_BATCH if began else NOT_YET, markup=False)
+
+
+def _print(changes: Sequence[Change]) -> None:
+    print(as_json(_rows(changes)))  # noqa: T201  (JSON is the answer)
+
+
+def _rows(changes: Sequence[Change]) -> list[dict[str, str]]:
+    return [
+        {
+            "rule": each.rule,
+            "version": each.version,
+            "state": each.state,
+            "at": f"{to_datetime(each.at):%Y-%m-%dT%H:%M:%SZ}",
+            "by": each.by,
+            "note": each.note,
+        }
+        for each in changes
+    ]

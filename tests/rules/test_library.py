@@ -1,0 +1,315 @@
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from rules.documents import Book, Example, KeywordList, RuleDocument, load_book
+from rules.exporting import export, written
+from rules.library import Library
+from rules.life import OUTGOING_MS, state_of
+from rules.readiness import missing
+from rules.states import states
+from rules.syncing import Synced, differing, sync
+from rules.takeover import adopt, carry_over, end_overdue
+from rules.versions import Version, resolve
+from stream.clock import ManualClock
+from stream.errors import Stop
+from stream.testing import START
+
+SHIPPED = load_book(Path(__file__).parents[2] / "config")
+TODAY = date(2026, 11, 24)
+LATE = date(2027, 3, 1)
+
+
+def document(query: str = "woord", **changes: object) -> RuleDocument:
+    made = RuleDocument(
+        id="a-rule", title="A", purpose="p", category="c", owner="o", expires=LATE, query=query,
+        match=(Example("een woord huis west oost"),), no_match=(Example("niets ervan"),),
+    )  # fmt: skip
+    return msgspec.structs.replace(made, **changes)
+
+
+def words(*entries: str, version: int = 1) -> KeywordList:
+    return KeywordList(id="wijken", version=version, title="t", owner="o", entries=entries)
+
+
+def book(*rules: RuleDocument, lists: tuple[KeywordList, ...] = ()) -> Book:
+    return Book(
+        rules={each.id: each for each in rules}, lists={each.id: each for each in lists}
+    )  # fmt: skip
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+@pytest.fixture
+def library(database: Engine, clock: ManualClock) -> Library:
+    return Library(database, clock=clock)
+
+
+Bring = Callable[..., dict[str, Synced]]
+
+
+@pytest.fixture
+def bring(library: Library) -> Bring:
+    """Sync a book, which also knows every list that there was, as a folder's book does."""
+
+    def call(found: Book, **options: bool) -> dict[str, Synced]:
+        found = msgspec.structs.replace(found, older=tuple(library.described()))
+        synced = sync(library, found, by="anna", today=TODAY, **options)
+        return {each.rule: each for each in synced}
+
+    return call
+
+
+def activate(library: Library, version: str, *, by: str = "bram") -> None:
+    with library.turn() as turn:
+        turn.move("a-rule", version, "reviewed", by=by)
+        turn.move("a-rule", version, "active", by=by)
+
+
+def test_a_sync_says_of_every_rule_what_its_file_is(bring: Bring, library: Library) -> None:
+    first = bring(book(document()))["a-rule"]
+    assert (first.what, first.state) == ("new", "draft")
+    again = bring(book(document()))["a-rule"]
+    assert (again.what, again.version) == ("same", first.version)
+    named = bring(book(document(title="B", expires=LATE + timedelta(1))))["a-rule"]
+    assert (named.what, named.version) == ("described otherwise", first.version)
+    (standing,) = library.standings()["a-rule"]
+    assert standing.version.document.title == "B"
+    changed = bring(book(document("woorden")))["a-rule"]
+    assert (changed.what, changed.state) == ("changed", "draft")
+    assert changed.version != first.version
+    assert bring(book()) == {}  # what does not count is not missed
+    activate(library, changed.version)
+    gone = bring(book())["a-rule"]
+    assert (gone.what, gone.state) == ("gone", "active")
+    assert "peil rules withdraw a-rule" in gone.says
+
+
+def test_one_bad_file_keeps_no_other_out(bring: Bring) -> None:
+    other = document("woord AND (", id="b-rule")
+    found = bring(book(document(), other))
+    assert (found["a-rule"].what, found["b-rule"].what) == ("new", "wrong")
+    assert "line 1" in found["b-rule"].says
+
+
+def test_files_that_were_not_brought_in_are_told(bring: Bring, library: Library) -> None:
+    assert list(differing(library, book(document()))) == ["a-rule"]
+    bring(book(document()))
+    assert list(differing(library, book(document()))) == []
+    assert list(differing(library, book(document(title="B")))) == ["a-rule"]
+    assert list(differing(library, book(document("woord AND (")))) == ["a-rule"]
+
+
+def test_a_list_is_as_its_version_was_for_good(bring: Bring) -> None:
+    bring(book(document("$wijken"), lists=(words("oost"),)))
+    with pytest.raises(
+        Stop, match="has other entries than its version 1 had: raise its version to"
+    ):
+        bring(book(document("$wijken", title="B"), lists=(words("west"),)))
+    newer = bring(book(document("$wijken"), lists=(words("west", version=2),)))["a-rule"]
+    assert newer.what == "changed"
+    with pytest.raises(Stop, match="was version 2 already: raise its version to 3"):
+        bring(book(document("$wijken"), lists=(words("oost"),)))
+
+
+def test_a_pinned_list_is_that_of_then(bring: Bring, library: Library) -> None:
+    bring(book(document("$wijken"), lists=(words("oost"),)))
+    both = "$wijken@1 OR $wijken"
+    synced = bring(book(document(both), lists=(words("west", version=2),)))["a-rule"]
+    held = {each.version.version: each.version for each in library.standings()["a-rule"]}
+    assert [each.version for each in held[synced.version].lists] == [1, 2]
+    alone = document("woord OR $wijken@1")
+    bring(book(alone, lists=(words("zuid", version=3),)))
+    (newest,) = [
+        each.version for each in library.standings()["a-rule"] if each.version.document == alone
+    ]  # fmt: skip
+    assert [each.entries for each in newest.lists] == [("oost",)]
+    assert newest.activate().version == newest.version
+
+
+def test_the_mark_of_a_special_category_comes_off_with_a_new_version(bring: Bring) -> None:
+    marked = document(special_category=True, ground="9(2)(g)", approved_by="officer")
+    bring(book(marked))
+    refused = bring(book(document()))["a-rule"]
+    assert (refused.what, "special category" in refused.says) == ("wrong", True)
+    assert bring(book(document("woorden")))["a-rule"].what == "changed"
+    assert bring(book(document()), single_author=True)["a-rule"].what == "described otherwise"
+
+
+def test_with_a_single_author_what_is_ready_counts_at_once(bring: Bring, library: Library) -> None:
+    first = bring(book(document()), single_author=True)["a-rule"]
+    assert first.state == "active"
+    bad = bring(book(document("woorden")), single_author=True)["a-rule"]
+    assert (bad.what, bad.state) == ("changed", "draft")
+    assert "it does not count: a-rule should match and does not" in bad.says
+    history = library.history("a-rule")
+    assert state_of(history, first.version) == "active"
+    good = bring(book(document("woord OR woorden")), single_author=True)["a-rule"]
+    back = bring(book(document()), single_author=True)["a-rule"]
+    assert (good.state, back.state) == ("active", "active")
+    assert state_of(library.history("a-rule"), good.version) == "outgoing"
+    ended = bring(book(), single_author=True)["a-rule"]
+    assert (ended.what, ended.state) == ("gone", "expired")
+    assert bring(book(document()), single_author=True)["a-rule"].state == "active"
+
+
+def test_what_a_person_stopped_or_put_beside_stays_so(bring: Bring, library: Library) -> None:
+    version = bring(book(document()), single_author=True)["a-rule"].version
+    with library.turn() as turn:
+        turn.move("a-rule", version, "withdrawn", by="anna", single_author=True)
+    again = bring(book(document()), single_author=True)["a-rule"]
+    assert (again.what, again.state) == ("same", "withdrawn")
+    assert "stays so" in again.says
+    other = bring(book(document("huis")), single_author=True, as_drafts=True)["a-rule"]
+    assert other.state == "draft"
+    with library.turn() as turn:
+        turn.move("a-rule", other.version, "shadow", by="anna", single_author=True)
+    assert bring(book(document("huis")), single_author=True)["a-rule"].state == "shadow"
+
+
+def test_what_is_missing_is_said_in_full() -> None:
+    wrong = document("woord", owner="", expires=TODAY, match=(Example("iets anders"),))
+    found = "\n".join(missing(resolve(wrong, book().lookup()), lists=(), today=TODAY))
+    assert "owner" in found
+    assert f"it expired on {TODAY}" in found
+    unlike = document("woord", match=(Example("iets anders"),))
+    (example,) = missing(resolve(unlike, book().lookup()), lists=(), today=TODAY)
+    assert "should match and does not" in example
+    assert missing(resolve(document(), book().lookup()), lists=(), today=TODAY) == []
+
+
+def test_a_group_alone_is_missing_its_behaviour_also_by_a_list() -> None:
+    groups = msgspec.structs.replace(words("west"), id="protected", lint=True)
+    version = resolve(document("$wijken"), book(lists=(words("west"),)).lookup())
+    (found,) = missing(version, lists=(groups,), today=TODAY)
+    assert "group" in found
+
+
+def test_every_shipped_rule_is_ready() -> None:
+    for each in SHIPPED.rules.values():
+        version = resolve(each, SHIPPED.lookup())
+        assert missing(version, lists=SHIPPED.lists.values(), today=TODAY) == [], each.id
+
+
+def test_what_was_published_before_is_adopted_once(library: Library) -> None:
+    old = resolve(document("$wijken"), book(lists=(words("oost"),)).lookup())
+    (change,) = adopt(library, [old], by="anna")
+    assert (change.name, change.state, change.by) == (old.name, "active", "anna")
+    assert "adopted" in change.note
+    assert [each.version for each in library.standings()["a-rule"]] == [old]
+    assert [each.entries for each in library.lists()] == [("oost",)]
+    assert adopt(library, [old], by="anna") == ()
+    assert len(library.history("a-rule")) == 1
+
+
+def stored_as(library: Library, version: Version, state: str) -> None:
+    """As if another release of peil had read it."""
+    with library.turn() as turn:
+        turn.describe(version, by="anna")
+        turn.move("a-rule", version.version, state, by="anna")
+
+
+def test_what_this_release_reads_differently_goes_on_under_its_new_name(library: Library) -> None:
+    now = resolve(document(), book().lookup())
+    stored_as(library, msgspec.structs.replace(now, version="0123456789"), "active")
+    ended, goes_on = carry_over(library)
+    assert (ended.version, ended.state) == ("0123456789", "expired")
+    assert (goes_on.name, goes_on.state) == (now.name, "active")
+    assert carry_over(library) == []
+    found = {each.version.version: each.state for each in library.standings()["a-rule"]}
+    assert found == {"0123456789": "expired", now.version: "active"}
+
+
+def test_what_is_over_its_date_or_its_two_weeks_ends(
+    bring: Bring, library: Library, clock: ManualClock
+) -> None:
+    old = bring(book(document()), single_author=True)["a-rule"].version
+    new = bring(book(document("woord OR huis")), single_author=True)["a-rule"].version
+    clock.advance(OUTGOING_MS - 1)
+    assert end_overdue(library, today=TODAY) == []
+    clock.advance(1)
+    (over,) = end_overdue(library, today=TODAY)
+    assert (over.version, over.state, over.by) == (old, "expired", "peil")
+    (expired,) = end_overdue(library, today=LATE)
+    assert (expired.version, str(LATE) in expired.note) == (new, True)
+    assert end_overdue(library, today=LATE + timedelta(1)) == []
+
+
+def test_where_every_rule_stands_is_said_in_a_line(bring: Bring, library: Library) -> None:
+    bring(book(document()), single_author=True)
+    files = book(document("woord OR huis"), document("een AND (", id="b-rule"))
+    first, second = states(files, library.standings())
+    assert (first.rule, first.state, first.beside) == ("a-rule", "not synced", ())
+    assert first.active not in {"", first.version}
+    assert (second.rule, second.state, second.version) == ("b-rule", "wrong", "")
+    (alone,) = states(book(), library.standings())
+    assert (alone.rule, alone.state, alone.active) == ("a-rule", "no file", first.active)
+
+
+def test_what_is_exported_is_read_as_the_same(
+    bring: Bring, library: Library, tmp_path: Path
+) -> None:
+    bring(SHIPPED, single_author=True)
+    files = export(library, tmp_path)
+    assert len(files) == len(SHIPPED.rules) + sum(not each.lint for each in SHIPPED.lists.values())
+    found = load_book(tmp_path)
+    assert found.rules == SHIPPED.rules
+    assert {each.what for each in bring(found, single_author=True).values()} == {"same"}
+    before = {path: path.read_bytes() for path in files}
+    assert export(library, tmp_path) == []
+    assert {path: path.read_bytes() for path in files} == before
+
+
+def test_an_export_has_the_older_lists_that_rules_name(
+    bring: Bring, library: Library, tmp_path: Path, database: Engine
+) -> None:
+    bring(book(document("$wijken"), lists=(words("oost"),)))
+    synced = bring(book(document("$wijken@1 OR huis"), lists=(words("west", version=2),)))
+    export(library, tmp_path)
+    assert sorted(path.name for path in (tmp_path / "lists").iterdir()) == [
+        "wijken.toml",
+        "wijken@1.toml",
+    ]
+    found = load_book(tmp_path)
+    assert resolve(found.rules["a-rule"], found.lookup()).version == synced["a-rule"].version
+
+
+def test_an_export_loses_no_change_that_was_not_brought_in(
+    bring: Bring, library: Library, tmp_path: Path
+) -> None:
+    bring(book(document()))
+    (file,) = export(library, tmp_path)
+    mine = written(document(title="mine"))
+    file.write_text(mine)
+    bring(book(document(), document(id="b-rule")))
+    with pytest.raises(Stop, match="not brought in"):
+        export(library, tmp_path)
+    assert file.read_text() == mine
+    assert not (tmp_path / "rules" / "b-rule.toml").exists()
+
+
+TEXTS = st.text(st.characters(codec="utf-8")) | st.text("'\"\\\n\r\t #=[]a", max_size=12)
+EXAMPLES = st.lists(st.builds(Example, TEXTS, TEXTS, TEXTS), max_size=3).map(tuple)
+RULES = st.builds(
+    RuleDocument, id=TEXTS, title=TEXTS, purpose=TEXTS, category=TEXTS, owner=TEXTS,
+    expires=st.dates(), query=TEXTS, special_category=st.booleans(), ground=TEXTS,
+    match=EXAMPLES, no_match=EXAMPLES,
+)  # fmt: skip
+LISTS = st.builds(
+    KeywordList, id=TEXTS, version=st.integers(0, 2**53), title=TEXTS, owner=TEXTS,
+    entries=st.lists(TEXTS).map(tuple), lint=st.booleans(), match=EXAMPLES,
+)  # fmt: skip
+
+
+@given(RULES | LISTS)
+def test_a_written_document_is_read_as_it_was(made: RuleDocument | KeywordList) -> None:
+    assert msgspec.toml.decode(written(made).encode(), type=type(made)) == made
