@@ -6,7 +6,7 @@ from typing import Literal, Unpack
 
 import msgspec
 
-from index.backtest import ALL_ASIDES, Asides, Backtests, Subject
+from index.backtest import ALL_ASIDES, Asides, Backtests
 from index.breakdowns import BINS, MAX_VALUES, Asking, Breakdowns
 from index.contract import Asked, Bin, Dimension, Question, Scope
 from index.disclosure import Disclosure, size_of, visible
@@ -14,16 +14,16 @@ from index.excerpts import excerpts, of_different_authors
 from index.inquiry import Inquiry, Log, Within
 from index.results import Comparison, Completion, Count, Counts, Facets, Texts, TypicalTerm
 from index.series import Series
-from index.trial import Backtest
-from index.typical import STANDS_OUT, score
+from index.subject import Subject
+from index.trial import Backtest, Suggestions
 from index.values import bins_between, start_of
 from index.versions import LongSeries, Shadowed, Versions, by_bin
+from index.wording import Wording
 from privacy.access import TooOften
 from privacy.noise import Noise
 from privacy.suppress import Thresholds, about, may_show_texts
 from rules.folding import fold
 from rules.lists import Lists
-from rules.tree import And, Node, Term
 from stream.clock import Clock
 from stream.errors import Stop
 from stream.metrics import Metrics
@@ -91,6 +91,7 @@ class Answers:
             scope=scope,
         )
         self._breakdowns = Breakdowns(store, self._disclosure, timezone=timezone)
+        self._wording = Wording(store, self._disclosure)
         self._backtests = Backtests(store, self._inquiry, self._disclosure, timezone=timezone)
         self._series = series
         self._versions = Versions(
@@ -245,34 +246,29 @@ class Answers:
         far, is made of counts that may be shown.
         """
         question = self._inquiry.asked("typical_terms", query, period)
-        against = Question(since=question.since, until=question.until, scope=self._inquiry.scope)
-        k, found = self._disclosure.k(question), list[TypicalTerm]()
-        whole, everything = (
-            self._disclosure.posts(each, self._store.count(each), k=k)
-            for each in (question, against)
-        )
-        if whole is None or everything is None:
-            return []
-        for term in self._store.terms(question, against=against, least=k):
-            word = Term(term.word)
-            of_word = msgspec.structs.replace(question, query=_and(question.query, word))
-            here = self._disclosure.posts(of_word, term.inside, k=k)
-            there = self._disclosure.posts(
-                msgspec.structs.replace(against, query=word), term.outside, k=k
-            )
-            if here is None or there is None:
-                continue
-            stands_out = round(score(here, whole, there, everything), 1)
-            if stands_out >= STANDS_OUT:
-                found.append(TypicalTerm(word=term.word, posts=here, score=stands_out))
-        return sorted(found, key=lambda each: (-each.score, each.word))[:limit]
+        return self._wording.typical(question, k=self._disclosure.k(question), limit=limit)
+
+    def suggest(
+        self, subject: Subject, *, limit: int = 30, **period: Unpack[Within]
+    ) -> Suggestions:
+        """Words, and two words beside each other, that stand out in what a query finds and that
+        it does not look for: of everything of the last days, or of what was kept where in those
+        too few people wrote what it finds. One question in the access log.
+        """
+        return self._backtests.suggest(subject, period=period, limit=limit)
 
     def texts(
-        self, query: str = "", *, limit: int = 10, reason: str = "", **period: Unpack[Within]
+        self,
+        query: str | Subject = "",
+        *,
+        limit: int = 10,
+        reason: str = "",
+        **period: Unpack[Within],
     ) -> Texts:
         """At most 50 texts drawn at random, keyword in context, when k authors wrote them, and
         no more than k where that would be nearly all. With a `reason`, which is logged, the
-        context is the whole text. Stop above the quota.
+        context is the whole text. Stop above the quota, and where the question is about a rule
+        on a special category.
         """
         if self._inquiry.scope != "kept":
             raise Stop(
@@ -290,7 +286,8 @@ class Answers:
         question = msgspec.structs.replace(question, readable=True)
         size = size_of(self._store.count(question))
         k = self._disclosure.k(question)
-        if k != self._disclosure.thresholds.k:
+        special = isinstance(query, Subject) and query.special
+        if special or k != self._disclosure.thresholds.k:
             raise Stop(
                 "the question is about a rule on a special category of personal data: its posts "
                 "are counted and their texts are not shown"
@@ -321,7 +318,3 @@ def _sum(*counts: int | None) -> int | None:
 def _only(counts: Counts, keys: Sequence[tuple[str, ...]]) -> Counts:
     cells = {key: counts.cells[key] for key in keys if key in counts.cells}
     return msgspec.structs.replace(counts, cells=cells)
-
-
-def _and(tree: Node | None, other: Node) -> Node:
-    return other if tree is None else And((tree, other))

@@ -17,7 +17,18 @@ from index.breakdowns import MAX_VALUES, Asking, Breakdowns
 from index.contract import Asked, Dimension, Question, Scope
 from index.disclosure import Disclosure
 from index.inquiry import Inquiry, Within
-from index.trial import Backtest, Change, Earned, Overlap, Part, Period, TakenOut
+from index.subject import Subject
+from index.trial import (
+    Backtest,
+    Change,
+    Earned,
+    Overlap,
+    Part,
+    Period,
+    Suggestions,
+    TakenOut,
+)  # fmt: skip
+from index.wording import Wording, lacking
 from privacy.suppress import SPECIAL_K
 from rules.tree import And, Node, Not
 from stream.clock import DAY_MS
@@ -28,19 +39,6 @@ SCOPES: dict[Period, Scope] = {"recent": "both", "kept": "kept"}
 PERIODS: tuple[Period, ...] = ("recent", "kept")
 MOST_BRANCHES = 200
 MOST_VALUES = 50
-
-
-class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """What is tried: a query with its tree, which may have lists of its own. `rule` is the rule
-    whose query it is, or shall be, `special` says that it is on a special category, and `name` is
-    what it is called.
-    """
-
-    query: str
-    tree: Node
-    rule: str = ""
-    special: bool = False
-    name: str = ""
 
 
 class Asides(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +63,7 @@ class Backtests:
         self._store = store
         self._inquiry = inquiry
         self._disclosure = disclosure
+        self._wording = Wording(store, disclosure)
         self._breakdowns = Breakdowns(store, disclosure, timezone=timezone)
 
     def run(
@@ -77,6 +76,22 @@ class Backtests:
         self._inquiry.write("backtest", said)
         recent, kept = (self._part(each, subject, against, period, asides) for each in PERIODS)
         return Backtest(query=subject.query, recent=recent, kept=kept)
+
+    def suggest(self, subject: Subject, *, period: Within, limit: int) -> Suggestions:
+        """What `subject` might look for as well."""
+        self._inquiry.write(
+            "suggest", {"query": subject.query, "rule": subject.name or subject.rule, **period}
+        )
+        recent = self._suggested("recent", subject, period, limit)
+        return recent if recent.terms else self._suggested("kept", subject, period, limit)
+
+    def _suggested(self, name: Period, subject: Subject, period: Within, limit: int) -> Suggestions:
+        question = self.question(subject, name, period)
+        k = self._k(question, subject)
+        found = self._wording.typical(
+            question, k=k, limit=limit, pairs=True, wanted=lacking(subject.tree)
+        )
+        return Suggestions(period=name, terms=tuple(found), k=k)
 
     def question(self, subject: Subject, name: Period, period: Within) -> Question:
         """The settled question of one part of a backtest of `subject`."""

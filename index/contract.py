@@ -157,10 +157,13 @@ class Asked(Protocol):
         """Newest first by `created_at` (then id), those created before `before` (exclusive)."""
         ...
 
-    def terms(self, question: Question, *, against: Question, least: int) -> Sequence[Term]:
+    def terms(
+        self, question: Question, *, against: Question, least: int, pairs: bool = False
+    ) -> Sequence[Term]:
         """The words, in their order, that at least `least` authors (k at most) used in the posts
         of the first question, with their counts in these and in the second's; once a post. Words
-        of fewer than three letters and numbers are left out.
+        of fewer than three letters and numbers are left out. With `pairs` also every two words
+        that follow one another in a sentence.
         """
         ...
 

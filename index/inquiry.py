@@ -9,9 +9,11 @@ import msgspec
 from index.contract import Asked, Question, Scope
 from index.disclosure import Disclosure
 from index.simplest import settled, with_dates
+from index.subject import Subject
 from index.values import local_day
 from rules.lists import Lists
 from rules.parser import parse
+from rules.tree import Node
 from stream.clock import Clock
 from stream.errors import Stop
 from stream.metrics import Metrics
@@ -87,16 +89,17 @@ class Inquiry:
         """The local day that is not over yet."""
         return local_day(self.now, self._timezone)
 
-    def read(self, query: str, *, since: int | None = None, until: int | None = None) -> Question:
+    def read(
+        self, query: str | Subject, *, since: int | None = None, until: int | None = None
+    ) -> Question:
         """The question in `query` (empty: all posts) as it was typed; QueryError with all its
         mistakes.
         """
-        tree = parse(query, lists=self._lists, use="search").tree if query.strip() else None
-        return Question(query=tree, since=since, until=until, scope=self.scope)
+        return Question(query=self._tree(query), since=since, until=until, scope=self.scope)
 
-    def typed(self, query: str, *, since: int | None, until: int | None) -> Question:
+    def typed(self, query: str | Subject, *, since: int | None, until: int | None) -> Question:
         """The same with its `date:` in the period."""
-        return self.dated(self.read(query, since=since, until=until), query)
+        return self.dated(self.read(query, since=since, until=until), _words(query))
 
     def dated(self, question: Question, query: str) -> Question:
         """`question`, which was written as `query`, with its `date:` in the period."""
@@ -105,7 +108,7 @@ class Inquiry:
     def asked(
         self,
         action: str,
-        query: str,
+        query: str | Subject,
         period: Within,
         *,
         scope: Scope | None = None,
@@ -119,7 +122,7 @@ class Inquiry:
             self.typed(query, since=period.get("since"), until=period.get("until")),
             scope=scope or self.scope,
         )
-        said = {"query": query, "scope": question.scope, **period}
+        said = {"query": _words(query), "scope": question.scope, **period}
         if reason:
             said["reason"] = reason
         self.write(action, said, at_most=at_most)
@@ -147,3 +150,12 @@ class Inquiry:
             today=self.today,
             timezone=self._timezone,
         )
+
+    def _tree(self, query: str | Subject) -> Node | None:
+        if isinstance(query, Subject):
+            return query.tree
+        return parse(query, lists=self._lists, use="search").tree if query.strip() else None
+
+
+def _words(query: str | Subject) -> str:
+    return query.query if isinstance(query, Subject) else query

@@ -76,9 +76,11 @@ class Questions(Generic[Q]):
         newest = sorted(posts.values(), key=lambda post: (-post.created_at, post.id))[:limit]
         return [self._hit(question, post) for post in newest]
 
-    def terms(self, question: Question, *, against: Question, least: int) -> Sequence[Term]:
+    def terms(
+        self, question: Question, *, against: Question, least: int, pairs: bool = False
+    ) -> Sequence[Term]:
         here, there = (self._verifier.posts(each) for each in (question, against))
-        return terms(here, there, k=self._k, least=least, day_of=self._author_day)
+        return terms(here, there, k=self._k, least=least, day_of=self._author_day, pairs=pairs)
 
     def words(self, prefix: str, *, limit: int, least: int, until: int) -> Mapping[str, int]:
         return {

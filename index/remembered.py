@@ -61,10 +61,12 @@ class Remembered:
             ("compare", first, second, by), lambda: self._store.compare(first, second, by=by)
         )
 
-    def terms(self, question: Question, *, against: Question, least: int) -> Sequence[Term]:
+    def terms(
+        self, question: Question, *, against: Question, least: int, pairs: bool = False
+    ) -> Sequence[Term]:
         return self._once(
-            ("terms", question, against, least),
-            lambda: self._store.terms(question, against=against, least=least),
+            ("terms", question, against, least, pairs),
+            lambda: self._store.terms(question, against=against, least=least, pairs=pairs),
         )
 
     def differ(self, first: Question, second: Question, *, least: int) -> bool:

@@ -420,6 +420,21 @@ class StoreContract:
         (term,) = store.terms(question, against=Question(), least=1)
         assert term.inside == term.outside == store.count(question)
 
+    def test_two_words_beside_each_other_are_terms_on_request(self, store: Store) -> None:
+        fill(store, [text_post(n, "te duur, een huis. straat") for n in range(2)])
+        question = Question(query=parse("huis").tree)
+        found = store.terms(question, against=Question(), least=2, pairs=True)
+        assert {term.word for term in found} - {"duur", "een", "huis", "straat"} == {
+            "te duur", "duur een", "een huis",
+        }  # fmt: skip
+        assert {term.inside.posts for term in found} == {2}
+
+    def test_a_period_of_first_sight_is_inclusive_below(self, store: Store) -> None:
+        fill(store, [text_post(n, "woord", first_observed=START + n) for n in range(3)])
+        assert store.count(Question(seen_since=START + 1)).posts == 2
+        near = Question(query=parse("woord NEAR/S woord").tree, seen_since=START + 1)
+        assert store.count(near).posts == 0
+
     def test_a_store_of_this_version_needs_no_upgrade(self, store: Store) -> None:
         assert store.upgrade() == 0
         fill(store, [text_post(1, "woord")])

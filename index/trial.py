@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from index.contract import Dimension
-from index.results import Counts
+from index.results import Counts, TypicalTerm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,6 +147,21 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True):
         import pandas as pd  # noqa: PLC0415  (half a second that most commands never need)
 
         return pd.DataFrame(self.rows(), columns=["period", "by", "value", "posts"])
+
+
+class Suggestions(msgspec.Struct, frozen=True, kw_only=True):
+    """Words that stand out in what a query finds and that it does not look for, for its author to
+    choose from; two words stand beside each other.
+    """
+
+    period: Period
+    terms: tuple[TypicalTerm, ...]
+    k: int
+
+    @property
+    def bias(self) -> str:
+        """Why they are not those of everything; empty where they are."""
+        return BIASED if self.period == "kept" else ""
 
 
 def share(some: int | None, whole: int | None) -> float | None:

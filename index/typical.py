@@ -8,7 +8,7 @@ once a post, so the odds are of posts with the word against posts without it.
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 
 from index.contract import Term
 from index.document import record_of
@@ -32,11 +32,13 @@ def terms(
     k: int,
     least: int,
     day_of: Callable[[Post], Hashable],
+    pairs: bool = False,
 ) -> Sequence[Term]:
     """The words that at least `least` authors used in `inside`, in their order, with their counts
-    in both. `day_of` tells apart the days of an author on each of which so many posts count.
+    in both; with `pairs` also two words beside each other. `day_of` tells apart the days of an
+    author on each of which so many posts count.
     """
-    here, there = (_count(posts, k, day_of) for posts in (inside, outside))
+    here, there = (_count(posts, k, day_of, pairs=pairs) for posts in (inside, outside))
     found = ((word, here.cell((word,))) for (word,) in sorted(here.keys()))
     return [Term(word, cell, there.cell((word,))) for word, cell in found if cell.authors >= least]
 
@@ -57,18 +59,18 @@ def score(here: int, all_here: int, there: int, all_there: int) -> float:
     return (odds[0] - odds[1]) / math.sqrt(spread)
 
 
-def _count(posts: Iterable[Post], k: int, day_of: Callable[[Post], Hashable]) -> Tally:
+def _count(
+    posts: Iterable[Post], k: int, day_of: Callable[[Post], Hashable], *, pairs: bool
+) -> Tally:
     tally = Tally(k)
     written: dict[Hashable, list[tuple[str, ...]]] = defaultdict(list)
     often: dict[Hashable, Counter[str]] = {}
     once: dict[str, str] = {}  # one text for each word: as many are held as there are words
     for post in posts:
-        words = tuple({
-            once.setdefault(form, form)
-            for token in post.tokens
-            for form in token.forms[:1]
-            if len(form) >= MIN_LETTERS and not form.isdigit()
-        })  # fmt: skip
+        found = _words(post)
+        if pairs:
+            found |= _pairs(post)
+        words = tuple(once.setdefault(word, word) for word in found)
         author, record, day = author_of(post.author), record_of(post.id), day_of(post)
         before = written[day]
         if len(before) < MOST_A_DAY:
@@ -81,3 +83,23 @@ def _count(posts: Iterable[Post], k: int, day_of: Callable[[Post], Hashable]) ->
         for word in words:
             tally.add((word,), int(word in counted), [author], record=record)
     return tally
+
+
+def _words(post: Post) -> set[str]:
+    return {
+        form
+        for token in post.tokens
+        for form in token.forms[:1]
+        if len(form) >= MIN_LETTERS and not form.isdigit()
+    }
+
+
+def _pairs(post: Post) -> set[str]:
+    """Two words that follow one another in a sentence, of which one at least is a word."""
+    return {
+        f"{one.forms[0]} {other.forms[0]}"
+        for one, other in pairwise(post.tokens)
+        if one.forms and other.forms and one.sentence == other.sentence
+        if one.forms[0].isalpha() and other.forms[0].isalpha()
+        if max(len(one.forms[0]), len(other.forms[0])) >= MIN_LETTERS
+    }

@@ -2,7 +2,7 @@
 
 import difflib
 
-from index.backtest import Subject
+from index.subject import Subject
 from rules.documents import Book, activate
 from rules.library import Standing, Standings
 from rules.lists import Lists

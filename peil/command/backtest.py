@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from index.backtest import Subject
 from index.results import Counts, Texts
+from index.subject import Subject
 from index.trial import Backtest, Change, Part
 from peil.command.period import Since, Until, period_of
 from peil.command.rules import application
@@ -54,7 +54,7 @@ def backtest(
         period = period_of(since, until, zone=pipeline.settings.timezone)
         answers = pipeline.answers()
         done = answers.backtest(subject, against=subjects.against(against, subject), **period)
-        drawn = answers.texts(subject.query, limit=texts, **period) if texts else None
+        drawn = answers.texts(subject, limit=texts, **period) if texts else None
     if json:
         rows = [] if drawn is None else drawn.rows()
         print(as_json({"rule": subject.name, **done.told(), "texts": rows}))  # noqa: T201  (JSON is the answer)

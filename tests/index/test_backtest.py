@@ -16,14 +16,16 @@ from bench.attacks import all_of, make_world
 from bench.cluster import texts
 from bench.defences import NOW, World
 from index.answers import Answers
-from index.backtest import Asides, Subject, whole_since
+from index.backtest import Asides, whole_since
 from index.branches import branches, exclusions
 from index.brute import BruteStore
 from index.contract import Cell, Question
 from index.local.store import LocalStore
 from index.series import Series
+from index.subject import Subject
 from index.testing import TIMEZONE, fill
 from index.trial import Backtest, Part
+from index.wording import lacking
 from privacy.noise import COINS, Noise
 from privacy.suppress import SPECIAL_K, Thresholds
 from privacy.suppress import K as USUAL_K
@@ -265,6 +267,41 @@ def test_everything_of_it_is_json(store: LocalStore, tmp_path: Path) -> None:
     done = ask(store, Log(), tmp_path).backtest(subject("huis OR de"), against=subject("huis"))
     assert msgspec.json.decode(msgspec.json.encode(done.told()))["parts"][0]["period"] == "recent"
     assert set(done.to_pandas().columns) == {"period", "by", "value", "posts"}
+
+
+def test_what_stands_out_and_is_not_looked_for_is_suggested(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    fill(store, posts_of(0, 40, "huis te duur vandaag"))
+    fill(store, posts_of(100, 100, "straat vandaag"))
+    fill(store, posts_of(300, K - 1, "huis zeldzaam"))
+    log = Log()
+    found = ask(store, log, tmp_path).suggest(subject("huis"))
+    assert [each.word for each in found.terms][:2] == ["duur", "duur vandaag"]
+    assert "te duur" in [each.word for each in found.terms]
+    assert {"huis", "huis te", "zeldzaam", "vandaag"}.isdisjoint(each.word for each in found.terms)
+    assert found.period == "recent"
+    assert not found.bias
+    assert [entry["action"] for entry in log.entries] == ["suggest"]
+
+
+def test_where_too_few_wrote_lately_words_of_what_was_kept_are_suggested(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    old = {"first_observed": START - 9 * DAY_MS, "created_at": START - 9 * DAY_MS}
+    fill(store, posts_of(0, 40, "huis te duur", matches=MATCHED, **old))
+    fill(store, posts_of(100, 100, "straat", matches=MATCHED, **old))
+    found = ask(store, Log(), tmp_path).suggest(subject("huis"))
+    assert found.period == "kept"
+    assert "duur" in [each.word for each in found.terms]
+    assert found.bias
+
+
+@given(trees(), st.sampled_from(["huis", "geen woning", "laan", "auto's", "de straat"]))
+def test_a_word_that_is_looked_for_is_never_suggested(tree: Node, word: str) -> None:
+    words = word.split(" ")
+    more = Or((tree, Term(word) if len(words) == 1 else Term(words[1])))
+    assert not lacking(more)(word)
 
 
 # Against somebody who knows one post.
