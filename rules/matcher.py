@@ -1,98 +1,149 @@
-"""The matcher on the stream: candidates by what must occur, then the naive evaluator."""
+"""The matcher on the stream: what a post costs grows with what in it could match, not with the
+rules there are.
 
-from collections.abc import Sequence
+Every different token is looked up once in what the rules ask for (`classes`). A batch of posts
+is then an array of numbers, of which a few joins make the rules; a post or two go through plain
+loops, which cost less to begin. What neither can decide the evaluator does, for the rules and
+posts that are left.
+"""
 
-from rules.documents import ActiveRule
-from rules.evaluator import evaluate
-from rules.tree import (
-    And,
-    Cased,
-    Dates,
-    Field,
-    Keywords,
-    Lemma,
-    Near,
-    Node,
-    Not,
-    Of,
-    Or,
-    Part,
-    Phrase,
-    Prefix,
-    Term,
-    Together,
-    children,
-)  # fmt: skip
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from itertools import chain, islice
+from typing import NamedTuple
+
+import numpy as np
+
+from rules.classes import Classes
+from rules.documents import ActiveRule, Example, example_post
+from rules.evaluator import MAX_SPANS, Reading, evidence, holds
+from rules.joins import Batch, bits_set
+from rules.loops import candidates_of
+from rules.memo import TextMemo, TokenMemo
+from rules.plan import plan
+from rules.rows import Numbers
+from rules.tree import named
 from stream.post import Match, Post
 
-STEM = 4
-"""Prefixes are at least this long, so candidates are looked up by so many first characters."""
+Locate = Callable[[Sequence[Post]], Sequence[Post]]
+"""Fills `places` of the same posts."""
 
-Trigger = Term | Prefix
+FEW = 4
+"""So many posts or fewer go through loops."""
 
-
-def triggers(node: Node) -> frozenset[Trigger] | None:
-    """Forms and prefixes of which one at least occurs in every post that `node` matches; None
-    when that cannot be said.
-    """
-    match node:
-        case Term() | Prefix():
-            return frozenset({node})
-        case Phrase():
-            return frozenset({Term(max(node.forms, key=len))})
-        case Or() | Keywords():
-            return _union(node)
-        case Of():
-            return _union(node)
-        case And() | Near() | Together():
-            known = [found for each in children(node) if (found := triggers(each)) is not None]
-            return min(known, key=len, default=None)
-        case Not() | Field() | Dates() | Cased() | Lemma() | Part():
-            return None
+MEMO = 500_000
+"""So many different tokens, and so many pieces of text, are remembered."""
 
 
-def _union(node: Node) -> frozenset[Trigger] | None:
-    found = [triggers(each) for each in children(node)]
-    return None if None in found else frozenset().union(*(each for each in found if each))
+class Hits(NamedTuple):
+    """Which posts match which rules, by their numbers, in order."""
+
+    posts: Numbers
+    rules: Numbers
+
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """The same one by one."""
+        return zip(self.posts.tolist(), self.rules.tolist(), strict=True)
 
 
 class Matcher:
-    """A set of rules, ready to match. Immutable, so it is swapped between batches."""
+    """A set of rules, ready to match. It remembers words, so threads do not share it; another set
+    comes as another matcher, between two batches.
 
-    def __init__(self, rules: Sequence[ActiveRule], *, timezone: str) -> None:
+    Without `locate` the places of a post are those that it comes with.
+    """
+
+    def __init__(
+        self, rules: Sequence[ActiveRule], *, timezone: str, locate: Locate | None = None
+    ) -> None:
         self.rules = tuple(rules)
         self._timezone = timezone
-        self._always: list[int] = []
-        self._by_form: dict[str, list[int]] = {}
-        self._by_stem: dict[str, list[tuple[str, int]]] = {}
-        for number, rule in enumerate(self.rules):
-            found = triggers(rule.tree)
-            if found is None:
-                self._always.append(number)
-                continue
-            for trigger in found:
-                if isinstance(trigger, Term):
-                    self._by_form.setdefault(trigger.form, []).append(number)
-                else:
-                    stems = self._by_stem.setdefault(trigger.stem[:STEM], [])
-                    stems.append((trigger.stem, number))
+        self._locate = locate
+        plans = [plan(rule.tree) for rule in self.rules]
+        self._classes = Classes(plans)
+        self._tokens = TokenMemo(self._classes, most=MEMO)
+        self._texts = TextMemo(self._classes, most=MEMO)
+        self._tables = np.array([each.table for each in plans], np.uint64)
+        self._table = [each.table for each in plans]
+        self._open = np.array([not each.exact for each in plans], np.bool_)
+        self._everywhere = [number for number, each in enumerate(plans) if each.everywhere]
+        self._placed = np.array(
+            [any(name == "place" for name, _ in named(rule.tree)) for rule in self.rules], np.bool_
+        )
 
     def match(self, posts: Sequence[Post]) -> list[tuple[Match, ...]]:
-        """The matches of each post, in the order of the rules."""
-        return [self._match(post) for post in posts]
-
-    def _match(self, post: Post) -> tuple[Match, ...]:
-        candidates = set(self._always)
-        for token in post.tokens:
-            for form in token.forms:
-                candidates.update(self._by_form.get(form, ()))
-                for stem, number in self._by_stem.get(form[:STEM], ()):
-                    if form.startswith(stem):
-                        candidates.add(number)
-        matches: list[Match] = []
-        for number in sorted(candidates):
+        """The matches of each post with their spans, in the order of the rules."""
+        candidates = self._candidates(posts)
+        read = self._reader(posts, candidates)
+        matches: list[list[Match]] = [[] for _ in posts]
+        for post, number in self._decided(candidates, read).pairs():
             rule = self.rules[number]
-            outcome = evaluate(rule.tree, post, timezone=self._timezone)
-            if outcome.matched:
-                matches.append(Match(rule.id, rule.version, outcome.spans))
-        return tuple(matches)
+            spans = set(islice(evidence(rule.tree, read(post)), MAX_SPANS))
+            matches[post].append(Match(rule.id, rule.version, tuple(sorted(spans))))
+        return [tuple(each) for each in matches]
+
+    def find(self, posts: Sequence[Post]) -> Hits:
+        """Which posts match which rules: without spans, and so faster."""
+        candidates = self._candidates(posts)
+        return self._decided(candidates, self._reader(posts, candidates))
+
+    def find_in(self, texts: Sequence[str]) -> Hits:
+        """The same of texts that are no posts yet, and of which nothing else is known."""
+
+        @cache
+        def read(number: int) -> Reading:
+            return Reading(example_post(Example(texts[number])), self._timezone)
+
+        return self._decided(self._joined(self._texts.batch(texts), len(texts)), read)
+
+    def _reader(self, posts: Sequence[Post], candidates: Hits) -> Callable[[int], Reading]:
+        """Readings of `posts` by number, with places where a rule that asks for them may match."""
+        known = dict[int, Post]()
+        if self._locate is not None:
+            numbers = np.unique(candidates.posts[self._placed[candidates.rules]]).tolist()
+            located = self._locate([posts[number] for number in numbers]) if numbers else ()
+            known = dict(zip(numbers, located, strict=True))
+
+        @cache
+        def read(number: int) -> Reading:
+            return Reading(known.get(number, posts[number]), self._timezone)
+
+        return read
+
+    def _decided(self, candidates: Hits, read: Callable[[int], Reading]) -> Hits:
+        """The candidates of which the evaluator, where it is needed, says so too."""
+        undecided = np.flatnonzero(self._open[candidates.rules])
+        if not len(undecided):
+            return candidates
+        matching = np.ones(len(candidates.posts), np.bool_)
+        for place in undecided.tolist():
+            tree = self.rules[candidates.rules[place]].tree
+            matching[place] = holds(tree, read(int(candidates.posts[place])))
+        return Hits(candidates.posts[matching], candidates.rules[matching])
+
+    def _candidates(self, posts: Sequence[Post]) -> Hits:
+        """Posts with the rules that they match as far as facts tell."""
+        if len(posts) > FEW:
+            return self._joined(self._tokens.batch(posts), len(posts))
+        found = [candidates_of(self._tokens.of(post), self._classes, self._table) for post in posts]
+        lengths = [len(each) for each in found]
+        return self._with_everywhere(
+            np.repeat(np.arange(len(posts), dtype=np.int32), lengths),
+            np.fromiter(chain.from_iterable(found), np.int32, sum(lengths)),
+            len(posts),
+        )
+
+    def _joined(self, batch: Batch, posts: int) -> Hits:
+        found = bits_set(batch, self._classes, rules=len(self.rules))
+        holding = np.flatnonzero(self._tables[found.rules] >> found.masks & 1)
+        return self._with_everywhere(found.posts[holding], found.rules[holding], posts)
+
+    def _with_everywhere(self, posts: Numbers, rules: Numbers, count: int) -> Hits:
+        """These hits, and the rules that facts say nothing of with every one of `count` posts."""
+        if not self._everywhere:
+            return Hits(posts, rules)
+        every = np.array(self._everywhere, np.int32)
+        posts = np.concatenate((posts, np.repeat(np.arange(count, dtype=np.int32), len(every))))
+        rules = np.concatenate((rules, np.tile(every, count)))
+        order = np.lexsort((rules, posts))
+        return Hits(posts[order], rules[order])

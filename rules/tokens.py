@@ -56,8 +56,15 @@ _PIECE = regex.compile(
     r"|(?<=\p{N})[.,'](?=\p{N})|(?<=\p{L})[.](?=\p{L}))[\p{L}\p{M}\p{N}_]++)*+)",
     regex.V1,
 )
+# One word, and marks behind it: what most chunks are, and read much faster.
+_WORD = regex.compile(
+    r"[[\p{L}\p{N}]--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]+"
+    r"(?P<marks>[!?….,:;\"')]*)",
+    regex.V1,
+)
 _FORGOTTEN_SPACE = regex.compile(r"(?<=\p{Ll}{2})\.(?=\p{Lu})")
 
+_ENDS = frozenset("!?…")
 _FULL_STOP = regex.compile(r"\.[\"'”’»)\]]*$")
 _ABBREVIATIONS = frozenset(
     """aug bijv blz bv ca dd dec dhr dr drs etc evt excl feb fig gem incl ing inz ir jan jr jul jun
@@ -107,10 +114,18 @@ def tokenise(text: str) -> tuple[Token, ...]:
 
 
 def _read(chunk: str) -> _Chunk:
-    if chunk.isascii() and chunk.isalnum():
-        return _Chunk((_Piece(0, len(chunk), (fold(chunk),), chunk, starts=False),), ends=False)
+    word = _WORD.fullmatch(chunk)
+    if word is None or not unicodedata.is_normalized("NFC", chunk):
+        return _read_all(chunk)
+    end = word.start("marks")
+    form, marks = fold(chunk[:end]), chunk[end:]
+    found = (_Piece(0, end, (form,), chunk[:end], starts=False),) if form else ()
+    return _Chunk(found, ends=bool(marks) and (not _ENDS.isdisjoint(marks) or _stops(chunk)))
+
+
+def _read_all(chunk: str) -> _Chunk:
     clean, offsets = _clean(chunk)
-    pieces: list[_Piece] = []
+    read: list[_Piece] = []
     starts = False
     for found in _PIECE.finditer(clean):
         if found.lastgroup == "end":
@@ -120,9 +135,9 @@ def _read(chunk: str) -> _Chunk:
             begin, end = found.start() + first, found.start() + last
             cased = _plain(clean[begin:end])
             starts = starts or first > 0
-            pieces.append(_Piece(offsets[begin][0], offsets[end - 1][1], forms, cased, starts))
+            read.append(_Piece(offsets[begin][0], offsets[end - 1][1], forms, cased, starts))
             starts = False
-    return _Chunk(tuple(pieces), ends=starts or _stops(clean))
+    return _Chunk(tuple(read), ends=starts or _stops(clean))
 
 
 _memo = lru_cache(maxsize=200_000)(_read)
