@@ -1,0 +1,393 @@
+import json
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from enrich.chain import Chain
+from enrich.language import Language
+from enrich.steps import Matches, Tokens
+from enrich.words import Words
+from enrich.worker import EnrichStep
+from peil.database import open_database
+from peil.folder import WorkingFolder
+from peil.rulebook import Rulebook
+from rules.documents import Book, Example, RuleDocument
+from rules.life import OUTGOING_MS
+from rules.lists import list_lookup
+from rules.matcher import Matcher
+from rules.publishing import MANIFEST, RuleFeed, published
+from rules.settings import RulesSettings
+from rules.versions import resolve
+from stream.broker import Entry
+from stream.clock import Clock, ManualClock, SystemClock
+from stream.codec import decode, encode
+from stream.errors import Retry, Stop
+from stream.events import Upsert
+from stream.local import LocalBroker
+from stream.metrics import NoMetrics
+from stream.post import Post
+from stream.quarantine import Quarantine
+from stream.settings import StreamSettings
+from stream.testing import START, make_post
+from stream.topics import LABELLED, POSTS, RULES
+from stream.worker import Worker
+
+Peil = Callable[..., subprocess.CompletedProcess[str]]
+
+LATE = date(2027, 3, 1)
+MODELS = {"m": "1"}
+
+
+def rule(name: str, query: str) -> RuleDocument:
+    return RuleDocument(
+        id=name, title=name, purpose="p", category="c", owner="o", expires=LATE, query=query,
+        match=(Example("een woning en een huis", lang="nl"),),
+        no_match=(Example("mooi weer", lang="nl"),),
+    )  # fmt: skip
+
+
+def book(*rules: RuleDocument) -> Book:
+    return Book(rules={each.id: each for each in rules}, lists={})
+
+
+class City:
+    """The rules of one folder, and the people who work on them."""
+
+    def __init__(self, root: Path, *, clock: Clock) -> None:
+        self.root = root
+        self.clock = clock
+        self.engine = open_database(root / "peil.db")
+        self.broker = LocalBroker(root / "log", clock=clock)
+
+    def close(self) -> None:
+        self.broker.close()
+        self.engine.dispose()
+
+    def person(self, name: str, *, single_author: bool = False) -> Rulebook:
+        return Rulebook(
+            engine=self.engine,
+            broker=lambda: self.broker,
+            locks=WorkingFolder(self.root),
+            clock=self.clock,
+            settings=RulesSettings(single_author=single_author),
+            actor=name,
+        )
+
+    def activate(self, files: Book) -> Mapping[str, str]:
+        """Anna brings files in, Bram reviews and activates what is new; returns its versions."""
+        versions = {
+            each.rule: each.version
+            for each in self.person("anna").sync(files)
+            if each.state == "draft"
+        }
+        for name, version in versions.items():
+            self.person("bram").move(name, [version], "reviewed", note="")
+            self.person("bram").move(name, [version], "active", note="")
+        return versions
+
+    def counting(self) -> tuple[Mapping[str, str], set[str]]:
+        """What is published: active ones, and those beside them."""
+        manifest = published(self.broker)
+        assert manifest is not None
+        return manifest.rules, set(manifest.shadows)
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> Iterator[City]:
+    city = City(tmp_path, clock=ManualClock(START))
+    yield city
+    city.close()
+
+
+def test_a_file_counts_when_somebody_else_looked_at_it(city: City) -> None:
+    anna, bram = city.person("anna"), city.person("bram")
+    anna.start(book(rule("wonen", "woning")), models=MODELS)
+    assert city.counting() == ({}, set())
+    (synced,) = anna.sync(book(rule("wonen", "woning")))
+    with pytest.raises(Stop, match="brought in by anna"):
+        anna.move("wonen", [synced.version], "reviewed", note="")
+    with pytest.raises(Stop, match="cannot become active"):
+        bram.move("wonen", [synced.version], "active", note="")
+    bram.move("wonen", [synced.version], "reviewed", note="")
+    anna.move("wonen", [synced.version], "shadow", note="")
+    assert city.counting() == ({}, {f"wonen@{synced.version}"})
+    anna.move("wonen", [synced.version], "active", note="")
+    assert city.counting() == ({"wonen": synced.version}, set())
+
+
+def test_a_changed_file_waits_and_its_rule_goes_on(
+    city: City, caplog: pytest.LogCaptureFixture
+) -> None:
+    city.person("anna").start(book(), models=MODELS)
+    old = city.activate(book(rule("wonen", "woning")))["wonen"]
+    changed = book(rule("wonen", "woning OR huis"))
+    manifest = city.person("anna").start(changed, models=MODELS)
+    assert manifest.rules == {"wonen": old}
+    assert "files that do not count yet" in caplog.text
+    new = city.activate(changed)["wonen"]
+    assert city.counting() == ({"wonen": new}, {f"wonen@{old}"})
+
+
+def test_an_older_version_runs_beside_for_two_weeks(tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    city = City(tmp_path, clock=clock)
+    city.person("anna").start(book(), models=MODELS)
+    old = city.activate(book(rule("wonen", "woning")))["wonen"]
+    new = city.activate(book(rule("wonen", "huis")))["wonen"]
+    clock.advance(OUTGOING_MS - 1)
+    city.person("peil").publish()
+    assert city.counting() == ({"wonen": new}, {f"wonen@{old}"})
+    clock.advance(1)
+    city.person("peil").publish()
+    assert city.counting() == ({"wonen": new}, set())
+    city.close()
+
+
+def test_a_rule_ends_on_its_date_while_peil_runs(tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    city = City(tmp_path, clock=clock)
+    city.person("anna", single_author=True).start(book(rule("wonen", "woning")), models=MODELS)
+    assert set(city.counting()[0]) == {"wonen"}
+    clock.advance(400 * 86_400_000)
+    city.person("peil").publish()
+    assert city.counting() == ({}, set())
+    city.close()
+
+
+def test_what_an_older_peil_counted_goes_on_after_the_upgrade(city: City) -> None:
+    """Nothing is in the database, and the topic is as releases without versions wrote it."""
+    old = resolve(rule("wonen", "woning"), list_lookup({}))
+    manifest = {"generation": 7, "rules": {"wonen": old.version}, "models": {"m": "1"}}
+    city.broker.append(
+        RULES.name,
+        [
+            Entry("rule:wonen", msgspec.json.encode(old)),
+            Entry(MANIFEST, msgspec.json.encode(manifest)),
+        ],
+    )
+    files = book(rule("wonen", "woning"), rule("nieuw", "huis"))
+    assert city.person("anna").start(files, models=MODELS).rules == {"wonen": old.version}
+    (change,) = city.person("anna").library.history("wonen")
+    assert (change.by, change.state, "adopted" in change.note) == ("anna", "active", True)
+    found = {each.rule: each.what for each in city.person("anna").sync(files)}
+    assert found == {"wonen": "same", "nieuw": "new"}
+
+
+def test_before_the_first_start_nothing_is_published(city: City) -> None:
+    city.person("anna").sync(book(rule("wonen", "woning")))
+    assert published(city.broker) is None
+    found = city.person("anna", single_author=True).start(
+        book(rule("wonen", "woning")), models=MODELS
+    )
+    assert (found.generation, set(found.rules)) == (1, {"wonen"})
+
+
+def test_a_stop_that_could_not_be_published_is_published_by_the_next_one(tmp_path: Path) -> None:
+    city = City(tmp_path, clock=ManualClock(START))
+    city.person("anna", single_author=True).start(book(rule("wonen", "woning")), models=MODELS)
+    version = city.counting()[0]["wonen"]
+
+    def away() -> LocalBroker:
+        raise Retry("the log cannot be reached")
+
+    cut_off = Rulebook(
+        engine=city.engine, broker=away, locks=WorkingFolder(tmp_path), clock=city.clock,
+        settings=RulesSettings(), actor="anna",
+    )  # fmt: skip
+    with pytest.raises(Retry):
+        cut_off.move("wonen", [version], "withdrawn", note="")
+    assert set(city.counting()[0]) == {"wonen"}
+    city.person("anna").move("wonen", [], "withdrawn", note="")
+    assert city.counting() == ({}, set())
+    city.close()
+
+
+BATCH = 20
+TEXT = "een woning en een huis"
+
+
+def enriching(city: City) -> Worker:
+    """A worker as `peil run` has it, without the models."""
+    broker = LocalBroker(city.root / "log", clock=city.clock)
+    matches = Matches(Matcher((), timezone="UTC"))
+    step = EnrichStep(
+        Chain([Language(), Tokens(), Words(), matches], sample_share=0.0),
+        matches, feed=RuleFeed(broker), timezone="UTC", metrics=NoMetrics(),
+    )  # fmt: skip
+    return Worker(
+        broker, group="enrich", topics=[POSTS.name], step=step,
+        quarantine=Quarantine(broker, clock=city.clock), clock=city.clock, metrics=NoMetrics(),
+        on_gap=lambda _gap: None, settings=StreamSettings(batch=BATCH),
+    )  # fmt: skip
+
+
+@contextmanager
+def under_load(city: City, *, workers: int) -> Iterator[threading.Event]:
+    """Posts come in and are enriched while the block runs; what came in is done after it."""
+    ended = threading.Event()
+    errors: list[BaseException] = []
+
+    def collect() -> None:
+        number = 0
+        while not ended.is_set():
+            some = range(number, number + BATCH)
+            events = [Upsert(make_post(each, text=TEXT)) for each in some]
+            city.broker.append(POSTS.name, [Entry(e.key, encode(e)) for e in events])
+            number += BATCH
+            ended.wait(0.005)
+
+    def work() -> None:
+        worker = enriching(city)
+        try:
+            while not ended.is_set():
+                worker.turn(timeout=0.05)
+            worker.drain()
+        except BaseException as error:  # noqa: BLE001  (shown by the test below)
+            errors.append(error)
+        finally:
+            worker.close()
+
+    threads = [threading.Thread(target=each) for each in (collect, *[work] * workers)]
+    for each in threads:
+        each.start()
+    try:
+        yield ended
+    finally:
+        ended.set()
+        for each in threads:
+            each.join()
+    assert errors == []
+
+
+def labelled(city: City) -> Sequence[Post]:
+    """All that came out, by partition in order."""
+    found: list[Post] = []
+    for partition in city.broker.ends(LABELLED.name):
+        for record in city.broker.read(LABELLED.name, partition, limit=100_000):
+            event = decode(record.value or b"")
+            assert isinstance(event, Upsert)
+            found.append(event.post)
+    return found
+
+
+def ahead(city: City, topic: str) -> int:
+    return sum(end for _, end in city.broker.ends(topic).values())
+
+
+def wait_for(city: City, posts: int) -> None:
+    target = ahead(city, LABELLED.name) + posts
+    for _ in range(4_000):
+        if ahead(city, LABELLED.name) >= target:
+            return
+        city.clock.sleep(0.01)
+    raise AssertionError(f"fewer than {target} posts came out")
+
+
+def test_a_withdrawn_rule_is_dropped_within_a_batch_and_nothing_else_changes(
+    tmp_path: Path,
+) -> None:
+    city = City(tmp_path, clock=SystemClock())
+    files = book(rule("wonen", "woning"), rule("huis", "huis"))
+    city.person("anna", single_author=True).start(files, models=MODELS)
+    workers = 2
+    with under_load(city, workers=workers):
+        wait_for(city, 10 * BATCH)
+        version = city.counting()[0]["wonen"]
+        city.person("bram").move("wonen", [version], "withdrawn", note="drill")
+        done = {post.id for post in labelled(city)}
+        wait_for(city, 10 * BATCH)
+    found = labelled(city)
+    names = {post.id: [match.rule for match in post.matches] for post in found}
+    assert len(found) == len(names) == ahead(city, POSTS.name)  # no post is lost or doubled
+    assert {tuple(each) for each in names.values()} == {("huis",), ("huis", "wonen")}
+    late = [each for each in names if each not in done and "wonen" in names[each]]
+    # A batch that was at hand, of each worker, is finished as it was begun.
+    assert len(late) <= workers * BATCH
+    city.close()
+
+
+def test_a_version_takes_the_place_of_another_without_a_post_between_them(
+    tmp_path: Path,
+) -> None:
+    city = City(tmp_path, clock=SystemClock())
+    anna = city.person("anna", single_author=True)
+    anna.start(book(rule("wonen", "woning")), models=MODELS)
+    old = city.counting()[0]["wonen"]
+    with under_load(city, workers=2):
+        wait_for(city, 5 * BATCH)
+        anna.sync(book(rule("wonen", "woning OR huis")))
+        wait_for(city, 5 * BATCH)
+        anna.sync(book(rule("wonen", "woning")))
+        wait_for(city, 5 * BATCH)
+    (new,) = {each.change.version for each in anna.standings_of("wonen")} - {old}
+    seen = [
+        (tuple(each.version for each in post.matches), tuple(each.version for each in post.shadows))
+        for post in labelled(city)
+    ]
+    assert set(seen) == {((old,), ()), ((new,), (old,)), ((old,), (new,))}
+    city.close()
+
+
+def text_of(folder: Path, name: str) -> Path:
+    return folder / "config" / "rules" / f"{name}.toml"
+
+
+def several_authors(folder: Path) -> None:
+    settings = folder / "config" / "peil.toml"
+    settings.write_text(
+        settings.read_text().replace("single_author = true", "single_author = false")
+    )
+
+
+def test_the_commands_lead_a_rule_through_its_life(peil: Peil, folder: Path) -> None:
+    several_authors(folder)
+    synced = json.loads(peil("rules", "sync", "--json").stdout)
+    assert {(each["what"], each["state"]) for each in synced} == {("new", "draft")}
+    assert "peil rules review woningnood" in peil("rules", "review", "woningnood", code=3).stderr
+    assert (
+        "cannot become active, only reviewed"
+        in peil("rules", "activate", "woningnood", code=3).stderr
+    )
+    assert "no version of rule 'huizen'" in peil("rules", "history", "huizen", code=3).stderr
+    wrong = peil("rules", "review", "woningnood", "--version", "x", code=3).stderr
+    assert "it has" in wrong
+    path = text_of(folder, "woningnood")
+    path.write_text(path.read_text().replace('"geen woning"~3', '"geen woning'))
+    done = peil("rules", "sync", code=1)
+    assert "wrong" in done.stdout
+    (change,) = json.loads(peil("rules", "history", "woningnood", "--json").stdout)
+    assert (change["state"], change["note"]) == ("draft", "")
+
+
+def test_what_is_not_ready_is_refused_with_what_is_missing(peil: Peil, folder: Path) -> None:
+    path = text_of(folder, "woningnood")
+    path.write_text(
+        path.read_text().replace("\n[[match]]", '\n[[match]]\ntext = "x"\n[[match]]', 1)
+    )
+    assert "does not count" in peil("rules", "sync").stdout
+    refused = peil("rules", "review", "woningnood", code=3).stderr
+    assert "is not ready to be reviewed" in refused
+    assert "should match and does not" in refused
+
+
+def test_one_person_syncs_withdraws_and_takes_back(peil: Peil, folder: Path) -> None:
+    assert "one person alone" in peil("rules", "sync").stdout
+    withdrawn = json.loads(
+        peil("rules", "withdraw", "woningnood", "--note", "drill", "--json").stdout
+    )
+    assert [(each["state"], each["note"]) for each in withdrawn] == [("withdrawn", "drill")]
+    assert "No version of woningnood counts" in peil("rules", "withdraw", "woningnood").stdout
+    assert "stays so" in peil("rules", "sync").stdout
+    peil("rules", "review", "woningnood")
+    assert "woningnood@" in peil("rules", "activate", "woningnood").stdout
+    exported = json.loads(peil("rules", "export", str(folder / "out"), "--json").stdout)
+    assert str(folder / "out" / "rules" / "woningnood.toml") in exported
+    same = json.loads(peil("rules", "sync", str(folder / "out"), "--json").stdout)
+    assert {each["what"] for each in same} == {"same"}
+    assert "rules/" in peil("rules", "sync", str(folder), code=3).stderr
