@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from index.contract import Question
+from peil.backends import SERVICE
 from peil.backfilling import backfill
 from peil.folder import WorkingFolder
 from peil.housekeeping import keep_house
@@ -291,9 +292,11 @@ def test_beside_a_run_that_is_up_the_run_does_the_rest(
     running = subprocess.Popen([*COMMAND, "-C", str(folder), "run"], stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 100
-        while "finds about" not in (said := _backfill(folder)) or "in within" not in said:
-            assert time.monotonic() < deadline, said
-            time.sleep(1)
+        while not WorkingFolder.open(folder).is_held(SERVICE):
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+        said = peil("rules", "backfill", "speeltuin").stdout
+        assert "the running peil takes them in" in said
         while held("schommel") < 40:
             assert time.monotonic() < deadline
             time.sleep(1)
@@ -301,11 +304,3 @@ def test_beside_a_run_that_is_up_the_run_does_the_rest(
         running.terminate()
         running.wait(timeout=60)
     assert held() == held("schommel") == 40
-
-
-def _backfill(folder: Path) -> str:
-    done = subprocess.run(
-        [*COMMAND, "-C", str(folder), "rules", "backfill", "speeltuin"],
-        capture_output=True, text=True, timeout=100, check=False,
-    )  # fmt: skip
-    return done.stdout + done.stderr
