@@ -174,7 +174,7 @@ _ALL = (
         title="A term is written as an account.",
         why="Names of accounts are taken out of texts before anything is kept, so this would "
         "find nothing; and peil does not look for persons.",
-        bad='"dank @jandevries" OR compliment',
+        bad='"dank u/jandevries" OR compliment',
         good="compliment",
     ),
     Check(

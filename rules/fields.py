@@ -18,10 +18,15 @@ Wrong = Callable[[Lexeme, str, str], None]
 PERSONS = "peil looks at phenomena, never at persons: no query can ask for an account."
 
 FORBIDDEN = frozenset(
-    """from author authors bio user username account profile handle by to mentions followers
-    following name person screen_name reply_to""".split()
+    """from author authors bio user username account profile handle by to mention mentions
+    followers following name person screen_name reply_to in_reply_to retweets_of retweeted_by
+    quotes_of sender recipient email phone nickname auteur gebruiker gebruikersnaam afzender naam
+    persoon profiel volgers""".split()
 )
-LATER: frozenset[FieldName] = frozenset({"topic", "sentiment", "place", "rule"})
+ACCOUNT = regex.compile(r"(?<![\w.+-])[@＠]\p{Cf}*\w")
+"""A name as platforms write it; what stands before the @ of an address is no such."""
+
+LATER: frozenset[FieldName] = frozenset({"topic", "sentiment", "rule"})
 VALUES: dict[FieldName, frozenset[str]] = {
     "has": frozenset({"link", "media"}),
     "kind": frozenset({"post", "reply", "repost", "quote", "article"}),
@@ -35,12 +40,11 @@ def parse_field(lexeme: Lexeme, *, stream: bool, wrong: Wrong) -> Node | None:
     """The node of a `name:value`, or None after saying what is wrong with it."""
     at = At(lexeme.start, lexeme.end)
     name, value = lexeme.name, lexeme.value
-    if name in FORBIDDEN:
-        wrong(
-            lexeme,
-            "a field of the post, not of a person",
-            PERSONS,
-        )
+    if is_of_person(name):
+        wrong(lexeme, "a field of the post, not of a person", PERSONS)
+        return None
+    if ACCOUNT.search(value):
+        wrong(lexeme, "a word, not an account", PERSONS)
         return None
     if name in ("case", "lemma", "part"):
         return _analysed(lexeme, at, wrong)
@@ -68,6 +72,11 @@ def parse_field(lexeme: Lexeme, *, stream: bool, wrong: Wrong) -> Node | None:
         wrong(lexeme, f"{expected} after {field}:", "Separate several values by commas.")
         return None
     return Field(field, values, at=at)
+
+
+def is_of_person(name: str) -> bool:
+    """Whether a field of this name would ask for a person, however it is written."""
+    return name.lower().replace("-", "_") in FORBIDDEN
 
 
 def _analysed(lexeme: Lexeme, at: At, wrong: Wrong) -> Node | None:

@@ -6,7 +6,7 @@ import msgspec
 import regex
 
 from rules.errors import Note, Problem, QueryError
-from rules.fields import PERSONS, parse_field
+from rules.fields import ACCOUNT, PERSONS, is_of_person, parse_field
 from rules.lexer import Lexeme, lex
 from rules.lists import Lists, no_lists
 from rules.tokens import tokenise
@@ -28,7 +28,7 @@ from rules.tree import (
 )  # fmt: skip
 
 Use = Literal["stream", "search"]
-"""A stream rule sees a post before topic, sentiment, places and other rules are known."""
+"""A stream rule sees a post before topic, sentiment and other rules are known."""
 
 MAX_LENGTH = 20_000
 MAX_DEPTH = 40
@@ -312,10 +312,12 @@ class _Parser:
     def _word(self, lexeme: Lexeme) -> Node | None:
         text = lexeme.text
         at = At(lexeme.start, lexeme.end)
-        if regex.match(r"[@＠]\w", text):
-            self._wrong(lexeme, "a word, not an account", PERSONS)
+        name, colon, _ = text.replace("：", ":").partition(":")
+        if colon and is_of_person(name):
+            self._wrong(lexeme, "a field of the post, not of a person", PERSONS)
             return None
-        if "*" in text and not regex.fullmatch(r"\*\ufe0f?\u20e3", text):
+        is_keycap = regex.fullmatch(r"\*\ufe0f?\u20e3", text)
+        if "*" in text and not is_keycap and not ACCOUNT.search(text):
             return self._prefix(lexeme, at)
         return self._terms(lexeme, text, 0, at)
 
@@ -352,6 +354,9 @@ class _Parser:
         return self._terms(lexeme, lexeme.value, slop, At(lexeme.start, end))
 
     def _terms(self, lexeme: Lexeme, text: str, slop: int, at: At) -> Node | None:
+        if ACCOUNT.search(text):
+            self._wrong(lexeme, "a word, not an account", PERSONS)
+            return None
         forms = tuple(token.forms[0] for token in tokenise(text) if token.forms)
         if text.startswith("#") and forms and not forms[0].startswith("#"):
             self._wrong(lexeme, "a hashtag with a letter in it", "A number is no hashtag.")
@@ -369,7 +374,7 @@ class _Parser:
 
     def _list(self, lexeme: Lexeme) -> Node | None:
         version = _number(lexeme.value)
-        if self._inside or not lexeme.name or (lexeme.value and version is None):
+        if self._inside or not lexeme.name or ("@" in lexeme.text and version is None):
             self._wrong(lexeme, "the name of a keyword list", "For example: $wijken or $wijken@3")
             return None
         found = self._lists(lexeme.name, version)

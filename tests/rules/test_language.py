@@ -1,8 +1,18 @@
+from collections.abc import Sequence
+
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.documents import ActiveRule, Example, example_post, version_of
+from rules.documents import (
+    ActiveRule,
+    Example,
+    asks_for_more,
+    example_post,
+    unchanged,
+    version_of,
+)
 from rules.errors import QueryError
 from rules.evaluator import evaluate
 from rules.lists import ListEntries, list_lookup
@@ -11,9 +21,18 @@ from rules.parser import parse
 from rules.testing import tokenised_posts, trees
 from rules.tokens import tokenise
 from rules.tree import Node
-from stream.post import Match, Post
+from stream.post import Match, Place, Post
 
-LISTS = list_lookup({"wijken": {1: ListEntries("wijken", 1, ("noord", '"oud west"', "zuid*"))}})
+LISTS = list_lookup(
+    {
+        "wijken": {
+            1: ListEntries("wijken", 1, ("noord", '"oud west"', "zuid*")),
+            2: ListEntries("wijken", 2, ("noord", '"oud west"', "zuid*", "centrum")),
+        },
+        "kapot": {1: ListEntries("kapot", 1, ("noord", "fo*", "a AND b"))},
+        "genest": {1: ListEntries("genest", 1, ("$wijken",))},
+    }
+)
 
 MATCHES = [
     ("fatbike", "Weer een FATBIKE hier"),
@@ -38,6 +57,8 @@ MATCHES = [
     ("🔥", "brand 🔥🔥"),
     ("$wijken", "in oud west"),
     ("$wijken@1", "zuidoost"),
+    ("$wijken", "in het centrum"),
+    ("$wijken@2", "in het centrum"),
     ("a OR b EXCLUDE c", "b"),
     ('case:"AZC"', "het AZC hier"),
     ("a -- een toelichting\nAND b", "a b"),
@@ -57,6 +78,7 @@ MISSES = [
     ("2 OF (a, b, c)", "a a"),
     ("vlucht*", "vlugge vluch"),
     ("$wijken", "oud en west"),
+    ("$wijken@1", "in het centrum"),
     ("a OR b EXCLUDE c", "a c"),
     ('case:"AZC"', "het azc hier"),
     ("iemand", "‹iemand› was hier"),
@@ -85,6 +107,33 @@ MISTAKES = [
     ("author:jan", "person"),
     ("bio:jan", "person"),
     ("@jan", "account"),
+    ('"@jan"', "account"),
+    ('"hallo @jan"', "account"),
+    ("“@jan”", "account"),
+    ("＠jan", "account"),
+    ("@\u200bjan", "account"),
+    ("@jan*", "account"),
+    ("(#a OR @jan)", "account"),
+    ("a NEAR/3 @jan", "account"),
+    ("2 OF (a, @jan)", "account"),
+    ('case:"@Jan"', "account"),
+    ("lemma:@jan", "account"),
+    ('part:"@jan"', "account"),
+    ("source:@jan", "account"),
+    ("From:jan", "person"),
+    ('FROM:"jan"', "person"),
+    ("from:“jan jansen”", "person"),
+    ("from：jan", "person"),
+    ("NOT from:jan", "person"),
+    ("Author:“jan”", "person"),
+    ("BIO:jan", "person"),
+    ("to:jan", "person"),
+    ("To:@jan", "person"),
+    ("reply-to:jan", "person"),
+    ("in_reply_to:5", "person"),
+    ("screen_name:jan", "person"),
+    ("username:jan", "person"),
+    ("gebruiker:jan", "person"),
     ("NOT a", "must be there"),
     ("a OR NOT b", "must be there"),
     ("fo*", "prefix"),
@@ -94,6 +143,12 @@ MISTAKES = [
     ("a NEAR b", "distance"),
     ("a NEAR/3 (b AND c)", "beside NEAR"),
     ("$nope", "list that exists"),
+    ("$wijken@3", "list that exists"),
+    ("$wijken@", "name of a keyword list"),
+    ("$wijken@twee", "name of a keyword list"),
+    ("$@jan", "name of a keyword list"),
+    ("$kapot", "sound list; entry 'fo\\*'"),
+    ("$genest", "name of a keyword list"),
     ("topik:x", "Did you mean topic"),
     ("has:nothing", "link, media"),
     ("date:2026-13", "day, a month"),
@@ -117,11 +172,84 @@ def test_all_mistakes_come_in_one_pass() -> None:
     assert [(p.line, p.column) for p in caught.value.problems] == [(1, 1), (2, 5), (3, 5)]
 
 
-@pytest.mark.parametrize("field", ["topic:sports", "sentiment:negative", "rule:x", "place:delft"])
+@pytest.mark.parametrize("field", ["topic:sports", "sentiment:negative", "rule:x"])
 def test_a_stream_rule_cannot_ask_what_is_not_known_yet(field: str) -> None:
     parse(f"a {field}")
     with pytest.raises(QueryError, match="after matching"):
         parse(f"a {field}", use="stream")
+
+
+def test_lemmas_and_parts_are_those_of_the_tokens() -> None:
+    plain = example_post(Example("zij liepen langs jongerenoverlast"))
+    tokens = list(plain.tokens)
+    tokens[1] = msgspec.structs.replace(tokens[1], lemma="lopen")
+    tokens[3] = msgspec.structs.replace(tokens[3], parts=("jongeren", "overlast"))
+    post = msgspec.structs.replace(plain, tokens=tuple(tokens))
+    for query, expected in (
+        ("lemma:lopen", True),
+        ("lemma:Lopen", True),
+        ("lemma:liepen", True),
+        ("lemma:liep", False),
+        ("part:overlast", True),
+        ('part:"Jongeren"', True),
+        ("part:jongerenoverlast", True),
+        ("part:last", False),
+        ("lopen OR overlast", False),
+        ("lemma:lopen ONEAR/1 part:overlast", True),
+    ):
+        assert evaluate(parse(query).tree, post).matched is expected, query
+    assert not evaluate(parse("lemma:lopen OR part:overlast").tree, plain).matched
+
+
+def test_only_what_asks_for_words_depends_on_how_they_are_analysed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    queries = ("woning", "woning NOT (huis part:overlast)", "$wijken lemma:lopen", "place:delft")
+    trees = [parse(query, lists=LISTS).tree for query in queries]
+    before = list(map(version_of, trees))
+    monkeypatch.setattr("rules.documents.WORDS_VERSION", "another")
+    assert [a == b for a, b in zip(before, map(version_of, trees), strict=True)] == [
+        True, False, False, True,
+    ]  # fmt: skip
+    assert list(map(asks_for_more, trees)) == [False, True, True, True]
+
+
+def delft(posts: Sequence[Post]) -> Sequence[Post]:
+    """Finds one place, and is asked for nothing that cannot match."""
+    assert all("woning" in post.text for post in posts)
+    place = Place("Delft", "city", 0, 1)
+    return [
+        msgspec.structs.replace(post, places=(place,) if "Delft" in post.text else ())
+        for post in posts
+    ]
+
+
+def test_places_are_looked_for_where_a_rule_that_names_them_may_match() -> None:
+    tree = parse("woning place:delft", use="stream").tree
+    other = parse("huis", use="stream").tree
+    rules = [
+        ActiveRule(
+            id=name, version=version_of(each), title="", category="",
+            special_category=False, tree=each,
+        )
+        for name, each in (("wonen", tree), ("huis", other))
+    ]  # fmt: skip
+    texts = (
+        "woning in Delft",
+        "een huis in Delft",
+        "woning elders",
+        "Delft",
+        "huis, woning, Delft",
+    )
+    posts = [unchanged(example_post(Example(text))) for text in texts]
+    found = Matcher(rules, timezone="Europe/Amsterdam", locate=delft).match(posts)
+    assert [[match.rule for match in matches] for matches in found] == [
+        ["wonen"], ["huis"], [], [], ["wonen", "huis"],
+    ]  # fmt: skip
+    without = Matcher(rules, timezone="Europe/Amsterdam").match(posts)
+    assert [[match.rule for match in matches] for matches in without] == [
+        [], ["huis"], [], [], ["huis"],
+    ]  # fmt: skip
 
 
 def test_deep_and_long_queries_are_refused_not_crashed_on() -> None:

@@ -159,7 +159,7 @@ def test_a_group_beside_a_behaviour_is_left_alone(query: str) -> None:
     ("query", "code"),
     [
         ("dank u/jan_janssen", "R402"),
-        ('"via @nu.nl"', "R402"),
+        ('"via @nu.nl"', "R104"),
         ('"Ahmed el Amrani"', "R404"),
         ('"NL91 ABNA 0417 1643 00"', "R403"),
         ("ik -- een woord", "R301"),
