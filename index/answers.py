@@ -10,6 +10,7 @@ from index.backtest import ALL_ASIDES, Asides, Backtests
 from index.breakdowns import BINS, MAX_VALUES, Asking, Breakdowns
 from index.contract import Asked, Bin, Dimension, Question, Scope
 from index.disclosure import Disclosure, size_of, visible
+from index.drift import Drift, Drifts
 from index.excerpts import excerpts, of_different_authors
 from index.inquiry import Inquiry, Log, Within
 from index.results import Comparison, Completion, Count, Counts, Facets, Texts, TypicalTerm
@@ -97,6 +98,9 @@ class Answers:
         self._versions = Versions(
             store, inquiry=self._inquiry, disclosure=self._disclosure, series=series
         )
+        self._drifts = Drifts(
+            store, inquiry=self._inquiry, disclosure=self._disclosure, series=series
+        )
         self._timezone = timezone
         self._rng = rng
         self._text_reads_a_day = text_reads_a_day
@@ -170,6 +174,11 @@ class Answers:
         """
         self._inquiry.write("shadowed", {"shadow": shadow, "active": active})
         return self._versions.shadowed(shadow, active)
+
+    def drifts(self, rules: Sequence[str]) -> Sequence[Drift]:
+        """Those of `rules` whose share of all posts is not what it was in the weeks before."""
+        self._inquiry.write("drifts", {"rules": rules})
+        return self._drifts.of(rules)
 
     def top(
         self, query: str = "", *, by: Dimension, limit: int = 50, **period: Unpack[Within]

@@ -12,12 +12,14 @@ import msgspec
 from dashboard.calendar import load_calendar
 from dashboard.purposes import load_purposes
 from dashboard.site import Site
+from index.drift import Drift
 from ingest.health import warning
 from peil.backends import open_kafka
 from peil.certificates import end_in, end_of, places
 from peil.database import look_at
 from peil.guidance import read_over
 from peil.pipeline import Pipeline
+from peil.rulebook import SINGLE_AUTHOR
 from privacy.suppress import text
 from rules.lint import check
 from stream.broker import Broker, Record, TopicName
@@ -142,6 +144,29 @@ def _rules(pipeline: Pipeline) -> Said:
     return _said(shown, well=not findings)
 
 
+def _authors(pipeline: Pipeline) -> Said:
+    alone = pipeline.settings.rules.single_author
+    shared = "somebody else than who brought a rule in reviews it before it counts"
+    return _said(SINGLE_AUTHOR if alone else shared, well=not alone)
+
+
+def _drift(pipeline: Pipeline) -> Said:
+    if not pipeline.settings.purpose:
+        return _said("not looked at: no purpose is set", well=True)
+    active = pipeline.rulebook.active()
+    found = pipeline.answers().drifts(active)
+    none = f"none of {len(active)} active rules matches clearly more or less than it did"
+    return _said("; ".join(map(told, found)) or none, well=not found)
+
+
+def told(drift: Drift) -> str:
+    """A rule that drifted, in words."""
+    return (
+        f"{drift.rule}: {drift.now:.2%} of all posts in the last week, {drift.before:.2%} before; "
+        "look whether its words still mean what they did"
+    )
+
+
 def _log(pipeline: Pipeline) -> Said:
     waiting = {
         topic: sum(end - start for start, end in pipeline.broker.ends(topic).values())
@@ -214,9 +239,11 @@ LOOKS: Mapping[str, Look] = {
     "register": _register,
     "sources": _sources,
     "rules": _rules,
+    "rules' authors": _authors,
     "log": _log,
     "quarantine": _quarantine,
     "index": _index,
+    "drift": _drift,
     "access log": _access,
     "dashboard": _dashboard,
 }
@@ -230,5 +257,6 @@ NEEDS: Mapping[str, str] = {
     "log": "kafka",
     "quarantine": "kafka",
     "access log": "database",
+    "drift": "index",
 }
 """What cannot be looked at without something else."""

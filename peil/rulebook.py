@@ -119,6 +119,14 @@ class Rulebook:
             )
         return found[rule]
 
+    def active(self) -> Sequence[str]:
+        """The rules of which a version is active."""
+        return [
+            rule
+            for rule, found in self.library.standings().items()
+            if any(each.state == "active" for each in found)
+        ]
+
     def _sync(self, book: Book, *, as_drafts: bool) -> Sequence[Synced]:
         return sync(
             self.library,
