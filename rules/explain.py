@@ -38,6 +38,9 @@ Kind = Literal[
 MAX_ENTRIES = 20
 """So many entries of a list are told that a post has."""
 
+SHORT = 40
+"""Of a longer part of a query so many characters are named where another part is explained."""
+
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a query and whether it is true of a post.
@@ -78,7 +81,8 @@ def _reason(node: Node, post: Reading, query: str) -> Reason:
     found = spans(node, post) if true and is_positional(node) else iter(())
 
     def named(each: Node) -> str:
-        return f"`{_text(each, query)}`"
+        text = _text(each, query)
+        return f"`{text if len(text) <= SHORT else text[:SHORT] + '…'}`"
 
     return Reason(
         kind=_kind(node),

@@ -2,7 +2,7 @@
 `rules.catalogue`, and what they find is so; where something cannot be decided, nothing is said.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
 
 import msgspec
@@ -63,14 +63,26 @@ def known_of(
     )
 
 
-def check(book: Book, *, today: date, known: Known | None = None) -> Sequence[Finding]:
-    """All that can be said of a book on `today`, document by document."""
+def check(
+    book: Book,
+    *,
+    today: date,
+    known: Known | None = None,
+    only: Collection[str] | None = None,
+) -> Sequence[Finding]:
+    """All that can be said of a book on `today`, document by document; of those in `only` when
+    it is given (a list's name begins with $).
+    """
     known = known_of(book) if known is None else known
-    return [
-        *(found for rule in book.rules.values() for found in lint_rule(rule, today, known=known)),
-        *_alike(book.rules, known),
-        *(found for each in book.lists.values() for found in lint_list(each)),
-    ]
+    found: list[Finding] = []
+    for name, rule in book.rules.items():
+        if only is None or name in only:
+            found += lint_rule(rule, today, known=known)
+    found += [each for each in _alike(book.rules, known) if only is None or each.document in only]
+    for name, each in book.lists.items():
+        if only is None or f"${name}" in only:
+            found += lint_list(each)
+    return found
 
 
 def lint_query(

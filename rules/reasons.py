@@ -50,7 +50,7 @@ def failure(node: Node, post: Reading, name: Name) -> str:
     """What is lacking for `node`, which is false of `post`, to be true of it."""
     match node:
         case Term():
-            return _missing(node.form, post)
+            return _missing(node.form, post, name(node))
         case Phrase():
             return _phrase(node, post)
         case Prefix():
@@ -62,19 +62,20 @@ def failure(node: Node, post: Reading, name: Name) -> str:
         case Part():
             return f"no word is `{node.word}` or has it as a part"
         case And():
-            return _first([each for each in node.children if not holds(each, post)], post, name)
+            lacking = next(each for each in node.children if not holds(each, post))
+            return failure(lacking, post, name)
         case Or():
-            return f"none of its {len(node.children)} branches is true"
+            return _no_branch(node, post, name)
         case Keywords():
-            return f"none of its {len(node.entries)} entries occurs"
+            return f"none of the {len(node.entries)} entries of {name(node)} occurs"
         case Not():
             return _present(node, post, name)
         case Near() | Together():
-            lacking = [each for each in children(node) if not holds(each, post)]
-            return _first(lacking, post, name) if lacking else _apart(node, post, name)
+            side = next((each for each in children(node) if not holds(each, post)), None)
+            return _apart(node, post, name) if side is None else failure(side, post, name)
         case Of():
             there = sum(holds(each, post) for each in node.members)
-            return f"{there} of {node.least} wanted"
+            return f"{there} of {node.least} wanted in {name(node)}"
         case Field():
             return _field(node, post)
         case Dates():
@@ -84,24 +85,43 @@ def failure(node: Node, post: Reading, name: Name) -> str:
             assert_never(node)
 
 
-def _first(lacking: list[Node], post: Reading, name: Name) -> str:
-    said = failure(lacking[0], post, name)
-    # A branch and a list are told by their names; a word names itself.
-    return f"{name(lacking[0])}: {said}" if isinstance(lacking[0], Or | Keywords | Of) else said
+def _no_branch(node: Or, post: Reading, name: Name) -> str:
+    nearest = max(node.children, key=lambda each: closeness(each, post))
+    if closeness(nearest, post):
+        return f"nearest comes {name(nearest)}: {failure(nearest, post, name)}"
+    return f"nothing of {name(node)} is there"
 
 
-def _missing(form: str, post: Reading) -> str:
+def closeness(node: Node, post: Reading) -> float:
+    """How much of what `node` wants is there: 1 when it is true, 0 when nothing of it is."""
+    if holds(node, post):
+        return 1.0
+    match node:
+        case Phrase():
+            parts = [float(form in post.places) for form in node.forms]
+        case And() | Near() | Together():
+            parts = [closeness(each, post) for each in children(node) if not isinstance(each, Not)]
+        case Of():
+            parts = [sum(holds(each, post) for each in node.members) / node.least]
+        case Or() | Keywords():
+            return max((closeness(each, post) for each in children(node)), default=0.0)
+        case _:
+            return 0.0
+    return sum(parts) / len(parts) if parts else 0.0
+
+
+def _missing(form: str, post: Reading, name: str) -> str:
     if form.startswith("#") and form[1:] in post.places:
         return f"`{form[1:]}` occurs, and not as a hashtag"
     close = difflib.get_close_matches(form, post.places, n=1, cutoff=CLOSE)
     instead = f"; `{close[0]}` does" if close else ""
-    return f"`{form}` does not occur{instead}"
+    return f"{name} does not occur{instead}"
 
 
 def _phrase(node: Phrase, post: Reading) -> str:
     for form in node.forms:
         if form not in post.places:
-            return _missing(form, post)
+            return _missing(form, post, f"`{form}`")
     loose = Phrase(node.forms, len(post.tokens))
     between = [end - start - len(node.forms) for start, end in spans(loose, post)]
     if not between:

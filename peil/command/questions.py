@@ -14,8 +14,10 @@ from index.values import start_of
 from index.versions import LongSeries
 from peil.command.session import SessionContext
 from peil.display import Row, as_csv, as_json, bar, console, sparkline, table
+from peil.guidance import personal
 from peil.pipeline import Pipeline
 from privacy.suppress import text
+from rules.lint import known_of, lint_query
 from rules.tree import named
 from stream.errors import Stop
 
@@ -67,6 +69,7 @@ def search(
             )
         period = {"since": first, "until": end}
         _note_unknown(pipeline, answers.question(query))
+        _note_findings(pipeline, query)
         for problem in pipeline.store.problems():
             console(error=True).print(f"Note: {problem}", markup=False)
         if count:
@@ -167,6 +170,15 @@ def _check_output(*, json: bool, csv: bool) -> None:
 def _chosen(name: str, among: Sequence[Choice]) -> Choice | None:
     """The one of `among` that is called `name`."""
     return next((each for each in among if each == name), None)
+
+
+def _note_findings(pipeline: Pipeline, query: str) -> None:
+    """Say on the error output what lint has to say of the question, but for mere hints."""
+    known = known_of(pipeline.book, personal=personal)
+    for found in lint_query(query, known=known) if query.strip() else ():
+        if found.severity != "hint":
+            said = f"Note: {found.message} ({found.code}, `peil rules check --explain` says more)."
+            console(error=True).print(said, markup=False)
 
 
 def _note_unknown(pipeline: Pipeline, question: Question) -> None:

@@ -1,15 +1,24 @@
 """`peil rules`: the rules, what is wrong with them, and what their examples say."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
+import msgspec
 import typer
+from rich.text import Text
 
+from peil.command import findings, reasons
 from peil.command.session import SessionContext
-from peil.display import console, table
-from peil.guidance import read_over
+from peil.display import as_json, console, table
+from peil.frequencies import look_up
+from peil.guidance import personal, read_over
+from peil.pipeline import Pipeline
 from rules.documents import Example, activate, asks_for_more, example_post, run_examples
 from rules.evaluator import evaluate
+from rules.explain import explain as why
 from rules.explain import in_context
+from rules.findings import Finding
+from rules.lint import Known, known_of, lint_query
 from rules.lint import check as lint
 from rules.parser import parse
 from stream.clock import to_datetime
@@ -43,19 +52,61 @@ def list_(context: SessionContext) -> None:
 
 
 @application.command()
-def check(context: SessionContext) -> None:
-    """What is wrong with the rules and their guidance; fails when a rule cannot run."""
+def check(
+    context: SessionContext,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="RULE…", help="Rules, and lists such as $wijken; else all."),
+    ] = None,
+    query: Annotated[str, typer.Option(help="Check this query instead, as a search.")] = "",
+    explain: Annotated[
+        str, typer.Option(help="Show what a check is about, such as R204; or all of them.")
+    ] = "",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """What is wrong with the rules and their guidance; fails when a rule cannot run.
+
+    Examples: peil rules check woningnood
+    peil rules check --query "(fatbike OR fatbikes) NEAR/5 overlast"
+    """
+    if explain:
+        console().print(findings.explained(explain), markup=False)
+        return
+    if query and names:
+        raise typer.BadParameter("--query is checked by itself: leave out the names")
     with context.obj.pipeline() as pipeline:
-        today = to_datetime(pipeline.clock.now()).date()
-        findings = [
-            *lint(pipeline.book, today=today),
-            *read_over(pipeline.folder.config, pipeline.book),
-        ]
-    for finding in findings:
-        console().print(f"{finding.severity} {finding.document}: {finding.message}", markup=False)
-    if any(finding.severity == "error" for finding in findings):
+        frequencies, lacking = look_up(pipeline)
+        known = known_of(pipeline.book, personal=personal, frequencies=frequencies)
+        found = (
+            lint_query(query, known=known)
+            if query
+            else _of_folder(pipeline, known, only=names or None)
+        )
+    if json:
+        print(as_json(msgspec.to_builtins(found)))  # noqa: T201  (that is what --json asks for)
+    else:
+        if found:
+            console().print(findings.shown(found))
+        if lacking:
+            console().print(f"How much they take in was not looked at: {lacking}.", markup=False)
+        console().print(findings.summary(found, of_rules=not query), markup=False)
+    if any(each.severity == "error" for each in found):
         raise typer.Exit(1)
-    console().print("The rules can run.")
+
+
+def _of_folder(pipeline: Pipeline, known: Known, *, only: Sequence[str] | None) -> list[Finding]:
+    """The findings of all rules, lists and guidance, or of those that are called so."""
+    book = pipeline.book
+    there = [*book.rules, *(f"${name}" for name in book.lists)]
+    for name in only or ():
+        if name not in there:
+            raise Stop(f"there is no rule or list {name!r}; `peil rules list` shows them")
+    today = to_datetime(pipeline.clock.now()).date()
+    found = [
+        *lint(book, today=today, known=known, only=only),
+        *read_over(pipeline.folder.config, book),
+    ]
+    return [each for each in found if only is None or each.document in only]
 
 
 @application.command()
@@ -76,8 +127,10 @@ def explain(
     context: SessionContext,
     rule: Annotated[str, typer.Argument(help="A rule's id, or a query.")],
     post: Annotated[str, typer.Argument(metavar="TEXT", help="A text that you wrote.")],
+    lang: Annotated[str, typer.Option(help="The language of the text, such as nl.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Whether a rule or query matches a text, and by which words.
+    """Whether a rule or query matches a text, by which words, and if not, what failed first.
 
     Example: peil rules explain "geen NEAR/3 woning" "al jaren geen betaalbare woning"
     """
@@ -88,16 +141,23 @@ def explain(
         enrich = pipeline.enrich_example
     query = book.rules[rule].query if rule in book.rules else rule
     parsed = parse(query, lists=book.lookup())
-    for note in parsed.notes:
-        console().print(f"Note: {note.message}", markup=False)
-    example = example_post(Example(post))
+    example = example_post(Example(post, lang=lang))
     if asks_for_more(parsed.tree):
         example = enrich(example)
     outcome = evaluate(parsed.tree, example, timezone=zone)
+    words = [in_context(example, span) for span in outcome.spans]
+    reason = why(parsed.tree, example, query=query, timezone=zone)
+    if json:
+        result = {"matches": outcome.matched, "notes": parsed.notes, "words": words, "why": reason}
+        print(as_json(msgspec.to_builtins(result)))  # noqa: T201  (the same)
+    else:
+        for note in parsed.notes:
+            console().print(f"Note: {note.message}", markup=False)
+        said = "It matches:" if outcome.matched else f"It does not match: {reason.why}."
+        console().print(said, markup=False)
+        for each in words:
+            keyword = (f"[{each.keyword}]", "bold green")
+            console().print(Text.assemble("  ", each.left, keyword, each.right))
+        console().print(reasons.shown(reason))
     if not outcome.matched:
-        console().print("It does not match.")
         raise typer.Exit(1)
-    console().print("It matches:")
-    for span in outcome.spans:
-        words = in_context(example, span)
-        console().print(f"  {words.left}[{words.keyword}]{words.right}", markup=False)
