@@ -23,6 +23,7 @@ from stream.testing import START, make_post
 
 K = 10
 WHOLE = 1_000
+DAYS = 35
 
 
 def found(posts: Sequence[int | None], *, whole: int | None = WHOLE) -> float | None:
@@ -81,17 +82,16 @@ def test_the_order_within_the_last_week_is_nothing(counts: list[int | None]) -> 
 
 
 def test_it_is_asked_of_the_index_and_stands_in_the_access_log(tmp_path: Path) -> None:
-    days, clock = 40, ManualClock(START)
+    clock = ManualClock(START)
+    thresholds = Thresholds(K, lambda rule: rule == "special")
     engine = create_engine(f"sqlite:///{tmp_path / 'series.db'}")
     index.tables.metadata.create_all(engine)
+    series = Series(engine)
     store = LocalStore(tmp_path / "index", clock=clock, timezone=TIMEZONE, k=25)
-    posts = []
-    for day in range(days):
-        at = START + day * DAY_MS
-        late = day >= days - WEEK
-        more = 45 if late else 0
+    for day in range(DAYS):
+        at, more = clock.now(), 45 if day >= DAYS - WEEK else 0
         names = ["steady"] * 30 + ["grows"] * (25 + more) + [""] * (60 - more)
-        posts += [
+        posts = [
             make_post(
                 day * 1_000 + number,
                 created_at=at,
@@ -101,8 +101,12 @@ def test_it_is_asked_of_the_index_and_stands_in_the_access_log(tmp_path: Path) -
             )
             for number, name in enumerate(names)
         ]
-    fill(store, posts)
-    clock.advance(days * DAY_MS)
+        fill(store, posts)
+        clock.advance(DAY_MS)
+        for partition in store.partitions():
+            if partition.until_ms <= clock.now():
+                series.save(partition, store.roll_up(partition, thresholds))
+        store.expire(clock.now())
     entries: list[dict[str, str]] = []
 
     class Log:
@@ -112,13 +116,13 @@ def test_it_is_asked_of_the_index_and_stands_in_the_access_log(tmp_path: Path) -
 
     answers = Answers(
         store, log=Log(), actor="anna", purpose="a test",
-        thresholds=Thresholds(K, lambda rule: rule == "special"), series=Series(engine),
+        thresholds=thresholds, series=series,
         timezone=TIMEZONE, metrics=NoMetrics(), lists=list_lookup({}), rng=random.Random(1),
         clock=clock, noise=Noise(bytes(32)), text_reads_a_day=3,
     )  # fmt: skip
     (found_one,) = answers.drifts(["steady", "grows", "never"])
     assert found_one.rule == "grows"
     assert 1.5 < found_one.times < 3.5
-    assert [entry["action"] for entry in entries] == ["drifts"]
+    assert [(entry["actor"], entry["action"]) for entry in entries] == [("anna", "drifts")]
     store.close()
     engine.dispose()
