@@ -9,11 +9,13 @@ from rich.text import Text
 
 from peil.command import findings, reasons
 from peil.command.session import SessionContext
+from peil.diagnosis import told
 from peil.display import as_json, console, table
 from peil.frequencies import look_up
 from peil.guidance import personal, read_over
 from peil.pipeline import Pipeline
-from rules.documents import Example, activate, asks_for_more, example_post, run_examples
+from peil.rulebook import SINGLE_AUTHOR
+from rules.documents import Example, asks_for_more, example_post, run_examples
 from rules.evaluator import evaluate
 from rules.explain import explain as why
 from rules.explain import in_context
@@ -21,6 +23,7 @@ from rules.findings import Finding
 from rules.lint import Known, known_of, lint_query
 from rules.lint import check as lint
 from rules.parser import parse
+from rules.states import states
 from stream.clock import to_datetime
 from stream.errors import Stop
 
@@ -28,20 +31,41 @@ application = typer.Typer(help="The rules that name phenomena.", no_args_is_help
 
 
 @application.command(name="list")
-def list_(context: SessionContext) -> None:
-    """Every rule with its version and expiry, and every keyword list."""
+def list_(
+    context: SessionContext,
+    drift: Annotated[
+        bool,
+        typer.Option(
+            "--drift",
+            help="Say also which match clearly more or less than before, by the index.",
+        ),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Every rule with its version, what became of it and its expiry, and every keyword list."""
     with context.obj.pipeline() as pipeline:
         book = pipeline.book
-    lookup = book.lookup()
+        found = states(book, pipeline.rulebook.library.standings())
+        active = [each.rule for each in found if each.active]
+        drifts = pipeline.answers().drifts(active) if drift else ()
+        alone = pipeline.settings.rules.single_author
+    if json:
+        rows = [msgspec.to_builtins(each) for each in found]
+        print(
+            as_json({"single_author": alone, "rules": rows, "drifts": msgspec.to_builtins(drifts)})
+        )  # noqa: T201  (JSON is the answer)
+        return
     rows = [
         {
-            "rule": rule.id,
-            "version": activate(rule, lookup).version,
-            "title": rule.title,
-            "owner": rule.owner,
-            "expires": rule.expires.isoformat(),
+            "rule": each.rule,
+            "version": each.version,
+            "state": each.state,
+            "active": each.active if each.active != each.version else "",
+            "title": each.title,
+            "owner": each.owner,
+            "expires": each.expires.isoformat(),
         }
-        for rule in book.rules.values()
+        for each in found
     ]
     console().print(table(rows))
     lists = [
@@ -49,6 +73,10 @@ def list_(context: SessionContext) -> None:
         for each in book.lists.values()
     ]
     console().print(table(lists, title="\nKeyword lists"))
+    for each in drifts:
+        console().print(f"Drift: {told(each)}.", markup=False)
+    if alone:
+        console().print(f"\nNote: {SINGLE_AUTHOR}.", markup=False)
 
 
 @application.command()
