@@ -50,10 +50,8 @@ def list_(
         drifts = pipeline.answers().drifts(active) if drift else ()
         alone = pipeline.settings.rules.single_author
     if json:
-        rows = [msgspec.to_builtins(each) for each in found]
-        print(
-            as_json({"single_author": alone, "rules": rows, "drifts": msgspec.to_builtins(drifts)})
-        )  # noqa: T201  (JSON is the answer)
+        said = {"single_author": alone, "rules": found, "drifts": drifts}
+        print(as_json(msgspec.to_builtins(said)))  # noqa: T201  (JSON is the answer)
         return
     rows = [
         {
