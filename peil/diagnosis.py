@@ -17,11 +17,11 @@ from ingest.health import warning
 from peil.backends import open_kafka
 from peil.certificates import end_in, end_of, places
 from peil.database import look_at
-from peil.guidance import read_over
+from peil.guidance import personal, read_over
 from peil.pipeline import Pipeline
 from peil.rulebook import SINGLE_AUTHOR
 from privacy.suppress import text
-from rules.lint import check
+from rules.lint import check, known_of
 from stream.broker import Broker, Record, TopicName
 from stream.clock import HOUR_MS, to_datetime
 from stream.errors import PeilError
@@ -137,8 +137,12 @@ def _sources(pipeline: Pipeline) -> Said:
 
 def _rules(pipeline: Pipeline) -> Said:
     today = to_datetime(pipeline.clock.now()).date()
-    guidance = read_over(pipeline.folder.config, pipeline.book)
-    findings = [*check(pipeline.book, today=today), *guidance]
+    book = pipeline.book
+    found = [
+        *check(book, today=today, known=known_of(book, personal=personal)),
+        *read_over(pipeline.folder.config, book),
+    ]
+    findings = [each for each in found if each.severity != "hint"]
     total = len(pipeline.book.rules)
     shown = f"{total} rules, {len(findings)} findings (`peil rules check`)"
     return _said(shown, well=not findings)

@@ -26,10 +26,13 @@ from rules.redundancy import (
     double_members,
     idle_conditions,
 )
-from rules.tree import Node, Term, is_positional
+from rules.tree import Keywords, Node, Term, children, is_positional
 
 MONTHS = 6
 """A rule is looked at again within so many months."""
+
+MOST_EFFORT = 10_000
+"""What a query so long and so deep means together is not looked at: it would take seconds."""
 
 _QUOTED = regex.compile(r'["“”„‟«»]([^"“”„‟«»]*)["“”„‟«»]')
 _NEEDED = ("title", "purpose", "owner", "category")
@@ -190,6 +193,8 @@ def _meaning(name: str, query: str, tree: Node, use: Use) -> Iterator[Finding]:
     def both(code: str, each: Covered, message: str) -> Finding:
         return told(code, each.part, message.format(shown(each.part), shown(each.by)))
 
+    if _effort(tree) > MOST_EFFORT:
+        return
     if never(tree):
         yield told("R201", tree, "it can never be true: what it asks for excludes itself")
         return
@@ -208,6 +213,13 @@ def _meaning(name: str, query: str, tree: Node, use: Use) -> Iterator[Finding]:
         yield both("R205", pair, "{0} follows from {1}, so it adds nothing")
     for pair in double_members(tree):
         yield both("R206", pair, "wherever {0} is, {1} is as well: one word counts for two members")
+
+
+def _effort(node: Node, depth: int = 1) -> int:
+    """How much there is to compare in a query: its parts, each as often as it is deep."""
+    if isinstance(node, Keywords):
+        return depth
+    return depth + sum(_effort(child, depth + 1) for child in children(node))
 
 
 def _breadth(
@@ -269,7 +281,7 @@ def _shown(query: str, node: Node) -> str:
 
 
 def _cut(text: str) -> str:
-    line = " ".join(text.split())
+    line = "".join(each if each.isprintable() else "·" for each in " ".join(text.split()))
     return line if len(line) <= AROUND else f"{line[:AROUND]}…"
 
 

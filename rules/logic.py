@@ -258,21 +258,27 @@ def never(node: Node) -> bool:
 def _never_together(parts: Sequence[Node]) -> bool:
     if any(never(part) for part in parts):
         return True
-    for part in parts:
-        if isinstance(part, Not) and any(implies(each, part.child) for each in parts):
-            return True
-        if (
-            isinstance(part, Or)
-            and len(part.children) * len(parts) <= MANY**2
-            and all(
+    there = frozenset[Node]().union(*map(must_occur, parts))
+    if any(isinstance(part, Not) and part.child in there for part in parts):
+        return True
+    if len(parts) <= MANY and any(_is_ruled_out(part, parts) for part in parts):
+        return True
+    return _no_value_left(parts) or _no_day_left(parts)
+
+
+def _is_ruled_out(part: Node, parts: Sequence[Node]) -> bool:
+    match part:
+        case Not():
+            return any(implies(each, part.child) for each in parts)
+        case Or():
+            return len(part.children) <= MANY and all(
                 any(
                     exclude_each_other(piece, each) for piece in conjuncts(branch) for each in parts
                 )
                 for branch in part.children
             )
-        ):
-            return True
-    return _no_value_left(parts) or _no_day_left(parts)
+        case _:
+            return False
 
 
 def _no_value_left(parts: Sequence[Node]) -> bool:

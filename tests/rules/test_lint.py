@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from peil.guidance import personal, read_over
 from rules.alone import Groups
@@ -237,8 +239,38 @@ def test_a_rule_is_looked_at_again_within_six_months(
     assert [each.code for each in findings] == codes
 
 
+WORDS = (
+    *("huis", "Huis*", "#huis", '"een huis"~2', "case:AZC", "lemma:lopen", "part:huis", "in", "🔥"),
+    *("AND", "OR", "NOT", "EXCLUDE", "NEAR/3", "ONEAR/1", "NEAR/S", "2 OF (", "(", ")", ",", '"'),
+    *("lang:nl", "lang:en", "date:2026", "kind:post", "$vervoer", "$nep", "@jan", "moslims", "\n"),
+)
+
+
+@given(st.lists(st.sampled_from(WORDS) | st.text(max_size=4), max_size=14).map(" ".join))
+@settings(max_examples=1_000)
+def test_whatever_is_written_every_finding_has_a_known_code_and_a_place_in_it(query: str) -> None:
+    for each in lint_query(query, known=KNOWN, use="stream"):
+        assert each.severity == CHECKS[each.code].severity
+        assert each.spot is not None
+        line = query.split("\n")[each.spot.line - 1]
+        assert each.spot.text == line
+        assert 1 <= each.spot.column <= len(line) + 1
+        assert each.spot.pointed.count("\n") == 1
+        assert each.message.isprintable()
+
+
+def test_a_query_too_deep_to_be_compared_is_still_read_over() -> None:
+    deep = "moslims"
+    for number in range(38):
+        deep = (
+            f"({deep} OR (w{number} x{number} " + " ".join(f"y{number}{n}" for n in range(9)) + "))"
+        )
+    assert [each.code for each in lint_query(deep, known=KNOWN)] == ["R401"]
+
+
 def test_long_queries_and_lists_are_checked_in_a_moment() -> None:
     many = " OR ".join(f"(woord{number} NEAR/5 ander{number})" for number in range(700))
     assert not lint_query(many[:19_000].rpartition(" OR ")[0], known=KNOWN)
+    assert not lint_query("x" * 3 + "".join(f" NOT w{n}" for n in range(1_500)), known=KNOWN)
     entries = tuple(f"lang{number}woord" for number in range(5_000))
     assert not lint_list(KeywordList(id="l", version=1, title="t", owner="o", entries=entries))
