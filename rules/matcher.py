@@ -28,7 +28,7 @@ from stream.post import Match, Post
 Locate = Callable[[Sequence[Post]], Sequence[Post]]
 """Fills `places` of the same posts."""
 
-FEW = 4
+FEW = 8
 """So many posts or fewer go through loops."""
 
 MEMO = 500_000
