@@ -112,6 +112,8 @@ class City:
     sources: Callable[[], Sequence[SourceState]]
     ask: Ask
     snapshot: Snapshot
+    single_author: bool = False
+    """Whether one person alone answers for the rules: nobody else reviewed what is counted."""
 
     @property
     def today(self) -> date:

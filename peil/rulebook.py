@@ -17,7 +17,7 @@ from rules.takeover import adopt, carry_over, end_overdue
 from rules.versions import Version
 from stream.broker import Broker
 from stream.clock import Clock, to_datetime
-from stream.errors import Stop
+from stream.errors import Retry, Stop
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,14 @@ class Rulebook:
                     note=note,
                     single_author=self._settings.single_author,
                 )
-        self.publish()
+        try:
+            self.publish()
+        except Retry as error:
+            raise Retry(
+                f"it is written down that {rule} is {state}, and could not be published: {error}. "
+                "A running peil does so within the hour, and so does the next change of a rule",
+                after=error.after,
+            ) from error
         return changes
 
     def lacks(self, standing: Standing, book: Book) -> Sequence[str]:

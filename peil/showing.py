@@ -63,6 +63,7 @@ def city_of(pipeline: Pipeline) -> City:
         sources=partial(source_states, pipeline),
         ask=ask,
         snapshot=Snapshot(store.reload, clock=pipeline.clock),
+        single_author=settings.rules.single_author,
     )
 
 

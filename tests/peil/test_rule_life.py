@@ -200,7 +200,7 @@ def test_a_stop_that_could_not_be_published_is_published_by_the_next_one(tmp_pat
         engine=city.engine, broker=away, locks=WorkingFolder(tmp_path), clock=city.clock,
         settings=RulesSettings(), actor="anna",
     )  # fmt: skip
-    with pytest.raises(Retry):
+    with pytest.raises(Retry, match="written down that wonen is withdrawn"):
         cut_off.move("wonen", [version], "withdrawn", note="")
     assert set(city.counting()[0]) == {"wonen"}
     city.person("anna").move("wonen", [], "withdrawn", note="")
