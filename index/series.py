@@ -11,7 +11,7 @@ from index.rollups import rule_of
 from index.tables import phenomenon, shadowed, volume
 from index.values import bin_name, first_day, hours_to
 from stream.database import alone
-from stream.partitions import Partition
+from stream.partitions import Class, Partition
 
 THURSDAY = timedelta(days=3)
 
@@ -74,14 +74,18 @@ class Series:
         """
         return self._by_version(phenomenon, rule, bin)
 
-    def shadows(self, rule: str, *, bin: Bin) -> Mapping[str, Mapping[str, int]]:
-        """The same while it was counted and not shown."""
-        return self._by_version(shadowed, rule, bin)
+    def shadows(
+        self, rule: str, *, bin: Bin, of: Class | None = None
+    ) -> Mapping[str, Mapping[str, int]]:
+        """The same while it was counted and not shown; only `of` one class of posts."""
+        return self._by_version(shadowed, rule, bin, of)
 
-    def _by_version(self, table: Table, rule: str, bin: Bin) -> Mapping[str, Mapping[str, int]]:
+    def _by_version(
+        self, table: Table, rule: str, bin: Bin, of: Class | None = None
+    ) -> Mapping[str, Mapping[str, int]]:
         statement = (
             select(table.c.rule_version, table.c.period, func.sum(table.c.posts))
-            .where(table.c.rule == rule)
+            .where(table.c.rule == rule, table.c.partition.like(f"{of or ''}%"))
             .group_by(table.c.rule_version, table.c.period)
         )
         found: dict[str, dict[str, int]] = defaultdict(dict)

@@ -165,7 +165,7 @@ class Versions:
         """How many posts of a shadow may lack on each of `days`: on those whose posts that no rule
         matched are gone, and were fewer than k, so that nothing was kept of them.
         """
-        kept = self._series.shadows(rule, bin="day").get(name, {})
+        kept = self._series.shadows(rule, bin="day", of="recent").get(name, {})
         first = self._inquiry.today - SURELY_HERE
         most = self._disclosure.thresholds.of_rule(rule) - 1
         return {day: most for day in days if date.fromisoformat(day) < first and day not in kept}

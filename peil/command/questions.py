@@ -118,6 +118,8 @@ def series(
         step = _chosen(by, LONG_BINS)
         if step is None:
             raise typer.BadParameter(f"--by {by}: choose one of {', '.join(LONG_BINS)}")
+        if versions and not rule:
+            raise typer.BadParameter("--versions is about one rule: name it")
         if rule and rule not in pipeline.book.rules:
             raise Stop(f"there is no rule {rule!r}; `peil rules list` shows them")
         found = pipeline.answers().long_series(rule, bin=step)

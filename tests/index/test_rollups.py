@@ -96,9 +96,9 @@ def test_tones_languages_and_days_are_joined_until_there_are_enough() -> None:
 
 
 def test_a_special_category_has_a_higher_threshold_and_authors_a_band() -> None:
-    def count(dimensions: object, k: int) -> Tally:
+    def count(dimensions: Sequence[str], k: int) -> Tally:
         result = Tally(k)
-        if "hour" in tuple(dimensions):  # type: ignore[call-overload]  # the dimensions' names
+        if "hour" in dimensions:
             return result
         for number in range(30):
             for rule in ("small", "special") if number < 20 else ("special", "large"):
@@ -162,7 +162,9 @@ def test_versions_are_told_apart_and_so_is_what_was_not_shown(series: Series) ->
         "r@1": {"2026-W48": 16, "2026-W49": 17},
         "r@3": {"2026-W49": 18},
     }
-    assert series.shadows("r", bin="day") == {"r@1": {"2026-11-29": 16}, "r@3": {"2026-11-30": 18}}
+    days = {"r@1": {"2026-11-29": 16}, "r@3": {"2026-11-30": 18}}
+    assert series.shadows("r", bin="day") == series.shadows("r", bin="day", of="kept") == days
+    assert series.shadows("r", bin="day", of="recent") == {}
     assert series.phenomenon("r", bin="week") == {"2026-W49": 39}
 
 
