@@ -83,6 +83,8 @@ class Classes:
         self._lay_phrases(phrases)
         self._lay_pairs(pairs)
         self._stems = sorted({len(stem) for kind, stem in self._hanging if kind == "stem"})
+        shortest = self._stems[0] if self._stems else 0
+        self._heads = {stem[:shortest] for kind, stem in self._hanging if kind == "stem"}
         self.plain = all(kind in ("form", "stem") for kind, _ in self._hanging)
         """Whether nothing but a token's forms decides its class."""
         self.targets, self.phrases, self.sides = Rows(), Rows(), Rows()
@@ -91,7 +93,7 @@ class Classes:
         self._known: dict[frozenset[Atom], int] = {}
         self._class_of(frozenset())
         self._by_form = {
-            form: self._class_of(self._hanging_on(Token(0, 0, (form,), form)))
+            form: self._class_of(self._hanging_on(_token(form)))
             for kind, form in self._hanging
             if kind == "form"
         }
@@ -100,10 +102,16 @@ class Classes:
     def of(self, token: Token) -> int:
         """The class of a token."""
         if self.plain and len(token.forms) == 1:
-            known = self._by_form.get(token.forms[0])
-            if known is not None:
-                return known
+            return self.of_form(token.forms[0])
         return self._class_of(self._hanging_on(token))
+
+    def of_form(self, form: str) -> int:
+        """The class of a token of which nothing but this form counts."""
+        known = self._by_form.get(form)
+        if known is None:  # not what a rule names, so it can only begin like that
+            head = form[: self._stems[0]] if self._stems else ""
+            known = self._class_of(self._hanging_on(_token(form))) if head in self._heads else 0
+        return known
 
     def _hanging_on(self, token: Token) -> frozenset[Atom]:
         return frozenset(atom for atom in self._atoms(token) if atom in self._hanging)
@@ -197,3 +205,7 @@ class Classes:
 def _bit(target: int) -> tuple[int, int]:
     """The number of a target's rule, and its bit."""
     return target // BITS, 1 << target % BITS
+
+
+def _token(form: str) -> Token:
+    return Token(0, 0, (form,), form)

@@ -9,6 +9,7 @@ APOSTROPHES = "’‘ʼ＇‛`´"
 
 _LATIN_ACCENTS = regex.compile(r"(?<=\p{Latin}\p{M}*)\p{Mn}")
 _ARABIC_MARKS = regex.compile(r"[\u064B-\u065F\u0670\u06D6-\u06ED\u0640]")
+_SPACE_OR_DIGIT = regex.compile(r"[\s\p{Nd}]")
 _LETTERS = str.maketrans(
     {"ı": "i", "ø": "o", "ł": "l", "đ": "d", "ٱ": "ا", "ى": "ي", "ی": "ي", "ک": "ك", "ة": "ه"}
     | dict.fromkeys(APOSTROPHES, "'")
@@ -29,7 +30,8 @@ def fold(word: str) -> str:
     text = unicodedata.normalize("NFKD", text).translate(_LETTERS).casefold()
     text = _LATIN_ACCENTS.sub("", text)
     text = _ARABIC_MARKS.sub("", unicodedata.normalize("NFD", text)).translate(_LETTERS)
-    text = "".join(_digit(character) for character in text if not character.isspace())
+    if _SPACE_OR_DIGIT.search(text):
+        text = "".join(_digit(character) for character in text if not character.isspace())
     return unicodedata.normalize("NFC", text)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from rules.classes import Classes
 from rules.joins import Batch
 from rules.rows import Rows
-from rules.tokens import tokenise
+from rules.tokens import only_word, tokenise
 from stream.post import Post, Token
 
 UNKNOWN = -1
@@ -103,10 +103,14 @@ class TextMemo:
     def _number(self, chunk: str) -> int:
         known = self._known.get(chunk)
         if known is None:
-            classes = [self._classes.of(token) for token in tokenise(chunk)]
-            known = classes[0] if len(classes) == 1 else SEVERAL - self._several.append(classes)
+            form = only_word(chunk) if self._classes.plain else None
+            known = self._classes.of_form(form) if form else self._row(chunk)
             self._known[chunk] = known
         return known
+
+    def _row(self, chunk: str) -> int:
+        classes = [self._classes.of(token) for token in tokenise(chunk)]
+        return classes[0] if len(classes) == 1 else SEVERAL - self._several.append(classes)
 
     def _forget(self) -> None:
         self._known = {BETWEEN: END}

@@ -113,11 +113,24 @@ def tokenise(text: str) -> tuple[Token, ...]:
     return tuple(tokens)
 
 
-def _read(chunk: str) -> _Chunk:
+def only_word(chunk: str) -> str | None:
+    """The folded form of a chunk of text between white space when it is one plain word, with
+    nothing but marks behind it; None of any other.
+    """
+    end = _end_of_word(chunk)
+    return fold(chunk[:end]) if end else None
+
+
+def _end_of_word(chunk: str) -> int:
+    """Where the one plain word of a chunk ends; 0 when it is not only that."""
     word = _WORD.fullmatch(chunk)
-    if word is None or not unicodedata.is_normalized("NFC", chunk):
+    return word.start("marks") if word and unicodedata.is_normalized("NFC", chunk) else 0
+
+
+def _read(chunk: str) -> _Chunk:
+    end = _end_of_word(chunk)
+    if not end:
         return _read_all(chunk)
-    end = word.start("marks")
     form, marks = fold(chunk[:end]), chunk[end:]
     found = (_Piece(0, end, (form,), chunk[:end], starts=False),) if form else ()
     return _Chunk(found, ends=bool(marks) and (not _ENDS.isdisjoint(marks) or _stops(chunk)))
