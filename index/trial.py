@@ -163,6 +163,10 @@ class Suggestions(msgspec.Struct, frozen=True, kw_only=True):
         """Why they are not those of everything; empty where they are."""
         return BIASED if self.period == "kept" else ""
 
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a word: how far it stands out, and in how many posts of the query it is."""
+        return [msgspec.to_builtins(each) for each in self.terms]
+
 
 def share(some: int | None, whole: int | None) -> float | None:
     """A share of two numbers that are shown, at most 1; None where one is not."""

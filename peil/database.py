@@ -20,6 +20,7 @@ import index.tables
 import ingest.tables
 import peil.leases
 import privacy.tables
+import rules.judgement_tables
 import rules.tables
 from peil.postgres import check_server, place, postgres_engine
 from stream.database import alone
@@ -32,6 +33,7 @@ METADATA = (
     ingest.tables.metadata,
     privacy.tables.metadata,
     rules.tables.metadata,
+    rules.judgement_tables.metadata,
     peil.leases.metadata,
 )
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -49,6 +49,7 @@ from privacy.noise import Noise
 from privacy.register import Register
 from privacy.suppress import Thresholds
 from rules.documents import Book, Enrich, load_book
+from rules.judging import Judgements
 from rules.life import PUBLISHED
 from rules.lists import Lists
 from rules.matcher import Matcher
@@ -400,6 +401,11 @@ class Pipeline:
     def subjects(self) -> Subjects:
         """What a backtest can be of: the rules of this folder and all versions there were."""
         return Subjects(self.book, self.rulebook.library.standings(), lists=self.lists)
+
+    @cached_property
+    def judgements(self) -> Judgements:
+        """What was judged of samples of rules."""
+        return Judgements(self.database, clock=self.clock)
 
     def answers(
         self,

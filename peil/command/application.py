@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import peil.command.backtest
+import peil.command.judging
 import peil.command.rule_life
 import peil.command.shadows  # noqa: F401  (its commands are among those of `peil rules`)
 from dashboard.site import Site

@@ -15,8 +15,8 @@ from peil.subjects import Subjects
 from privacy.suppress import text
 
 TITLES = {
-    "recent": "Everything of the last two to three days",
-    "kept": "What was kept, also of older days",
+    "recent": "Everything that came in during the last two to three days",
+    "kept": "What was kept, also what came in before that",
 }
 LONG = 30
 """So many branches and entries are shown; `--json` has them all."""
@@ -60,6 +60,37 @@ def backtest(
         print(as_json({"rule": subject.name, **done.told(), "texts": rows}))  # noqa: T201  (JSON is the answer)
     else:
         _show(subject, done, drawn)
+
+
+@application.command()
+def suggest(
+    context: SessionContext,
+    rule: Rule = "",
+    query: Query = "",
+    since: Since = "",
+    until: Until = "",
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many words.")] = 30,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Words, and pairs of words, that stand out in what a rule finds and that it does not look for
+    yet. They are no better than what it finds now: choose those that are about the same.
+
+    Example: peil rules suggest woningnood
+    """
+    with context.obj.pipeline() as pipeline:
+        subject = meant(pipeline.subjects(), rule, query)
+        period = period_of(since, until, zone=pipeline.settings.timezone)
+        found = pipeline.answers().suggest(subject, limit=limit, **period)
+    if json:
+        print(as_json({"rule": subject.name, "bias": found.bias, "terms": found.rows()}))  # noqa: T201  (the same)
+        return
+    _say(f"From: {TITLES[found.period].lower()}")
+    if found.bias:
+        _say(f"Not a fair sample: {found.bias}.")
+    if found.terms:
+        console().print(table(found.rows()))
+    else:
+        _say(f"Nothing stands out that {found.k} people or more wrote.")
 
 
 def meant(subjects: Subjects, rule: str, query: str) -> Subject:
