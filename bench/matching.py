@@ -23,7 +23,6 @@ from bench.regexes import loop
 from bench.rulebook import RuleBook
 from rules import tokens
 from rules.documents import ActiveRule
-from rules.folding import fold
 from rules.matcher import Matcher
 from stream.testing import make_post
 
@@ -70,18 +69,12 @@ class Texts:
         self.plain = [" ".join(words) for words in self.words]
 
 
-def forget() -> None:
-    """Make the tokenizer's memory of words as new."""
-    tokens._memo.cache_clear()  # noqa: SLF001  (nobody else has a reason to)
-    fold.cache_clear()
-
-
 def ours(all_: Texts, rules: Sequence[ActiveRule], *, seconds: float) -> set[tuple[int, int]]:
     """Time the matcher; returns what it finds in the first texts."""
     raw, posts = all_.raw, all_.posts
     print(f"  compiled in {cpu(lambda: Matcher(rules, timezone=ZONE)):.2f} s")
     matcher = Matcher(rules, timezone=ZONE)
-    forget()
+    tokens.forget()
     half = len(raw) // 2
     before = [raw[first : first + UNSEEN] for first in range(0, half, UNSEEN)]
     after = [raw[first : first + UNSEEN] for first in range(half, len(raw), UNSEEN)]

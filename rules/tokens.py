@@ -156,6 +156,12 @@ def _read_all(chunk: str) -> _Chunk:
 _memo = lru_cache(maxsize=200_000)(_read)
 
 
+def forget() -> None:
+    """Remember no words any more, as a measurement of new texts needs it."""
+    _memo.cache_clear()
+    fold.cache_clear()
+
+
 def _forms(kind: str, text: str) -> list[tuple[int, int, tuple[str, ...]]]:
     """Start, end and forms of the tokens that a piece of a chunk gives."""
     match kind:
