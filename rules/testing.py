@@ -178,20 +178,27 @@ def _fields() -> st.SearchStrategy[Node]:
     return st.one_of(*map(named, VALUES), days)
 
 
+_POSITIONAL = st.recursive(_leaves(), _positional, max_leaves=6)
+_FIELDS = _fields()
+
+
+@st.composite
+def _simple(draw: st.DrawFn) -> Node:
+    """A function of its own, because hypothesis writes out what is composed otherwise."""
+    return draw(_FIELDS if draw(st.integers(0, 2)) == 0 else _POSITIONAL)
+
+
+def _combined(below: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+    several = st.lists(below, min_size=2, max_size=4, unique=True).map(tuple)
+    return st.one_of(
+        st.builds(And, several),
+        st.builds(Or, several),
+        st.builds(Not, below),
+        st.builds(lambda kept, drop: And((kept, Not(drop, exclude=True))), below, below),
+        several.flatmap(lambda nodes: st.builds(Of, st.integers(1, len(nodes)), st.just(nodes))),
+    )
+
+
 def trees() -> st.SearchStrategy[Node]:
     """Queries of everything that the language has, nested."""
-    positional = st.recursive(_leaves(), _positional, max_leaves=6)
-
-    def combine(below: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
-        several = st.lists(below, min_size=2, max_size=4, unique=True).map(tuple)
-        return st.one_of(
-            st.builds(And, several),
-            st.builds(Or, several),
-            st.builds(Not, below),
-            st.builds(lambda kept, drop: And((kept, Not(drop, exclude=True))), below, below),
-            several.flatmap(
-                lambda nodes: st.builds(Of, st.integers(1, len(nodes)), st.just(nodes))
-            ),
-        )
-
-    return st.recursive(st.one_of(positional, positional, _fields()), combine, max_leaves=6)
+    return st.recursive(_simple(), _combined, max_leaves=6)
