@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,8 +11,8 @@ from rules.documents import ActiveRule, Example, example_post, version_of
 from rules.evaluator import evaluate
 from rules.matcher import Matcher
 from rules.testing import texts, tokenised_posts, trees
-from rules.tree import Node
-from stream.post import Match, Post
+from rules.tree import And, Field, Near, Node, Of, Or, Phrase, Prefix, Term
+from stream.post import Match, Place, Post
 
 ZONE = "Europe/Amsterdam"
 
@@ -33,7 +35,7 @@ def by_evaluator(rules: Sequence[ActiveRule], posts: Sequence[Post]) -> list[tup
     ]
 
 
-@given(st.lists(trees(), max_size=12), st.lists(tokenised_posts(), max_size=30))
+@given(st.lists(trees(), max_size=12), st.lists(tokenised_posts(), max_size=20))
 def test_of_any_rules_and_posts_it_says_what_the_evaluator_says(
     some: list[Node], posts: list[Post]
 ) -> None:
@@ -46,7 +48,7 @@ def test_of_any_rules_and_posts_it_says_what_the_evaluator_says(
     assert list(matcher.find(posts).pairs()) == pairs(expected)
 
 
-@given(st.lists(trees(), max_size=12), st.lists(texts(), max_size=30))
+@given(st.lists(trees(), max_size=12), st.lists(texts(), max_size=20))
 def test_of_plain_texts_it_says_the_same(some: list[Node], found: list[str]) -> None:
     rules = [active(number, tree) for number, tree in enumerate(some)]
     posts = [example_post(Example(text)) for text in found]
@@ -58,3 +60,75 @@ def test_of_plain_texts_it_says_the_same(some: list[Node], found: list[str]) -> 
 
 def pairs(matches: Sequence[Sequence[Match]]) -> list[tuple[int, int]]:
     return [(post, int(each.rule[1:])) for post, found in enumerate(matches) for each in found]
+
+
+WIDE = st.lists(
+    st.sampled_from([Term("huis"), Term("de"), Term("geen"), Term("woning"), Term("azc")])
+    | trees(),
+    min_size=7,
+    max_size=9,
+).map(tuple)
+
+
+@given(
+    st.one_of(
+        st.builds(And, WIDE), st.builds(Of, st.integers(1, 7), WIDE),
+        st.builds(lambda some: And((*some[:4], Or((some[4], And(some[5:]))))), WIDE),
+    ),
+    st.lists(tokenised_posts(), max_size=20),
+)  # fmt: skip
+def test_rules_of_more_facts_than_a_table_holds_match_as_well(
+    tree: Node, posts: list[Post]
+) -> None:
+    rules = [active(0, tree)]
+    assert Matcher(rules, timezone=ZONE).match(posts) == by_evaluator(rules, posts)
+
+
+@given(
+    st.lists(
+        st.text(st.sampled_from("huis woning\n\x1c\x1f\u2028\ue000\ue001#🔥'.!"), max_size=30),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_texts_are_told_apart_whatever_stands_in_them(found: list[str]) -> None:
+    rules = [active(0, Term("huis")), active(1, Near(Term("huis"), Term("woning"), 2))]
+    found = [*found, "huis \ue000\ue001 woning", "huis\x1ewoning", "", "woning huis"]
+    posts = [example_post(Example(text)) for text in found]
+    expected = pairs(by_evaluator(rules, posts))
+    assert list(Matcher(rules, timezone=ZONE).find_in(found).pairs()) == expected
+    for text, post in zip(found, posts, strict=True):
+        alone = list(Matcher(rules, timezone=ZONE).find_in([text]).pairs())
+        assert alone == pairs(by_evaluator(rules, [post]))
+
+
+def test_what_it_remembers_is_bounded_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = [active(0, Phrase(("geen", "huis"))), active(1, Prefix("huiz"))]
+    found = [f"geen huis {number}, geen-huizen{number}! geen" for number in range(40)]
+    posts = [example_post(Example(text)) for text in found]
+    expected = pairs(by_evaluator(rules, posts))
+    monkeypatch.setattr("rules.matcher.MEMO", 7)
+    matcher = Matcher(rules, timezone=ZONE)
+    for _ in range(2):
+        assert list(matcher.find(posts).pairs()) == expected
+        assert list(matcher.find_in(found).pairs()) == expected
+        one_by_one = [list(matcher.find([post]).rules) for post in posts]
+        assert [(n, rule) for n, rules_ in enumerate(one_by_one) for rule in rules_] == expected
+
+
+def test_places_are_looked_for_only_where_a_rule_on_them_may_match() -> None:
+    asked: list[Post] = []
+
+    def locate(posts: Sequence[Post]) -> Sequence[Post]:
+        asked.extend(posts)
+        return [
+            msgspec.structs.replace(post, places=(Place("Centrum", "area", 0, 1),))
+            for post in posts
+        ]
+
+    rules = [active(0, And((Term("huis"), Field("place", ("centrum",))))), active(1, Term("de"))]
+    posts = [example_post(Example(text)) for text in ("huis centrum", "de woning", "niets")]
+    matcher = Matcher(rules, timezone=ZONE, locate=locate)
+    assert [[each.rule for each in found] for found in matcher.match(posts)] == [["r0"], ["r1"], []]
+    assert asked == posts[:1]
+    assert Matcher(rules, timezone=ZONE).match(posts[:1]) == [()]
