@@ -89,7 +89,8 @@ def _no_branch(node: Or, post: Reading, name: Name) -> str:
     nearest = max(node.children, key=lambda each: closeness(each, post))
     if closeness(nearest, post):
         return f"nearest comes {name(nearest)}: {failure(nearest, post, name)}"
-    return f"nothing of {name(node)} is there"
+    close = next((word for each in node.children if (word := _like(each, post))), "")
+    return f"nothing of {name(node)} is there" + (f"; the text has `{close}`" if close else "")
 
 
 def closeness(node: Node, post: Reading) -> float:
@@ -113,9 +114,17 @@ def closeness(node: Node, post: Reading) -> float:
 def _missing(form: str, post: Reading, name: str) -> str:
     if form.startswith("#") and form[1:] in post.places:
         return f"`{form[1:]}` occurs, and not as a hashtag"
-    close = difflib.get_close_matches(form, post.places, n=1, cutoff=CLOSE)
-    instead = f"; `{close[0]}` does" if close else ""
+    close = _like(Term(form), post)
+    instead = f"; `{close}` does" if close else ""
     return f"{name} does not occur{instead}"
+
+
+def _like(node: Node, post: Reading) -> str:
+    """A word of the post that is nearly the one that `node` wants, if there is one."""
+    if not isinstance(node, Term):
+        return ""
+    close = difflib.get_close_matches(node.form, post.places, n=1, cutoff=CLOSE)
+    return close[0] if close else ""
 
 
 def _phrase(node: Phrase, post: Reading) -> str:

@@ -15,10 +15,11 @@ from peil.frequencies import look_up
 from peil.guidance import personal, read_over
 from peil.pipeline import Pipeline
 from peil.rulebook import SINGLE_AUTHOR
-from rules.documents import Example, asks_for_more, example_post, run_examples
+from rules.documents import Book, Example, asks_for_more, example_post, run_examples
+from rules.errors import Note
 from rules.evaluator import evaluate
+from rules.explain import InContext, Reason, in_context
 from rules.explain import explain as why
-from rules.explain import in_context
 from rules.findings import Finding
 from rules.lint import Known, known_of, lint_query
 from rules.lint import check as lint
@@ -135,15 +136,29 @@ def _of_folder(pipeline: Pipeline, known: Known, *, only: Sequence[str] | None) 
     return [each for each in found if only is None or each.document in only]
 
 
-@application.command()
-def test(context: SessionContext) -> None:
-    """Run every example of every rule and list; fails when one does."""
+@application.command(name="test")
+def try_examples(
+    context: SessionContext,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Run every example of every rule and list, and say why one fails; fails when one does."""
     with context.obj.pipeline() as pipeline:
-        outcomes = run_examples(pipeline.book, enrich=pipeline.enrich_example)
-    failed = [outcome for outcome in outcomes if not outcome.passed]
-    for outcome in failed:
-        console().print(str(outcome), markup=False)
-    console().print(f"{len(outcomes) - len(failed)} examples pass, {len(failed)} fail.")
+        book, enrich = pipeline.book, pipeline.enrich_example
+        outcomes = run_examples(book, enrich=enrich)
+        failed = [
+            (each, _explained(_query_of(each.document, book), each.example, pipeline).why)
+            for each in outcomes
+            if not each.passed
+        ]
+    if json:
+        rows = [{"example": each, "why": reason} for each, reason in failed]
+        result = {"pass": len(outcomes) - len(failed), "fail": msgspec.to_builtins(rows)}
+        print(as_json(result))  # noqa: T201  (that is what --json asks for)
+    else:
+        for each, reason in failed:
+            console().print(str(each), markup=False)
+            console().print(reasons.shown(reason))
+        console().print(f"{len(outcomes) - len(failed)} examples pass, {len(failed)} fail.")
     if failed:
         raise typer.Exit(1)
 
@@ -163,27 +178,45 @@ def explain(
     if not post.strip():
         raise Stop("the text is empty; write one")
     with context.obj.pipeline() as pipeline:
-        book, zone = pipeline.book, pipeline.settings.timezone
-        enrich = pipeline.enrich_example
-    query = book.rules[rule].query if rule in book.rules else rule
-    parsed = parse(query, lists=book.lookup())
-    example = example_post(Example(post, lang=lang))
-    if asks_for_more(parsed.tree):
-        example = enrich(example)
-    outcome = evaluate(parsed.tree, example, timezone=zone)
-    words = [in_context(example, span) for span in outcome.spans]
-    reason = why(parsed.tree, example, query=query, timezone=zone)
+        book = pipeline.book
+        query = book.rules[rule].query if rule in book.rules else rule
+        explained = _explained(query, Example(post, lang=lang), pipeline)
     if json:
-        result = {"matches": outcome.matched, "notes": parsed.notes, "words": words, "why": reason}
-        print(as_json(msgspec.to_builtins(result)))  # noqa: T201  (the same)
+        print(as_json(msgspec.to_builtins(explained)))  # noqa: T201  (the same)
     else:
-        for note in parsed.notes:
+        for note in explained.notes:
             console().print(f"Note: {note.message}", markup=False)
-        said = "It matches:" if outcome.matched else f"It does not match: {reason.why}."
+        said = "It matches:" if explained.matches else f"It does not match: {explained.why.why}."
         console().print(said, markup=False)
-        for each in words:
+        for each in explained.words:
             keyword = (f"[{each.keyword}]", "bold green")
             console().print(Text.assemble("  ", each.left, keyword, each.right))
-        console().print(reasons.shown(reason))
-    if not outcome.matched:
+        console().print(reasons.shown(explained.why))
+    if not explained.matches:
         raise typer.Exit(1)
+
+
+class _Explained(msgspec.Struct, frozen=True):
+    """A text under a query: the words that match, what was read as meant, and why or why not."""
+
+    matches: bool
+    words: Sequence[InContext]
+    notes: Sequence[Note]
+    why: Reason
+
+
+def _explained(query: str, example: Example, pipeline: Pipeline) -> _Explained:
+    parsed = parse(query, lists=pipeline.book.lookup())
+    post = example_post(example)
+    if asks_for_more(parsed.tree):
+        post = pipeline.enrich_example(post)
+    zone = pipeline.settings.timezone
+    outcome = evaluate(parsed.tree, post, timezone=zone)
+    words = [in_context(post, span) for span in outcome.spans]
+    reason = why(parsed.tree, post, query=query, timezone=zone)
+    return _Explained(outcome.matched, words, parsed.notes, reason)
+
+
+def _query_of(document: str, book: Book) -> str:
+    """What the examples of a rule or a list are held against."""
+    return book.rules[document].query if document in book.rules else f"${document}"

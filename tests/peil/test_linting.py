@@ -121,3 +121,14 @@ def test_why_a_text_does_not_match_is_told_part_by_part(peil: Peil) -> None:
     assert [each["kind"] for each in found["why"]["children"]] == ["near", "exclude"]
     told = peil("rules", "explain", "overlast lang:nl", "overlast", "--lang", "en", code=1).stdout
     assert "its language is en, not nl" in told
+
+
+def test_why_an_example_fails_is_told_with_it(peil: Peil, folder: Path) -> None:
+    with (folder / "config" / "rules" / "woningnood.toml").open("a") as file:
+        file.write('\n[[match]]\ntext = "een huurwoning is onbetaalb"\n')
+    said = peil("rules", "test", code=1).stdout
+    assert "woningnood should match and does not: 'een huurwoning is onbetaalb'" in said
+    assert "✓ huurwoning*" in said
+    assert "1 fail" in said
+    (failed,) = json.loads(peil("rules", "test", "--json", code=1).stdout)["fail"]
+    assert failed["why"]["why"].endswith("is there; the text has `onbetaalb`")

@@ -71,6 +71,8 @@ FAILURES = [
     ("appel NEAR/S peer", "appel. Peer", "`appel` and `peer` both occur, not in one sentence"),
     ("a AND b AND c", "a", "`b` does not occur"),
     ("a AND (b OR c)", "a", "nothing of `b OR c` is there"),
+    ("a AND (fatbike OR auto)", "a fatbikes",
+     "nothing of `fatbike OR auto` is there; the text has `fatbikes`"),
     ("2 OF (a, b, c)", "a", "1 of 2 wanted in `2 OF (a, b, c)`"),
     ("a NOT Sale", "a in de sale", "`sale` is there and must not be"),
     ("a NOT lang:nl", "a", "`lang:nl` is there and must not be"),
