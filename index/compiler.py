@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar, assert_never
 
 from index.contract import Question
 from index.document import CASED, LEMMA, PART, QUERY_FIELDS, SPECIAL
-from index.values import EPOCH, LONGEST, fitting
+from index.values import EPOCH, LONGEST, UNKNOWN, fitting
 from rules.tree import (
     And,
     Cased,
@@ -170,7 +170,10 @@ class Compiler(Generic[Q]):
             case Together():
                 return self._both(node, depth)
             case Field():
-                return exactly(engine.among(QUERY_FIELDS.get(node.name, node.name), node.values))
+                known = [value for value in node.values if value != UNKNOWN]
+                if not known:
+                    return exactly(engine.without(engine.everything()))
+                return exactly(engine.among(QUERY_FIELDS.get(node.name, node.name), known))
             case Dates():
                 first, end = (node.first - EPOCH).days, (node.end - EPOCH).days
                 return exactly(engine.between("day", first, end))
