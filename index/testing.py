@@ -141,6 +141,7 @@ class StoreContract:
     def store(self, make_store: MakeStore) -> Store:
         return make_store()
 
+    @pytest.mark.filterwarnings("ignore:Generating overly large repr")
     def test_every_answer_is_the_obvious_one(self, make_store: MakeStore) -> None:
         names = (f"example{number}" for number in itertools.count())
 
