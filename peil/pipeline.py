@@ -50,10 +50,10 @@ from privacy.register import Register
 from privacy.suppress import Thresholds
 from rules.documents import Book, Enrich, load_book
 from rules.judging import Judgements
-from rules.life import PUBLISHED
 from rules.lists import Lists
 from rules.matcher import Matcher
 from rules.publishing import Manifest, RuleFeed
+from rules.special import Special
 from stream.broker import Broker, Entry
 from stream.clock import DAY_MS, Clock
 from stream.codec import encode
@@ -351,18 +351,11 @@ class Pipeline:
 
     def _is_special(self, rule: str) -> bool:
         """By its file and by what is counted, which can be another version: the stricter one."""
-        return self.book.is_special(rule) or rule in self._counted_as_special
+        return self.book.is_special(rule) or self._counted_as_special(rule)
 
     @cached_property
-    def _counted_as_special(self) -> frozenset[str]:
-        return frozenset(
-            rule
-            for rule, standings in self.rulebook.library.standings().items()
-            if any(
-                each.version.document.special_category and each.state in PUBLISHED
-                for each in standings
-            )
-        )
+    def _counted_as_special(self) -> Special:
+        return Special(self.rulebook.library)
 
     def index_worker(self) -> Worker:
         """The worker from `labelled` into the store, for whoever may index (`indexing`, or

@@ -57,7 +57,7 @@ class Rulebook:
         """
         self._take_over()
         if self._settings.single_author:
-            for each in self._sync(book, as_drafts=False):
+            for each in self._sync(book):
                 if each.says:
                     logger.warning("rule %s: %s", each.rule, each.says)
         elif waiting := differing(self.library, book):
@@ -77,10 +77,12 @@ class Rulebook:
         """
         return None if published(self._broker()) is None else self._publish(None)
 
-    def sync(self, book: Book, *, as_drafts: bool = False) -> Sequence[Synced]:
-        """Bring the files of `book` in, as drafts or, with a single author, to count at once."""
+    def sync(self, book: Book, *, as_drafts: bool = False, whole: bool = True) -> Sequence[Synced]:
+        """Bring the files of `book` in, as drafts or, with a single author, to count at once. One
+        that is not the `whole` of the folder says nothing of rules that are not in it.
+        """
         self._take_over()
-        found = self._sync(book, as_drafts=as_drafts)
+        found = self._sync(book, as_drafts=as_drafts, whole=whole)
         self.publish()
         return found
 
@@ -134,7 +136,7 @@ class Rulebook:
             if any(each.state == "active" for each in found)
         ]
 
-    def _sync(self, book: Book, *, as_drafts: bool) -> Sequence[Synced]:
+    def _sync(self, book: Book, *, as_drafts: bool = False, whole: bool = True) -> Sequence[Synced]:
         return sync(
             self.library,
             book,
@@ -142,6 +144,7 @@ class Rulebook:
             today=to_datetime(self._clock.now()).date(),
             single_author=self._settings.single_author,
             as_drafts=as_drafts,
+            whole=whole,
         )
 
     def _adopt(self) -> None:

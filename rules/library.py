@@ -40,6 +40,10 @@ class Library:
         self._engine = engine
         self._clock = clock
 
+    def now(self) -> int:
+        """The present, as what is written has it."""
+        return self._clock.now()
+
     def is_empty(self) -> bool:
         """Whether no version of any rule was brought in yet."""
         with self._engine.connect() as connection:

@@ -16,6 +16,10 @@ from stream.errors import Stop
 
 FILE_GONE = "its file is gone"
 WITHDRAWN = "it was withdrawn and stays so"
+UNMARKED = (
+    "it is not marked as a special category any more, and its query is as before: nobody would "
+    "look at that. Change the query too, or give it another id"
+)
 
 AT_ONCE: frozenset[State | None] = frozenset({"draft", "expired", "outgoing"})
 """From here the version of a file counts at once with a single author: what was withdrawn, or only
@@ -46,26 +50,30 @@ def sync(
     today: date,
     single_author: bool = False,
     as_drafts: bool = False,
+    whole: bool = True,
 ) -> Sequence[Synced]:
     """Bring the rules and lists of `book` in; returns what became of each, in the order of ids.
 
     With `single_author` what is ready counts at once and a rule without a file does so no more,
-    unless they are to stay as drafts. Stop, and nothing is brought in, when a list is not as its
-    version was.
+    unless they are to stay as drafts. A book that is not the `whole` of a folder says nothing of
+    rules that are not in it. Stop, and nothing is brought in, when a list is not as its version
+    was.
     """
+    lookup = book.lookup()
+    read = {rule: _resolved(document, lookup) for rule, document in book.rules.items()}
     with library.turn() as turn:
         turn.keep_lists(book.lists.values(), older=book.older, by=by)
         before = turn.standings()
-        lookup = book.lookup()
         found = {
-            document.id: _bring_in(turn, document, lookup, before, by=by, strict=not single_author)
-            for document in book.rules.values()
+            rule: Synced(rule=rule, what="wrong", says=version)
+            if isinstance(version, str)
+            else _bring_in(turn, version, before.get(rule, ()), by=by, strict=not single_author)
+            for rule, version in read.items()
         }
+    if whole:
         found |= {rule: _gone(each) for rule, each in _without_file(before, book).items()}
-        if single_author and not as_drafts:
-            now = turn.standings()
-            for rule, synced in found.items():
-                found[rule] = _settle(turn, synced, now.get(rule, ()), book, by=by, today=today)
+    if single_author and not as_drafts:
+        found |= _settled(library, found, book, by=by, today=today)
     return [found[rule] for rule in sorted(found)]
 
 
@@ -79,48 +87,40 @@ def differing(library: Library, book: Book) -> Sequence[str]:
     ]
 
 
-def _resolved(document: RuleDocument, lookup: Lists) -> Version | None:
+def _resolved(document: RuleDocument, lookup: Lists) -> Version | str:
+    """The version that a file is, or why it cannot be read."""
     try:
         return resolve(document, lookup)
-    except Stop:
-        return None
+    except Stop as error:
+        return str(error)
 
 
 def _bring_in(
-    turn: Turn, document: RuleDocument, lookup: Lists, before: Standings, *, by: str, strict: bool
+    turn: Turn, version: Version, standings: Sequence[Standing], *, by: str, strict: bool
 ) -> Synced:
-    rule, what = document.id, SAME
-    try:
-        version = resolve(document, lookup)
-    except Stop as error:
-        return Synced(rule=rule, what="wrong", says=str(error))
-    known: Mapping[str, Standing] = {each.version.version: each for each in before.get(rule, ())}
+    rule, what = version.document.id, SAME
+    known = {each.version.version: each for each in standings}
     held = known.get(version.version)
     if held is None:
         turn.describe(version, by=by)
         turn.move(rule, version.version, "draft", by=by)
         what = "changed" if known else "new"
         return Synced(rule=rule, what=what, version=version.version, state="draft")
-    if strict and held.version.document.special_category and not document.special_category:
+    marked = held.version.document.special_category
+    if strict and marked and not version.document.special_category:
         return Synced(
-            rule=rule,
-            what="wrong",
-            version=version.version,
-            state=held.state,
-            says="it is not marked as a special category any more, and its query is as before: "
-            "nobody would look at that. Change the query too, or give it another id",
+            rule=rule, what="wrong", version=version.version, state=held.state, says=UNMARKED
         )
     if held.version != version:
         turn.describe(version, by=by)
         what = "described otherwise"
+    way_back = f"{WITHDRAWN}: `peil rules review {rule}` is the way back"
     return Synced(
         rule=rule,
         what=what,
         version=version.version,
         state=held.state,
-        says=f"{WITHDRAWN}: `peil rules review {rule}` is the way back"
-        if held.state == "withdrawn"
-        else "",
+        says=way_back if held.state == "withdrawn" else "",
     )
 
 
@@ -145,23 +145,45 @@ def _gone(standings: Sequence[Standing]) -> Synced:
     )
 
 
-def _settle(
-    turn: Turn, synced: Synced, standings: Sequence[Standing], book: Book, *, by: str, today: date
-) -> Synced:
+def _settled(
+    library: Library, found: Mapping[str, Synced], book: Book, *, by: str, today: date
+) -> Mapping[str, Synced]:
     """As one person alone would have it: what is ready counts, and what has no file ends."""
-    if synced.what == "wrong":
-        return synced
-    if synced.what == "gone":
-        for each in standings:
-            if each.state in PUBLISHED:
-                turn.move(synced.rule, each.version.version, "expired", by=by, note=FILE_GONE)
-        return msgspec.structs.replace(synced, state="expired", says=FILE_GONE)
-    (mine,) = [each.version for each in standings if each.version.version == synced.version]
-    if synced.state not in AT_ONCE:
-        return synced
-    if lacks := missing(mine, lists=book.lists.values(), today=today):
-        return msgspec.structs.replace(synced, says="it does not count: " + "; ".join(lacks))
-    turn.move(
-        synced.rule, synced.version, "active", by=by, note="single author", single_author=True
-    )
-    return msgspec.structs.replace(synced, state="active")
+    versions = {
+        each.version.name: each.version for held in library.standings().values() for each in held
+    }
+    waiting = {
+        rule: missing(versions[f"{rule}@{each.version}"], lists=book.lists.values(), today=today)
+        for rule, each in found.items()
+        if each.state in AT_ONCE and each.what not in {"gone", "wrong"}
+    }
+    changed = {
+        rule: msgspec.structs.replace(found[rule], says="it does not count: " + "; ".join(lacks))
+        for rule, lacks in waiting.items()
+        if lacks
+    }
+    with library.turn() as turn:
+        now = turn.standings()
+        for rule, each in found.items():
+            if each.what == "gone":
+                changed[rule] = _end(turn, each, now[rule], by=by)
+            elif rule in waiting and not waiting[rule]:
+                changed[rule] = _activate(turn, each, now[rule], by=by)
+    return changed
+
+
+def _end(turn: Turn, synced: Synced, standings: Sequence[Standing], *, by: str) -> Synced:
+    for each in standings:
+        if each.state in PUBLISHED:
+            turn.move(synced.rule, each.version.version, "expired", by=by, note=FILE_GONE)
+    return msgspec.structs.replace(synced, state="expired", says=FILE_GONE)
+
+
+def _activate(turn: Turn, synced: Synced, standings: Sequence[Standing], *, by: str) -> Synced:
+    (state,) = [each.state for each in standings if each.version.version == synced.version]
+    if state == synced.state:  # else another person was faster
+        turn.move(
+            synced.rule, synced.version, "active", by=by, note="single author", single_author=True
+        )
+        state = "active"
+    return msgspec.structs.replace(synced, state=state)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from rules.library import Library, Standing, Turn
+from rules.library import Library, Standing, Standings, Turn
 from rules.life import OUTGOING_MS, PUBLISHED, Change
 from rules.versions import Version, as_document, resolve
 
@@ -34,36 +34,49 @@ def carry_over(library: Library) -> Sequence[Change]:
     """Give each version that is matched and that this release of peil reads as another one the
     name of that one, in the same state; returns what changed. Stop when one cannot be read.
     """
+    renamed: dict[str, Version] = {}
+    for each in _published(library.standings()):
+        read = resolve(each.version.document, each.version.lookup())
+        if read.version != each.version.version:
+            renamed[each.version.name] = read
+    if not renamed:  # as nearly always: then nobody has to wait
+        return ()
     changes: list[Change] = []
     with library.turn() as turn:
-        for standings in turn.standings().values():
-            for each in standings:
-                if each.state in PUBLISHED:
-                    changes += _carried(turn, each, [other.version.name for other in standings])
+        standings = turn.standings()
+        names = {each.version.name for found in standings.values() for each in found}
+        for each in _published(standings):
+            if each.version.name in renamed:
+                read = renamed[each.version.name]
+                changes += _carried(turn, each, read, known=read.name in names)
     return changes
 
 
 def end_overdue(library: Library, *, today: date) -> Sequence[Change]:
     """End what is over its date, and what ran long enough beside its successor."""
+    if not any(
+        _over(each, now=library.now(), today=today) for each in _published(library.standings())
+    ):
+        return ()
     ended: list[Change] = []
     with library.turn() as turn:
-        for standings in turn.standings().values():
-            for each in standings:
-                if each.state in PUBLISHED and (why := _over(each, now=turn.now, today=today)):
-                    ended += turn.move(
-                        each.change.rule, each.change.version, "expired", by=BY_ITSELF, note=why
-                    )
+        for each in _published(turn.standings()):
+            if why := _over(each, now=turn.now, today=today):
+                ended += turn.move(
+                    each.change.rule, each.change.version, "expired", by=BY_ITSELF, note=why
+                )
     return ended
 
 
-def _carried(turn: Turn, standing: Standing, known: Sequence[str]) -> Sequence[Change]:
-    held = standing.version
-    read = resolve(held.document, held.lookup())
-    if read.version == held.version:
-        return ()
-    rule, why = held.document.id, f"this release of peil reads {held.name} as {read.name}"
+def _published(standings: Standings) -> Sequence[Standing]:
+    return [each for found in standings.values() for each in found if each.state in PUBLISHED]
+
+
+def _carried(turn: Turn, standing: Standing, read: Version, *, known: bool) -> Sequence[Change]:
+    held, rule = standing.version, standing.change.rule
+    why = f"this release of peil reads {held.name} as {read.name}"
     changes = [*turn.move(rule, held.version, "expired", by=BY_ITSELF, note=why)]
-    if standing.state == "outgoing" or read.name in known:
+    if standing.state == "outgoing" or known:
         return changes  # the comparison ends; one that has a life of its own goes its own way
     turn.describe(read, by=BY_ITSELF)
     return [*changes, *turn.move(rule, read.version, standing.state, by=BY_ITSELF, note=why)]

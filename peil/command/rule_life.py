@@ -57,7 +57,7 @@ def sync(
         if directory is not None and not (directory / "rules").is_dir():
             raise Stop(f"{directory} has no folder rules/; name the folder that holds it")
         book = pipeline.book if directory is None else pipeline.book_in(directory)
-        found = pipeline.rulebook.sync(book, as_drafts=drafts)
+        found = pipeline.rulebook.sync(book, as_drafts=drafts, whole=directory is None)
         alone = pipeline.settings.rules.single_author
     if json:
         print(as_json([msgspec.to_builtins(each) for each in found]))  # noqa: T201  (JSON is the answer)

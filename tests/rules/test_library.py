@@ -13,6 +13,7 @@ from rules.exporting import export, written
 from rules.library import Library
 from rules.life import OUTGOING_MS, state_of
 from rules.readiness import missing
+from rules.special import FRESH_MS, Special
 from rules.states import states
 from rules.syncing import Synced, differing, sync
 from rules.takeover import adopt, carry_over, end_overdue
@@ -92,6 +93,12 @@ def test_a_sync_says_of_every_rule_what_its_file_is(bring: Bring, library: Libra
     gone = bring(book())["a-rule"]
     assert (gone.what, gone.state) == ("gone", "active")
     assert "peil rules withdraw a-rule" in gone.says
+
+
+def test_a_part_of_the_files_ends_no_other_rule(bring: Bring, library: Library) -> None:
+    first = bring(book(document()), single_author=True)["a-rule"]
+    assert set(bring(book(document(id="b-rule")), single_author=True, whole=False)) == {"b-rule"}
+    assert state_of(library.history("a-rule"), first.version) == "active"
 
 
 def test_one_bad_file_keeps_no_other_out(bring: Bring) -> None:
@@ -200,6 +207,24 @@ def test_every_shipped_rule_is_ready() -> None:
         assert missing(version, lists=SHIPPED.lists.values(), today=TODAY) == [], each.id
 
 
+def test_what_counts_as_special_does_so_while_it_is_counted(
+    bring: Bring, library: Library, clock: ManualClock
+) -> None:
+    special = Special(library)
+    assert not special("a-rule")
+    marked = document(special_category=True, ground="9(2)(g)", approved_by="officer")
+    version = bring(book(marked), single_author=True)["a-rule"].version
+    bring(book(document("woord OR huis")), single_author=True)
+    assert not special("a-rule")  # seen a moment ago
+    clock.advance(FRESH_MS)
+    assert special("a-rule")  # the marked one is counted beside the other
+    assert not special("b-rule")
+    with library.turn() as turn:
+        turn.move("a-rule", version, "withdrawn", by="anna")
+    clock.advance(FRESH_MS)
+    assert not special("a-rule")
+
+
 def test_what_was_published_before_is_adopted_once(library: Library) -> None:
     old = resolve(document("$wijken"), book(lists=(words("oost"),)).lookup())
     (change,) = adopt(library, [old], by="anna")
@@ -224,7 +249,7 @@ def test_what_this_release_reads_differently_goes_on_under_its_new_name(library:
     ended, goes_on = carry_over(library)
     assert (ended.version, ended.state) == ("0123456789", "expired")
     assert (goes_on.name, goes_on.state) == (now.name, "active")
-    assert carry_over(library) == []
+    assert carry_over(library) == ()
     found = {each.version.version: each.state for each in library.standings()["a-rule"]}
     assert found == {"0123456789": "expired", now.version: "active"}
 
@@ -235,13 +260,13 @@ def test_what_is_over_its_date_or_its_two_weeks_ends(
     old = bring(book(document()), single_author=True)["a-rule"].version
     new = bring(book(document("woord OR huis")), single_author=True)["a-rule"].version
     clock.advance(OUTGOING_MS - 1)
-    assert end_overdue(library, today=TODAY) == []
+    assert end_overdue(library, today=TODAY) == ()
     clock.advance(1)
     (over,) = end_overdue(library, today=TODAY)
     assert (over.version, over.state, over.by) == (old, "expired", "peil")
     (expired,) = end_overdue(library, today=LATE)
     assert (expired.version, str(LATE) in expired.note) == (new, True)
-    assert end_overdue(library, today=LATE + timedelta(1)) == []
+    assert end_overdue(library, today=LATE + timedelta(1)) == ()
 
 
 def test_where_every_rule_stands_is_said_in_a_line(bring: Bring, library: Library) -> None:

@@ -1,0 +1,32 @@
+"""Which rules that count are on a special category of personal data."""
+
+from rules.library import Library
+from rules.life import PUBLISHED
+
+FRESH_MS = 30_000
+"""What counts can change while a process runs: it looks again after so long."""
+
+
+class Special:
+    """By what is counted, which can be another version than that of a file. Threads may share it."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._seen: tuple[int, frozenset[str]] | None = None
+
+    def __call__(self, rule: str) -> bool:
+        """Whether a version of `rule` that counts is marked."""
+        now = self._library.now()
+        if self._seen is None or now - self._seen[0] >= FRESH_MS:
+            self._seen = now, self._marked()
+        return rule in self._seen[1]
+
+    def _marked(self) -> frozenset[str]:
+        return frozenset(
+            rule
+            for rule, standings in self._library.standings().items()
+            if any(
+                each.version.document.special_category and each.state in PUBLISHED
+                for each in standings
+            )
+        )
