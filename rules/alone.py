@@ -161,10 +161,14 @@ def _one(ways: Sequence[Way | None]) -> Way | None:
 
 def _says_nothing(node: Node) -> bool:
     match node:
-        case Term(form=word) | Lemma(word=word):
+        case Term(form=word) | Lemma(word=word) | Part(word=word):
             return word in FUNCTION_WORDS
         case Phrase(forms=forms):
             return FUNCTION_WORDS.issuperset(forms)
+        case Cased(words=words):
+            return FUNCTION_WORDS.issuperset(form for word in words for form in _forms(word))
+        case Prefix(stem=stem):
+            return any(word.startswith(stem) for word in FUNCTION_WORDS)
         case _:
             return False
 

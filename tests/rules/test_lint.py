@@ -180,6 +180,22 @@ def test_what_only_looks_like_it_is_left_alone(query: str) -> None:
     assert not {"R301", "R402", "R403", "R404"} & set(codes)
 
 
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("fatbike OR lang:nl", "R203"),
+        ("fatbike OR has:link NOT korting", "R203"),
+        ("fatbike OR (date:2026 EXCLUDE korting)", "R203"),
+        ("2 OF (fatbike, (lang:nl), (kind:post))", "R203"),
+        ("fatbike lang:nl kind:post", ""),
+        ("2 OF (fatbike, stoep, (lang:nl))", ""),
+    ],
+)
+def test_a_rule_that_a_field_is_enough_for_is_found_and_a_search_may(query: str, code: str) -> None:
+    assert "".join(each.code for each in lint_query(query, known=KNOWN, use="stream")) == code
+    assert not lint_query(query, known=KNOWN)
+
+
 def test_a_finding_points_at_its_words() -> None:
     query = "-- homes\nhuurprij* OR huis\n  OR vochtplekken NEAR/3 duur OR huurprijzen"
     (each,) = lint_query(query, known=KNOWN)

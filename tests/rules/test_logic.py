@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rules.alone import Groups, enough
+from rules.documents import Example, example_post
 from rules.evaluator import Reading, holds, spans
 from rules.logic import always, exclude_each_other, implies, must_occur, never, same_spans
 from rules.parser import parse
@@ -181,6 +183,23 @@ def test_what_adds_nothing_can_be_taken_out(tree: Node, posts: list[Post]) -> No
 def test_members_that_come_together_always_do(tree: Node, post: Post) -> None:
     for pair in double_members(tree):
         assert not holds(pair.part, reading(post)) or holds(pair.by, reading(post))
+
+
+GROUPS = Groups(["huis", "huizen"])
+ONLY_GROUPS = st.lists(
+    st.sampled_from(["huis", "Huizen", "#huis", "de", "De", "alle", "‹iemand›", "."]),
+    max_size=8,
+).map(" ".join)
+
+
+@given(queries(), ONLY_GROUPS, st.sampled_from(["nl", "en"]))
+@settings(max_examples=600)
+def test_what_matches_names_of_groups_alone_is_always_found(
+    tree: Node, text: str, lang: str
+) -> None:
+    words = tuple(each for each in below(tree) if isinstance(each, Field) and each.name != "lang")
+    if not words and holds(tree, reading(example_post(Example(text, lang=lang)))):
+        assert enough(tree, GROUPS.is_name) is not None
 
 
 @pytest.mark.parametrize(
