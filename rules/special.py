@@ -8,7 +8,7 @@ FRESH_MS = 30_000
 
 
 class Special:
-    """By what is counted, which can be another version than that of a file. Threads may share it."""
+    """By what is counted, which need not be what a file says. Threads may share it."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
