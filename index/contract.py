@@ -78,13 +78,12 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 class RolledUp(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept for years of a partition that is about to be dropped: counts that may be
-    shown, each post in one cell of `volumes` and in one of `phenomena` for each rule, and in one of
-    `shadows` for each version that matched it without being shown.
+    shown, each post in one cell of `volumes` and in one of `phenomena` for each rule.
 
     `volumes` counts by (hour or day, source, language), `phenomena` by (day or week,
-    rule@version, language, sentiment), where `authors` is a band's lower bound, `shadows` by (day
-    or week, rule@version). What was too small for a cell of its own is in one with `*` or a longer
-    time.
+    rule@version, language, sentiment), where `authors` is a band's lower bound. What was too
+    small for a cell of its own is in one with `*` or a longer time. `shadows` counts by (day,
+    rule@version); what was too small there is not kept.
     """
 
     volumes: Mapping[tuple[str, ...], Cell]

@@ -36,7 +36,7 @@ def roll_up(count: Count, thresholds: Thresholds) -> RolledUp:
         phenomena={
             key: Cell(cell.posts, band(cell.authors, k=k_of(key))) for key, cell in kept.items()
         },
-        shadows=publishable(shadows, SHADOWS, k_of),
+        shadows=publishable(shadows, (), k_of),  # nobody knows a total that they are part of
     )
 
 
@@ -55,16 +55,9 @@ VOLUMES: Sequence[Callable[[Key], Key]] = (
 PHENOMENA: Sequence[Callable[[Key], Key]] = (
     lambda key: (key[0], key[1], key[2], ANY),
     lambda key: (key[0], key[1], ANY, ANY),
-    lambda key: (_week(key), key[1], ANY, ANY),
+    lambda key: (bin_name(hours_to(date.fromisoformat(key[0])), "week"), key[1], ANY, ANY),
 )
 """How those of `RolledUp.phenomena` are joined: tones, languages, the days of a week."""
-
-SHADOWS: Sequence[Callable[[Key], Key]] = (lambda key: (_week(key), key[1]),)
-"""How those of `RolledUp.shadows` are joined: the days of a week."""
-
-
-def _week(key: Key) -> str:
-    return bin_name(hours_to(date.fromisoformat(key[0])), "week")
 
 
 def publishable(

@@ -11,7 +11,7 @@ from index.rollups import rule_of
 from index.tables import phenomenon, shadowed, volume
 from index.values import bin_name, first_day, hours_to
 from stream.database import alone
-from stream.partitions import Class, Partition
+from stream.partitions import Partition
 
 THURSDAY = timedelta(days=3)
 
@@ -74,18 +74,26 @@ class Series:
         """
         return self._by_version(phenomenon, rule, bin)
 
-    def shadows(
-        self, rule: str, *, bin: Bin, of: Class | None = None
-    ) -> Mapping[str, Mapping[str, int]]:
-        """The same while it was counted and not shown; only `of` one class of posts."""
-        return self._by_version(shadowed, rule, bin, of)
+    def shadows(self, rule: str, *, bin: Bin) -> Mapping[str, Mapping[str, int]]:
+        """The same while it was counted and not shown, of days with enough posts."""
+        return self._by_version(shadowed, rule, bin)
 
-    def _by_version(
-        self, table: Table, rule: str, bin: Bin, of: Class | None = None
-    ) -> Mapping[str, Mapping[str, int]]:
+    def parts(self, name: str) -> Mapping[str, int]:
+        """Of the posts that no rule matched and the version `name` (`rule@version`) did: by day, of
+        how many partitions something was kept.
+        """
+        statement = (
+            select(shadowed.c.period, func.count())
+            .where(shadowed.c.rule_version == name, shadowed.c.partition.like("recent-%"))
+            .group_by(shadowed.c.period)
+        )
+        with self._engine.connect() as connection:
+            return {day: int(parts) for day, parts in connection.execute(statement)}
+
+    def _by_version(self, table: Table, rule: str, bin: Bin) -> Mapping[str, Mapping[str, int]]:
         statement = (
             select(table.c.rule_version, table.c.period, func.sum(table.c.posts))
-            .where(table.c.rule == rule, table.c.partition.like(f"{of or ''}%"))
+            .where(table.c.rule == rule)
             .group_by(table.c.rule_version, table.c.period)
         )
         found: dict[str, dict[str, int]] = defaultdict(dict)

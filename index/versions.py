@@ -26,6 +26,11 @@ SURELY_HERE = timedelta(milliseconds=RECENT_TERM_MS - DAY_MS)
 a day.
 """
 
+PARTS = 2
+"""In so many partitions, which are days of UTC, are the posts of a local day, if they are seen when
+they are made.
+"""
+
 ByBin = Mapping[str, int]
 """Posts by bin, where they may be shown."""
 
@@ -114,9 +119,7 @@ class Versions:
         found: list[Splice] = []
         for old, new in pairwise(names):
             before = self.shadow(old, bin="day")
-            result = splice(
-                (old, before), (new, active[new]), missing=self._missing(rule, old, before)
-            )
+            result = splice((old, before), (new, active[new]), missing=self._missing(old, before))
             if result is not None:
                 found.append(result)
         return tuple(found)
@@ -152,8 +155,8 @@ class Versions:
 
     def _everything(self, bin: Bin) -> ByBin:
         found = dict(self._series.volumes(bin=bin))
-        question = self._inquiry.settled(Question(scope="both"))
         try:
+            question = self._inquiry.settled(Question(scope="both"))
             table = self._store.count_over_time(question, bin=bin)
         except TooBroad:
             return {}
@@ -161,14 +164,18 @@ class Versions:
             _add(found, period, posts)
         return found
 
-    def _missing(self, rule: str, name: str, days: ByBin) -> Mapping[str, int]:
-        """How many posts of a shadow may lack on each of `days`: on those whose posts that no rule
-        matched are gone, and were fewer than k, so that nothing was kept of them.
+    def _missing(self, name: str, days: ByBin) -> Mapping[str, int]:
+        """How many posts of the version `name` may lack on each of `days` whose posts that no rule
+        matched are gone: of each of their partitions fewer than k, where nothing was kept of it.
         """
-        kept = self._series.shadows(rule, bin="day", of="recent").get(name, {})
+        kept = self._series.parts(name)
         first = self._inquiry.today - SURELY_HERE
-        most = self._disclosure.thresholds.of_rule(rule) - 1
-        return {day: most for day in days if date.fromisoformat(day) < first and day not in kept}
+        most = self._disclosure.thresholds.of_rule(name.partition("@")[0]) - 1
+        return {
+            day: most * max(0, PARTS - kept.get(day, 0))
+            for day in days
+            if date.fromisoformat(day) < first
+        }
 
     def _shown(self, question: Question, table: Table) -> Mapping[tuple[str, ...], int]:
         k = self._disclosure.k(question)

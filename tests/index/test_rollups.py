@@ -131,7 +131,7 @@ COUNTS = RolledUp(
     },
     shadows={
         ("2026-11-29", "r@1"): Cell(16, 10),
-        ("2026-W49", "r@1"): Cell(17, 10),
+        ("2026-11-30", "r@1"): Cell(17, 10),
         ("2026-11-30", "r@3"): Cell(18, 10),
         ("2026-11-30", "other@2"): Cell(19, 10),
     },
@@ -162,13 +162,18 @@ def test_versions_are_told_apart_and_so_is_what_was_not_shown(series: Series) ->
         "r@1": {"2026-W48": 16, "2026-W49": 17},
         "r@3": {"2026-W49": 18},
     }
-    days = {"r@1": {"2026-11-29": 16}, "r@3": {"2026-11-30": 18}}
-    assert series.shadows("r", bin="day") == series.shadows("r", bin="day", of="kept") == days
-    assert series.shadows("r", bin="day", of="recent") == {}
+    assert series.shadows("r", bin="day") == {
+        "r@1": {"2026-11-29": 16, "2026-11-30": 17},
+        "r@3": {"2026-11-30": 18},
+    }
     assert series.phenomenon("r", bin="week") == {"2026-W49": 39}
+    assert series.parts("r@1") == {}
+    for day in (30, 31):
+        series.save(Partition("recent", date(2026, 12, day)), COUNTS)
+    assert series.parts("r@1") == {"2026-11-29": 2, "2026-11-30": 2}
 
 
-def test_days_of_a_shadow_are_joined_until_there_are_enough() -> None:
+def test_of_a_shadow_only_days_with_enough_are_kept() -> None:
     def count(dimensions: Sequence[str], k: int) -> Tally:
         result = Tally(k)
         if "shadow" not in dimensions:
@@ -182,7 +187,6 @@ def test_days_of_a_shadow_are_joined_until_there_are_enough() -> None:
     kept = roll_up(count, Thresholds(10, lambda rule: rule == "special")).shadows
     assert {key: cell.posts for key, cell in kept.items()} == {
         ("2026-11-23", "r@1"): 12,
-        ("2026-W48", "r@1"): 11,
     }
 
 
