@@ -7,12 +7,11 @@ only one branch finds) it is the difference itself that at least k people must h
 where two sets differ by fewer, the larger one's number stands for both.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from index.branches import Branch, branches, exclusions
+from index.branches import Branch, branches, exclusions, same
 from index.breakdowns import MAX_VALUES, Asking, Breakdowns
 from index.contract import Asked, Dimension, Question, Scope
 from index.disclosure import Disclosure
@@ -187,16 +186,13 @@ class Backtests:
         k people, so nothing would be lost without it, or is all that is left of it: what it finds
         is then asked for itself.
         """
-        there: dict[tuple[str, str], list[Branch]] = defaultdict(list)
-        for each in branches(question.query) if question.query is not None else ():
-            there[each.of, each.text].append(each)
+        there = [] if question.query is None else list(branches(question.query))
         for each in typed:
-            found = there[each.of, each.text]
+            found = same(each, there)
             alone: Node | None
             rest: Node | None
-            if found:
-                branch = found.pop(0)
-                alone, rest = branch.alone, branch.rest
+            if found is not None:
+                alone, rest = found.alone, found.rest
             else:
                 alone = self._simplest(question, each.alone, k=k)
                 rest = self._simplest(question, each.rest, k=k) if alone == question.query else None

@@ -2,11 +2,11 @@
 keyword lists.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from rules.tree import And, Keywords, Near, Node, Not, Of, Or, Together
+from rules.tree import And, At, Keywords, Near, Node, Not, Of, Or, Together
 from rules.written import written
 
 Put = Callable[[Node], Node]
@@ -14,12 +14,13 @@ Put = Callable[[Node], Node]
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a query. `alone` is the query with it in place of all the others beside it, `rest`
-    the query without it: together they match what the query does. `of` is the keyword list that it
-    is an entry of.
+    """A part of a query, and where it stands in it. `alone` is the query with it in place of all
+    the others beside it, `rest` the query without it: together they match what the query does.
+    `of` is the keyword list that it is an entry of.
     """
 
     text: str
+    at: At
     of: str
     alone: Node
     rest: Node
@@ -46,6 +47,24 @@ def exclusions(tree: Node) -> Iterator[Exclusion]:
                 yield Exclusion(text=written(child), taken=And((*others, child.child)))
 
 
+def same(branch: Branch, among: Sequence[Branch]) -> Branch | None:
+    """What `branch` became in a query that was made simpler; None where that is not certain."""
+    if branch.of:
+        named = (each for each in among if (each.of, each.text) == (branch.of, branch.text))
+        return next(named, None)
+    inside = [each for each in among if not each.of and _within(each.at, branch.at)]
+    outermost = [
+        each
+        for each in inside
+        if not any(other is not each and _within(each.at, other.at) for other in inside)
+    ]
+    return outermost[0] if len(outermost) == 1 else None
+
+
+def _within(one: At, other: At) -> bool:
+    return other.start <= one.start < one.end <= other.end
+
+
 def _branches(node: Node, alone: Put, whole: Put) -> Iterator[Branch]:
     """`alone` leaves out what stands beside `node` in an OR, `whole` keeps it."""
     match node:
@@ -53,7 +72,9 @@ def _branches(node: Node, alone: Put, whole: Put) -> Iterator[Branch]:
             for index, child in enumerate(node.children):
                 others = _without(node.children, index)
                 rest = others[0] if len(others) == 1 else Or(others)
-                yield Branch(text=written(child), of="", alone=alone(child), rest=whole(rest))
+                yield Branch(
+                    text=written(child), at=child.at, of="", alone=alone(child), rest=whole(rest)
+                )
             for index, child in enumerate(node.children):
                 beside = _in_place(node, node.children, index)
                 yield from _branches(child, alone, _then(whole, beside))
@@ -61,7 +82,11 @@ def _branches(node: Node, alone: Put, whole: Put) -> Iterator[Branch]:
             for index, entry in enumerate(node.entries if len(node.entries) > 1 else ()):
                 rest = Keywords(node.name, node.version, _without(node.entries, index))
                 yield Branch(
-                    text=written(entry), of=f"${node.name}", alone=alone(entry), rest=whole(rest)
+                    text=written(entry),
+                    at=node.at,
+                    of=f"${node.name}",
+                    alone=alone(entry),
+                    rest=whole(rest),
                 )
         case And():
             for index, child in enumerate(node.children):

@@ -13,6 +13,8 @@ ends where at least k authors are between one end and the next: so two periods d
 Keyword lists are left as they are: nobody changes them for one question.
 """
 
+import dataclasses
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import TypeVar
@@ -62,14 +64,17 @@ def simplest(question: Question, differ: Differ) -> Question:
             f"a question has at most {MOST_OPERANDS} words and operators: put the words into a "
             "keyword list, or the question into a rule"
         )
+    tried = since = 0
     while question.query is not None:
-        for tree in _simpler_whole(question.query):
-            other = msgspec.structs.replace(question, query=tree)
-            if not differ(question, other):
-                question = other
-                break
+        simpler = list(_simpler_whole(question.query))
+        if since == len(simpler):
+            break  # all of them, since the last that made no difference
+        tree = simpler[tried % len(simpler)]
+        other = msgspec.structs.replace(question, query=tree)
+        if differ(question, other):
+            tried, since = tried + 1, since + 1
         else:
-            break
+            question, since = other, 0
     return question
 
 
@@ -180,9 +185,16 @@ def _simpler_whole(tree: Node) -> Iterator[Node | None]:
 
 
 def _simpler(node: Node, *, placed: bool) -> Iterator[Node]:
-    """`node` with one operand less, or one of its parts made simpler. What is `placed` stands
-    beside NEAR and must keep a place in the text.
+    """`node` with one operand less, or one of its parts made simpler, where it was written. What
+    is `placed` stands beside NEAR and must keep a place in the text.
     """
+    for each in itertools.chain(
+        _simpler_itself(node, placed=placed), _simpler_below(node, placed=placed)
+    ):
+        yield each if each.at.end else dataclasses.replace(each, at=node.at)
+
+
+def _simpler_itself(node: Node, *, placed: bool) -> Iterator[Node]:
     match node:
         case And() | Or():
             yield from (_together(type(node), rest) for rest in _without_one(node.children))
@@ -219,7 +231,6 @@ def _simpler(node: Node, *, placed: bool) -> Iterator[Node]:
                 yield from (Field(node.name, rest) for rest in _without_one(node.values))
         case Not() | Term() | Keywords() | Dates():
             pass
-    yield from _simpler_below(node, placed=placed)
 
 
 def _simpler_below(node: Node, *, placed: bool) -> Iterator[Node]:

@@ -17,7 +17,7 @@ from bench.cluster import texts
 from bench.defences import NOW, World
 from index.answers import Answers
 from index.backtest import Asides, whole_since
-from index.branches import branches, exclusions
+from index.branches import branches, exclusions, same
 from index.brute import BruteStore
 from index.contract import Cell, Question
 from index.local.store import LocalStore
@@ -127,10 +127,10 @@ def test_what_is_shown_is_what_there_is_of_k_people_at_least(
             assert part.everything == shown(brute.count(replaced(whole, None)))
             for key, posts in part.by["language"].cells.items():
                 assert posts == shown(brute.table(whole, ("language",)).cells[key])
-            for row in part.days.rows():
-                cell = brute.table(whole, ("day",)).cells.get((row["day"],), Cell(0, 0))
-                assert row["posts"] in (None, shown(cell))
-            check_earned(part, whole, brute)
+            by_time = brute.table(whole, part.days.dimensions).cells
+            for key, posts in part.days.cells.items():
+                assert posts in (None, shown(by_time.get(key, Cell(0, 0))))
+            check_earned(part, whole, parse(query).tree, brute)
             check_change(
                 part, whole, answers._backtests.question(subject(other), part.period, {}), brute
             )
@@ -145,11 +145,11 @@ def shown(cell: Cell) -> int | None:
     return cell.posts if min(cell.posts, cell.authors) >= K else None
 
 
-def check_earned(part: Part, whole: Question, brute: BruteStore) -> None:
+def check_earned(part: Part, whole: Question, tree: Node, brute: BruteStore) -> None:
     """Each number is that of the branch, or of the whole where fewer than K people are between."""
-    there = {} if whole.query is None else {each.text: each for each in branches(whole.query)}
-    for each in part.earned:
-        branch = there.get(each.text)
+    there = [] if whole.query is None else list(branches(whole.query))
+    for each, typed in zip(part.earned, branches(tree), strict=True):
+        branch = same(typed, there)
         if branch is None:
             continue
         alone = replaced(whole, branch.alone)
