@@ -7,9 +7,10 @@ import pytest
 import typer
 from pydantic import BaseModel
 
+from enrich.examples import Examples
 from peil.command.application import application
 from peil.settings import Settings
-from rules.documents import Example, example_post
+from rules.documents import Enrich, Example, example_post
 from rules.evaluator import evaluate
 from rules.parser import parse
 from stream.metrics import METRICS
@@ -31,13 +32,18 @@ def settings(model: type[BaseModel], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+@pytest.fixture(scope="module")
+def enrich() -> Enrich:
+    return Examples(ROOT / "config" / "places.toml")
+
+
 @pytest.mark.parametrize("block", QUERIES)
-def test_the_examples_of_the_language_hold(block: str) -> None:
+def test_the_examples_of_the_language_hold(block: str, enrich: Enrich) -> None:
     query, *examples = block.splitlines()
     tree = parse(query).tree
     assert examples
     for example in examples:
-        post = example_post(Example(example[2:], lang="nl"))
+        post = enrich(example_post(Example(example[2:], lang="nl")))
         assert evaluate(tree, post).matched is (example[0] == "+"), example
 
 
