@@ -1,4 +1,4 @@
-"""What follows from queries without a post: which follows from which, and what is never true.
+"""Which query follows from which, whatever the post.
 
 All of it is sound and none of it complete: what is said here is so for every post, and much that
 is so is not said.
@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import assert_never
 
-from rules.fields import VALUES
 from rules.tokens import tokenise
 from rules.tree import (
     And,
@@ -208,17 +207,6 @@ def _in_all(nodes: Sequence[Node]) -> frozenset[Node]:
     return first.intersection(*others)
 
 
-def conjuncts(node: Node) -> tuple[Node, ...]:
-    """What must be true together for `node` to be true."""
-    match node:
-        case And():
-            return tuple(part for child in node.children for part in conjuncts(child))
-        case Not(child=Not(child=child)):
-            return conjuncts(child)
-        case _:
-            return (node,)
-
-
 def exclude_each_other(first: Node, second: Node) -> bool:
     """Whether no post has both."""
     match first, second:
@@ -234,104 +222,5 @@ def exclude_each_other(first: Node, second: Node) -> bool:
             )
         case (Dates(), Dates()):
             return first.end <= second.first or second.end <= first.first
-        case _:
-            return False
-
-
-def never(node: Node) -> bool:
-    """Whether `node` is true of no post."""
-    match node:
-        case And():
-            return _never_together(conjuncts(node))
-        case Or() | Keywords():
-            return all(never(child) for child in children(node))
-        case Near() | Together():
-            return never(node.left) or never(node.right)
-        case Of():
-            return _too_few(node)
-        case Not():
-            return always(node.child)
-        case _:
-            return False
-
-
-def _never_together(parts: Sequence[Node]) -> bool:
-    if any(never(part) for part in parts):
-        return True
-    there = frozenset[Node]().union(*map(must_occur, parts))
-    if any(isinstance(part, Not) and part.child in there for part in parts):
-        return True
-    if len(parts) <= MANY and any(_is_ruled_out(part, parts) for part in parts):
-        return True
-    return _no_value_left(parts) or _no_day_left(parts)
-
-
-def _is_ruled_out(part: Node, parts: Sequence[Node]) -> bool:
-    match part:
-        case Not():
-            return any(implies(each, part.child) for each in parts)
-        case Or():
-            return len(part.children) <= MANY and all(
-                any(
-                    exclude_each_other(piece, each) for piece in conjuncts(branch) for each in parts
-                )
-                for branch in part.children
-            )
-        case _:
-            return False
-
-
-def _no_value_left(parts: Sequence[Node]) -> bool:
-    """Whether a field would have to have two values, or one that is ruled out."""
-    fields = [part for part in parts if isinstance(part, Field) and part.name in SINGLE]
-    without = [part.child for part in parts if isinstance(part, Not)]
-    for name in {field.name for field in fields}:
-        left = set[str].intersection(*(set(each.values) for each in fields if each.name == name))
-        for each in without:
-            if isinstance(each, Field) and each.name == name:
-                left.difference_update(each.values)
-        if not left:
-            return True
-    return False
-
-
-def _no_day_left(parts: Sequence[Node]) -> bool:
-    dates = [part for part in parts if isinstance(part, Dates)]
-    return bool(dates) and min(each.end for each in dates) <= max(each.first for each in dates)
-
-
-def _too_few(node: Of) -> bool:
-    able = [each for each in node.members if not never(each)]
-    if len(able) < node.least:
-        return True
-    return (
-        node.least > 1
-        and len(able) <= MANY
-        and all(
-            exclude_each_other(one, other)
-            for number, one in enumerate(able)
-            for other in able[number + 1 :]
-        )
-    )
-
-
-def always(node: Node) -> bool:
-    """Whether `node` is true of every post."""
-    match node:
-        case Not():
-            return never(node.child)
-        case And():
-            return all(always(child) for child in node.children)
-        case Or():
-            return any(always(child) for child in node.children) or any(
-                implies(child.child, other)
-                for child in node.children
-                if isinstance(child, Not)
-                for other in node.children
-            )
-        case Of():
-            return sum(always(each) for each in node.members) >= node.least
-        case Field(name="kind"):
-            return VALUES["kind"].issubset(node.values)
         case _:
             return False

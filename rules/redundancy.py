@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from rules.logic import MANY, implies, must_occur, never, same_spans, same_word
+from rules.contradiction import never
+from rules.logic import MANY, implies, must_occur, same_spans, same_word
 from rules.tree import (
     And,
     Cased,

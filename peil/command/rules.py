@@ -21,8 +21,9 @@ from rules.evaluator import evaluate
 from rules.explain import InContext, Reason, in_context
 from rules.explain import explain as why
 from rules.findings import Finding
-from rules.lint import Known, known_of, lint_query
 from rules.lint import check as lint
+from rules.lint import known_of
+from rules.meaning import Known, lint_query
 from rules.parser import parse
 from rules.states import states
 from stream.clock import to_datetime

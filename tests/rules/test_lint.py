@@ -14,7 +14,8 @@ from rules.breadth import Word
 from rules.catalogue import CHECKS, GROUPS, Check, page
 from rules.documents import Book, KeywordList, RuleDocument, load_book
 from rules.findings import Finding
-from rules.lint import Known, check, known_of, lint_list, lint_query, lint_rule
+from rules.lint import check, known_of, lint_list, lint_rule
+from rules.meaning import Known, lint_query
 from rules.tree import Prefix, Term
 
 ROOT = Path(__file__).parents[2]

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.alone import Groups, enough
+from rules.contradiction import always, never
 from rules.documents import Example, example_post
 from rules.evaluator import Reading, holds, spans
-from rules.logic import always, exclude_each_other, implies, must_occur, never, same_spans
+from rules.logic import exclude_each_other, implies, must_occur, same_spans
 from rules.parser import parse
 from rules.redundancy import (
     covered_branches,

@@ -1,0 +1,186 @@
+"""What can be said of a query by itself, be it of a rule or a search."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+import regex
+
+from rules.alone import Groups, enough, field_enough, is_short
+from rules.breadth import BROAD, MOST_WORDS, Frequencies, prefixes, share_at_least
+from rules.contradiction import never
+from rules.errors import AROUND, Problem, QueryError
+from rules.fields import PERSONS
+from rules.findings import Finding, Spot, finding, spot_of
+from rules.lists import Lists, no_lists
+from rules.parser import Use, parse
+from rules.persons import QUOTE, handles, is_quotation, looks_like_a_name, wordings
+from rules.redundancy import (
+    Covered,
+    covered_branches,
+    dead_branches,
+    double_members,
+    idle_conditions,
+)
+from rules.tree import Keywords, Node, Term, children
+
+MOST_EFFORT = 10_000
+"""What a query so long and so deep means together is not looked at: it would take seconds."""
+
+_QUOTED = regex.compile(r'["“”„‟«»]([^"“”„‟«»]*)["“”„‟«»]')
+
+
+def nothing(_text: str) -> Sequence[str]:
+    """For whoever does not look for persons."""
+    return ()
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What lint needs to know of where it looks. `personal` names what in a text leads to a
+    person; without `frequencies` nothing is said of how broad a query is.
+    """
+
+    lists: Lists = no_lists
+    groups: Groups = Groups()
+    personal: Callable[[str], Sequence[str]] = nothing
+    frequencies: Frequencies | None = None
+
+
+def lint_query(
+    query: str, *, known: Known, name: str = "query", use: Use = "search"
+) -> Sequence[Finding]:
+    """All that can be said of a query: what is wrong with its text, or with what it asks."""
+    try:
+        tree = parse(query, lists=known.lists, use=use).tree
+    except QueryError as error:
+        return [_unreadable(name, query, problem) for problem in error.problems]
+    return [
+        *_meaning(name, query, tree, use),
+        *_breadth(name, query, tree, known.frequencies),
+        *_persons(name, query, tree, known),
+    ]
+
+
+def _unreadable(name: str, query: str, problem: Problem) -> Finding:
+    code = "R101"
+    if problem.expected == "something that must be there":
+        code = "R102"
+    elif problem.expected == "a list that exists":
+        code = "R103"
+    elif problem.hint == PERSONS:
+        code = "R104"
+    return finding(code, name, said(problem), problem_spot(query, problem))
+
+
+def said(problem: Problem) -> str:
+    """A mistake without its place."""
+    instead = f" instead of {problem.shown}" if problem.text else ""
+    return f"expected {problem.expected}{instead}. {problem.hint}".strip()
+
+
+def problem_spot(query: str, problem: Problem) -> Spot:
+    """The place of a mistake in `query`."""
+    line = query.split("\n")[problem.line - 1]
+    length = min(len(problem.text), len(line) - problem.column + 1)
+    return Spot(problem.line, problem.column, max(1, length), line)
+
+
+def _meaning(name: str, query: str, tree: Node, use: Use) -> Iterator[Finding]:
+    def told(code: str, node: Node, message: str) -> Finding:
+        return finding(code, name, message, spot_of(query, node.at))
+
+    def shown(node: Node) -> str:
+        return _shown(query, node)
+
+    def both(code: str, each: Covered, message: str) -> Finding:
+        return told(code, each.part, message.format(shown(each.part), shown(each.by)))
+
+    if _effort(tree) > MOST_EFFORT:
+        return
+    if never(tree):
+        yield told("R201", tree, "it can never be true: what it asks for excludes itself")
+        return
+    dead = list(dead_branches(tree))
+    for each in dead:
+        yield told("R202", each, f"{shown(each)} can never be true here; mend it or take it out")
+    if use == "stream" and (field := field_enough(tree)) is not None:
+        yield told(
+            "R203", field, f"{shown(field)} is enough, whatever a post says; add words beside it"
+        )
+    ruled_out = {id(each) for each in dead}
+    for pair in covered_branches(tree):
+        if id(pair.part) not in ruled_out:
+            yield both("R204", pair, "{0} is covered by {1}; take it out")
+    for pair in idle_conditions(tree):
+        yield both("R205", pair, "{0} follows from {1}, so it adds nothing")
+    for pair in double_members(tree):
+        yield both("R206", pair, "wherever {0} is, {1} is as well: one word counts for two members")
+
+
+def _effort(node: Node, depth: int = 1) -> int:
+    """How much there is to compare in a query: its parts, each as often as it is deep."""
+    if isinstance(node, Keywords):
+        return depth
+    return depth + sum(_effort(child, depth + 1) for child in children(node))
+
+
+def _breadth(
+    name: str, query: str, tree: Node, frequencies: Frequencies | None
+) -> Iterator[Finding]:
+    way = enough(tree, is_short)
+    if way and len(set(way)) == 1:
+        text = _shown(query, way[0])
+        yield finding(
+            "R301", name, f"{text} alone is enough, and it has many meanings; put a word beside "
+            "it", spot_of(query, way[0].at),
+        )  # fmt: skip
+    if frequencies is None:
+        return
+    share = share_at_least(tree, frequencies)
+    if share > BROAD:
+        yield finding(
+            "R302", name, f"it takes in at least {share:.0%} of recent posts; narrow it",
+            spot_of(query, tree.at),
+        )  # fmt: skip
+    for prefix in dict.fromkeys(prefixes(tree)):
+        if frequencies.words(prefix) > MOST_WORDS:
+            yield finding(
+                "R303", name, f"more than {MOST_WORDS} words begin as {_shown(query, prefix)} "
+                "does; make it longer", spot_of(query, prefix.at),
+            )  # fmt: skip
+
+
+def _persons(name: str, query: str, tree: Node, known: Known) -> Iterator[Finding]:
+    if way := enough(tree, known.groups.is_name):
+        yield finding(
+            "R401", name, f"{_shown(query, way[0])} alone would match a group of people: a group "
+            "is not a phenomenon; put the behaviour that you look for beside it",
+            spot_of(query, way[0].at),
+        )  # fmt: skip
+    for node in wordings(tree):
+        text, spot = query[node.at.start : node.at.end], spot_of(query, node.at)
+        if accounts := handles(text):
+            yield finding("R402", name, f"{accounts[0]} is an account; take it out", spot)
+        elif kinds := known.personal(_plain(text)):
+            yield finding("R403", name, f"{_cut(text)} is {kinds[0]}; take it out", spot)
+        elif is_quotation(node):
+            yield finding(
+                "R405", name, f"{QUOTE} words and more in a row are one person's text; take the "
+                "words that matter", spot,
+            )  # fmt: skip
+        elif not isinstance(node, Term) and looks_like_a_name(_plain(text)):
+            yield finding("R404", name, f"{_cut(text)} may be the name of a person", spot)
+
+
+def _plain(text: str) -> str:
+    """What stands between the quotes, if there are."""
+    quoted = _QUOTED.search(text)
+    return quoted[1] if quoted else text
+
+
+def _shown(query: str, node: Node) -> str:
+    return f"`{_cut(query[node.at.start : node.at.end])}`"
+
+
+def _cut(text: str) -> str:
+    line = "".join(each if each.isprintable() else "·" for each in " ".join(text.split()))
+    return line if len(line) <= AROUND else f"{line[:AROUND]}…"
