@@ -61,6 +61,7 @@ def pipeline(
     settings = Settings.model_validate(
         {
             "purpose": "a test",
+            "rules": {"single_author": True},
             "enrich": {"models": str(Path(__file__).parents[2] / ".cache/models")},
             **(request.getfixturevalue("cluster") if request.param == "cluster" else {}),
         }

@@ -78,7 +78,9 @@ def shelf(clock: ManualClock) -> Shelf:
 def pipeline(tmp_path: Path, clock: ManualClock) -> Iterator[Pipeline]:
     folder = WorkingFolder.init(tmp_path / "city")
     models = str(Path(__file__).parents[2] / ".cache/models")
-    settings = Settings.model_validate({"purpose": "a test", "enrich": {"models": models}})
+    settings = Settings.model_validate(
+        {"purpose": "a test", "rules": {"single_author": True}, "enrich": {"models": models}}
+    )
     with Pipeline(folder, settings, clock=clock) as pipeline:
         until = to_datetime(START).date() + timedelta(days=300)
         pipeline.register.open(
