@@ -281,6 +281,7 @@ class Pipeline:
             clock=self.clock,
             settings=self.settings.rules,
             actor=actor(),
+            enrich=self.enrich_example,
         )
 
     @cached_property

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from sqlalchemy import Engine
 
 from peil.locks import Locks
-from rules.documents import Book
+from rules.documents import Book, Enrich, unchanged
 from rules.library import Library, Standing, Standings
 from rules.life import Change, State
 from rules.publishing import Manifest, last_published, publish, published
@@ -31,7 +31,9 @@ SINGLE_AUTHOR = (
 
 
 class Rulebook:
-    """What becomes of rules, and what goes out on topic `rules`. `broker` is opened when needed."""
+    """What becomes of rules, and what goes out on topic `rules`. `broker` is opened when needed;
+    by `enrich` examples get what posts get.
+    """
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class Rulebook:
         clock: Clock,
         settings: RulesSettings,
         actor: str,
+        enrich: Enrich = unchanged,
     ) -> None:
         self.library = Library(engine, clock=clock)
         self._engine = engine
@@ -50,6 +53,7 @@ class Rulebook:
         self._clock = clock
         self._settings = settings
         self._actor = actor
+        self._enrich = enrich
 
     def start(self, book: Book, *, models: Mapping[str, str]) -> Manifest:
         """Publish what is to count when workers begin. With a single author the files of `book`
@@ -115,7 +119,9 @@ class Rulebook:
     def lacks(self, standing: Standing, book: Book) -> Sequence[str]:
         """What keeps a version from being reviewed or from counting."""
         today = to_datetime(self._clock.now()).date()
-        return missing(standing.version, lists=book.lists.values(), today=today)
+        return missing(
+            standing.version, lists=book.lists.values(), today=today, enrich=self._enrich
+        )
 
     def standings_of(self, rule: str) -> Sequence[Standing]:
         """The versions of `rule`; Stop when there is none."""
@@ -145,6 +151,7 @@ class Rulebook:
             single_author=self._settings.single_author,
             as_drafts=as_drafts,
             whole=whole,
+            enrich=self._enrich,
         )
 
     def _adopt(self) -> None:

@@ -3,12 +3,18 @@
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from rules.documents import Book, KeywordList, run_examples
+from rules.documents import Book, Enrich, KeywordList, run_examples, unchanged
 from rules.lint import check
 from rules.versions import Version, as_document
 
 
-def missing(version: Version, *, lists: Iterable[KeywordList], today: date) -> Sequence[str]:
+def missing(
+    version: Version,
+    *,
+    lists: Iterable[KeywordList],
+    today: date,
+    enrich: Enrich = unchanged,
+) -> Sequence[str]:
     """What must be mended in `version` first, a line each; nothing when it is ready.
 
     Of `lists` only those count that say what a rule may not be about: the words of the others
@@ -22,7 +28,9 @@ def missing(version: Version, *, lists: Iterable[KeywordList], today: date) -> S
     )
     found = [each.message for each in check(book, today=today) if each.severity == "error"]
     if not found:  # what cannot be read has no examples that can be tried
-        found = [str(outcome) for outcome in run_examples(book) if not outcome.passed]
+        found = [
+            str(outcome) for outcome in run_examples(book, enrich=enrich) if not outcome.passed
+        ]
     if document.expires <= today:
         found.append(f"it expired on {document.expires}: give it a later date, then sync it")
     return found

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from rules.documents import Book, RuleDocument
+from rules.documents import Book, Enrich, RuleDocument, unchanged
 from rules.library import Library, Standing, Standings, Turn
 from rules.life import PUBLISHED, State
 from rules.lists import Lists
@@ -51,6 +51,7 @@ def sync(
     single_author: bool = False,
     as_drafts: bool = False,
     whole: bool = True,
+    enrich: Enrich = unchanged,
 ) -> Sequence[Synced]:
     """Bring the rules and lists of `book` in; returns what became of each, in the order of ids.
 
@@ -73,7 +74,7 @@ def sync(
     if whole:
         found |= {rule: _gone(each) for rule, each in _without_file(before, book).items()}
     if single_author and not as_drafts:
-        found |= _settled(library, found, book, by=by, today=today)
+        found |= _settled(library, found, book, by=by, today=today, enrich=enrich)
     return [found[rule] for rule in sorted(found)]
 
 
@@ -146,14 +147,25 @@ def _gone(standings: Sequence[Standing]) -> Synced:
 
 
 def _settled(
-    library: Library, found: Mapping[str, Synced], book: Book, *, by: str, today: date
+    library: Library,
+    found: Mapping[str, Synced],
+    book: Book,
+    *,
+    by: str,
+    today: date,
+    enrich: Enrich,
 ) -> Mapping[str, Synced]:
     """As one person alone would have it: what is ready counts, and what has no file ends."""
     versions = {
         each.version.name: each.version for held in library.standings().values() for each in held
     }
     waiting = {
-        rule: missing(versions[f"{rule}@{each.version}"], lists=book.lists.values(), today=today)
+        rule: missing(
+            versions[f"{rule}@{each.version}"],
+            lists=book.lists.values(),
+            today=today,
+            enrich=enrich,
+        )
         for rule, each in found.items()
         if each.state in AT_ONCE and each.what not in {"gone", "wrong"}
     }

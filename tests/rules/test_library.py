@@ -20,6 +20,7 @@ from rules.takeover import adopt, carry_over, end_overdue
 from rules.versions import Version, resolve
 from stream.clock import ManualClock
 from stream.errors import Stop
+from stream.post import Place, Post
 from stream.testing import START
 
 SHIPPED = load_book(Path(__file__).parents[2] / "config")
@@ -192,6 +193,15 @@ def test_what_is_missing_is_said_in_full() -> None:
     (example,) = missing(resolve(unlike, book().lookup()), lists=(), today=TODAY)
     assert "should match and does not" in example
     assert missing(resolve(document(), book().lookup()), lists=(), today=TODAY) == []
+
+
+def test_examples_are_tried_with_what_posts_get() -> None:
+    def delft(post: Post) -> Post:
+        return msgspec.structs.replace(post, places=(Place("Delft", "city", 0, 1),))
+
+    version = resolve(document("woord place:delft"), book().lookup())
+    assert missing(version, lists=(), today=TODAY, enrich=delft) == []
+    assert missing(version, lists=(), today=TODAY) != []
 
 
 def test_a_group_alone_is_missing_its_behaviour_also_by_a_list() -> None:
