@@ -11,7 +11,8 @@ import typer
 import peil.command.backtest
 import peil.command.judging
 import peil.command.rule_life
-import peil.command.shadows  # noqa: F401  (its commands are among those of `peil rules`)
+import peil.command.shadows
+import peil.command.trying  # noqa: F401  (its commands are among those of `peil rules`)
 from dashboard.site import Site
 from peil.command import access, cluster, first, questions, sources, upkeep, users
 from peil.command import rules as rule_commands
