@@ -166,4 +166,5 @@ def wilson(right: int, judged: int) -> tuple[float, float]:
         * math.sqrt(share * (1 - share) / judged + squared / (4 * judged**2))
         / (1 + squared / judged)
     )
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # At the ends the two are equal, but for what a float cannot hold.
+    return middle - half if right else 0.0, middle + half if right < judged else 1.0
