@@ -384,6 +384,13 @@ def test_one_person_syncs_withdraws_and_takes_back(peil: Peil, folder: Path) -> 
     assert [(each["state"], each["note"]) for each in withdrawn] == [("withdrawn", "drill")]
     assert "No version of woningnood counts" in peil("rules", "withdraw", "woningnood").stdout
     assert "stays so" in peil("rules", "sync").stdout
+    listed = json.loads(peil("rules", "list", "--drift", "--json").stdout)
+    states = {each["rule"]: (each["state"], each["active"]) for each in listed["rules"]}
+    assert (listed["single_author"], listed["drifts"]) == (True, [])
+    assert states["woningnood"] == ("withdrawn", "")
+    assert states["eenzaamheid"][0] == "active"
+    assert "one person alone" in peil("rules", "list").stdout
+    assert "one person alone" in peil("doctor").stdout
     peil("rules", "review", "woningnood")
     assert "woningnood@" in peil("rules", "activate", "woningnood").stdout
     exported = json.loads(peil("rules", "export", str(folder / "out"), "--json").stdout)
