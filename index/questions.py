@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from index.contract import Bin, Cell, Dimension, Hit, Question, Table, Term
+from index.difference import difference
 from index.document import record_of
 from index.finder import Finder
 from index.tally import Tally, author_of
@@ -17,7 +18,6 @@ from index.values import WHOLE_DAYS, local_hour, values_of
 from index.verifying import Verifier
 from rules import tree as rule
 from rules.evaluator import evaluate
-from rules.tree import And, Node, Not, Or
 from stream.partitions import partition_of
 from stream.post import Post
 
@@ -96,7 +96,7 @@ class Questions(Generic[Q]):
     def differ(self, first: Question, second: Question, *, least: int) -> bool:
         if first.query == second.query:
             return False
-        either = msgspec.structs.replace(first, query=_either(first.query, second.query))
+        either = msgspec.structs.replace(first, query=difference(first.query, second.query))
         return self._verifier.of_authors(either, least)
 
     def blocks(self, question: Question, *, least: int) -> Sequence[date]:
@@ -136,14 +136,6 @@ class Questions(Generic[Q]):
         if question.query is None:
             return Hit(post, ())
         return Hit(post, evaluate(question.query, post, timezone=self._timezone).spans)
-
-
-def _either(first: Node | None, second: Node | None) -> Node | None:
-    """What answers one of two different queries and not the other."""
-    if first is None or second is None:
-        some = second if first is None else first
-        return None if some is None else Not(some)
-    return Or((And((first, Not(second))), And((second, Not(first)))))
 
 
 def _rank(post_id: str, seed: int) -> bytes:

@@ -23,7 +23,7 @@ from stream.post import Post
 
 Q = TypeVar("Q")
 
-AT_RANDOM = 200
+AT_RANDOM = 60
 """Whether many people wrote something is looked for in so many posts first."""
 
 MOST_REMEMBERED = 4
