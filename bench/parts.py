@@ -19,6 +19,7 @@ import msgspec
 
 from enrich.encoder import Encoder
 from enrich.language import Language
+from enrich.words import Words
 from index.contract import Question
 from index.local.store import LocalStore
 from peil.shipped import shipped_config
@@ -73,6 +74,12 @@ def main(bodies: Sequence[str]) -> None:
     posts = [msgspec.structs.replace(post, tokens=tokenise(post.text)) for post in posts]
     language = Language()
     timed("language", count, lambda: language(posts))
+    posts = list(language(posts))
+    words = Words()
+    words(posts[:: max(1, count // BATCH)])  # so that the dictionaries have been read
+    timed("lemmas and parts, nothing remembered", count, lambda: words(posts))
+    timed("the same once more", count, lambda: words(posts))
+    posts = list(words(posts))
     book = load_book(shipped_config())
     rules = book.active(today=datetime.fromtimestamp(NOW / 1000, UTC).date())
     matcher = Matcher(rules, timezone=ZONE)
