@@ -24,13 +24,14 @@ class Lexeme(msgspec.Struct, frozen=True):
 
 
 _QUOTES = '"“”„‟«»'
+_VALUES = rf"(?:[^\s(),{_QUOTES}]+(?:,[^\s(),{_QUOTES}]+)*)"
 _LEXEME = regex.compile(
     rf"""
       (?P<space>\s+)
     | (?P<comment>--[^\n]*)
     | (?P<open>\() | (?P<close>\)) | (?P<comma>,)
     | (?P<cased>(?P<cased_name>case|lemma|part):[{_QUOTES}](?P<cased_value>[^{_QUOTES}\n]*)[{_QUOTES}])
-    | (?P<field>(?P<field_name>[A-Za-z_]+):(?P<field_value>[{_QUOTES}][^{_QUOTES}\n]*[{_QUOTES}]|[^\s(){_QUOTES}]*))
+    | (?P<field>(?P<field_name>[A-Za-z_]+):(?P<field_value>[{_QUOTES}][^{_QUOTES}\n]*[{_QUOTES}]|{_VALUES}?))
     | (?P<string>[{_QUOTES}](?P<string_value>[^{_QUOTES}\n]*)[{_QUOTES}])
     | (?P<unclosed>[{_QUOTES}][^\n]*)
     | (?P<slop>~(?P<slop_value>[^\s()",]*))

@@ -1,6 +1,5 @@
 """A tree as a query's text, the way that it could have been written."""
 
-import re
 from typing import assert_never
 
 from rules.tree import (
@@ -56,7 +55,7 @@ def written(node: Node) -> str:
         case Together():
             return f"{_tight(node.left)} NEAR/S {_tight(node.right)}"
         case Of():
-            return f"{node.least} OF ({', '.join(map(_member, node.members))})"
+            return f"{node.least} OF ({', '.join(map(written, node.members))})"
         case Keywords():
             return f"${node.name}@{node.version}"
         case Field():
@@ -94,12 +93,6 @@ def _excludes(node: Node) -> bool:
 def _tight(node: Node) -> str:
     loose = isinstance(node, And | Or | Near | Together) or _is_exclude(node)
     return f"({written(node)})" if loose else written(node)
-
-
-def _member(node: Node) -> str:
-    """In brackets when a field ends it: the comma would be read as one between its values."""
-    text = written(node)
-    return f"({text})" if re.search(r"\w:[^\s()]*$", text) else text
 
 
 def _value(text: str) -> str:

@@ -20,7 +20,7 @@ from rules.matcher import Matcher
 from rules.parser import parse
 from rules.testing import tokenised_posts, trees
 from rules.tokens import tokenise
-from rules.tree import Node
+from rules.tree import Field, Node, Of, Term
 from stream.post import Match, Place, Post
 
 LISTS = list_lookup(
@@ -315,3 +315,9 @@ def test_the_matcher_answers_as_the_evaluator(queries: list[Node], found: list[P
         for post in found
     ]
     assert Matcher(rules, timezone="Europe/Amsterdam").match(found) == expected
+
+
+def test_a_field_may_be_a_member_that_others_follow() -> None:
+    fields = Field("lang", ("nl", "en")), Field("kind", ("post",))
+    members = (fields[0], Term("huis"), fields[1])
+    assert parse("2 OF (lang:nl,en, huis, kind:post)").tree == Of(2, members)
