@@ -192,9 +192,12 @@ def _bring(
 
 @contextmanager
 def _as_it_was(rule: Path, query: str) -> Generator[None]:
-    """While the block runs, the rule's file holds an earlier `query`."""
+    """While the block runs, the rule's file holds an earlier `query`, and none of the examples
+    that came with the later one.
+    """
     current = rule.read_text("utf-8")
-    rule.write_text(QUERY.sub(lambda _: f"query = '''{query}'''", current), "utf-8")
+    earlier, _, _ = current.partition("\n[[")
+    rule.write_text(QUERY.sub(lambda _: f"query = '''{query}'''", earlier), "utf-8")
     try:
         yield
     finally:
