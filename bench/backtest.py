@@ -6,7 +6,7 @@ Fills a local index as `bench/stores.py` does (or takes the one at FOLDER, whose
 older than what is asked) and tries queries as a warm process does: counts in all, by day and by
 language, of everything of the last days and of what was kept, through suppression, with every
 question made the simplest. Nothing of one try is remembered for the next one but what the store
-itself remembers of its posts; each try adds a rare word, so that no two are the same question.
+itself remembers of its posts; each try leaves out another word, so that no two are the same.
 Printed are the median and the 95th percentile, by the clock and of the processor, the
 load of the machine, and then what a whole backtest takes (with branches, overlap and difference).
 """
@@ -72,15 +72,19 @@ def make(store: LocalStore, clock: Clock) -> Backtests:
     return Backtests(fresh, inquiry, disclosure, timezone=TIMEZONE)
 
 
-def queries(store: LocalStore, words: Sequence[str]) -> Mapping[str, str]:
-    """Queries of frequent and of rarer words of these texts."""
+def ranking(words: Sequence[str]) -> Sequence[str]:
+    """The words of these texts, the most frequent first."""
     seen = Counter(
         form
         for text in words
         for form in {form for token in tokenise(text) for form in token.forms[:1]}
         if form.isalpha() and len(form) >= LETTERS
     )
-    ranked = [word for word, _ in seen.most_common()]
+    return [word for word, _ in seen.most_common()]
+
+
+def queries(store: LocalStore, ranked: Sequence[str]) -> Mapping[str, str]:
+    """Queries of frequent and of rarer words."""
     half = [" OR ".join(ranked[start::40][:20]) for start in (20, 30)]
     return {
         "a frequent word": ranked[10],
@@ -109,11 +113,13 @@ def candidates(store: LocalStore, left: str, right: str) -> int:
     return store.count(both).posts
 
 
-def ask(store: LocalStore, clock: Clock, name: str, query: str, times: int) -> None:
+def ask(
+    store: LocalStore, clock: Clock, name: str, query: str, *, times: int, others: Sequence[str]
+) -> None:
     took: list[float] = []
     worked: list[float] = []
     for number in range(times):
-        tried = f"({query}) OR zeldzaam{number}"
+        tried = f"({query}) NOT {others[number]}"
         subject = Subject(query=tried, tree=parse(tried).tree)
         backtests = make(store, clock)
         started, processor = time.monotonic(), time.process_time()
@@ -152,11 +158,12 @@ def main(chosen: argparse.Namespace, folder: Path, words: Sequence[str]) -> None
         print(
             f"{there:,} posts, {recent:,} of three days; load {os.getloadavg()[0]:.1f}", flush=True
         )
-        tried = queries(store, words)
+        ranked = ranking(words)
+        tried, others = queries(store, ranked), ranked[301::3]
         sides = tried["NEAR of groups"].split(" NEAR/5 ")
         print(f"  the NEAR has {candidates(store, *sides):,} candidates", flush=True)
         for name, query in tried.items():
-            ask(store, clock, name, query, chosen.times)
+            ask(store, clock, name, query, times=chosen.times, others=others)
         for name, query in tried.items():
             whole(store, clock, name, query, other=tried["a rarer word"])
 
