@@ -216,7 +216,9 @@ def _delimiter(lines: Sequence[str]) -> str:
 
 
 def _show(judgements: Judgements, subject: Subject, *, json: bool) -> None:
-    found = {kind: judgements.estimates(subject.rule, subject.version, kind=kind) for kind in KINDS}
+    found: Mapping[Kind, Mapping[str, Estimate]] = {
+        kind: judgements.estimates(subject.rule, subject.version, kind=kind) for kind in KINDS
+    }
     if json:
         told = [
             {"kind": kind, "language": language, **_told(estimate)}
@@ -231,14 +233,14 @@ def _show(judgements: Judgements, subject: Subject, *, json: bool) -> None:
         if older:
             _say(f"Judged before: {', '.join(f'{subject.rule}@{each}' for each in older)}")
         return
-    titles: Mapping[Kind, str] = {
-        "hit": f"Precision of {subject.name}: texts that it found and that are right",
-        "near miss": f"Near misses of {subject.name}: texts that it should have found",
-    }
-    for kind, languages in found.items():
-        if languages:
-            rows = [{"language": language, **_row(each)} for language, each in _with_all(languages)]
-            console().print(table(rows, title=f"\n{titles[kind]}"))
+    titles = (
+        f"Precision of {subject.name}: texts that it found and that are right",
+        f"Near misses of {subject.name}: texts that it should have found",
+    )
+    for title, languages in zip(titles, found.values(), strict=True):
+        rows = [{"language": name, **_row(each)} for name, each in _with_all(languages)]
+        if rows:
+            console().print(table(rows, title=f"\n{title}"))
     if found["near miss"]:
         _say(f"Note: {HINT}.")
 
