@@ -1,4 +1,8 @@
-"""A post on its way: personal as the collector got it, and as everything after the gate sees it."""
+"""A post on its way: personal as the collector got it, and as everything after the gate sees it.
+
+What many are made of is left out of garbage collection (`gc=False`): nothing in it can refer back
+to it, and looking through all of it again and again took most of the time of reading posts.
+"""
 
 from typing import Literal
 
@@ -52,7 +56,7 @@ class RawAuthorDelete(msgspec.Struct, frozen=True, kw_only=True):
     observed_at: int
 
 
-class Token(msgspec.Struct, frozen=True, array_like=True):
+class Token(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One position of a text.
 
     `start` and `end` are character offsets into `Post.text`, half open. `forms` are the folded
@@ -70,7 +74,7 @@ class Token(msgspec.Struct, frozen=True, array_like=True):
     parts: tuple[str, ...] = ()
 
 
-class Label(msgspec.Struct, frozen=True, kw_only=True):
+class Label(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a model said of a text, or why it said nothing.
 
     `value` is None exactly when `abstained` gives the reason (`unsure`, `shed`, `language`,
@@ -85,7 +89,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     abstained: str | None = None
 
 
-class Match(msgspec.Struct, frozen=True, array_like=True):
+class Match(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A rule that matched: `rule@version` and the token spans (first, last + 1) that made it."""
 
     rule: str
@@ -98,7 +102,7 @@ class Match(msgspec.Struct, frozen=True, array_like=True):
         return f"{self.rule}@{self.version}"
 
 
-class Place(msgspec.Struct, frozen=True, array_like=True):
+class Place(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A place that a text names: its canonical name, its kind and the token span."""
 
     name: str
@@ -107,7 +111,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     end: int
 
 
-class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A public post without its person; the only shape that enters the log and the store.
 
     `id` is a keyed hash of platform and native id; `author` is a pseudonym
