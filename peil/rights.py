@@ -11,6 +11,7 @@ from index.tables import gap, phenomenon, shadowed, volume
 from ingest.tables import cursor, reference, run, seen, source_author
 from peil.leases import lease
 from privacy.tables import access, erased_author, erased_post, key_mark, objection, register
+from rules.judgement_tables import judgement
 from rules.tables import generation, keyword_list, rule_document, rule_state
 from stream.broker import TopicName
 from stream.topics import LABELLED, POSTS, QUARANTINE, RULES
@@ -167,7 +168,8 @@ RIGHTS: Mapping[str, Rights] = {
             *(each.tables for each in _WORKERS.values()),
             {access: ADD, register: KEEP, objection: ADD},
             # A name that was removed stays taken.
-            {account: KEEP, **dict.fromkeys((session, link, stored_query, saved_search), ALL)},
+            {account: KEEP, judgement: ALL},
+            dict.fromkeys((session, link, stored_query, saved_search), ALL),
         ),
         moves=True,
     ),
