@@ -67,7 +67,7 @@ def step(
     """
     own = [each for each in history if each.version == change.version]
     _check_following(own, change, single_author=single_author)
-    if change.state == "reviewed" and change.by == own[0].by and not single_author:
+    if change.state == "reviewed" and change.by == own[0].by:
         raise Stop(
             f"{change.name} was brought in by {own[0].by}: somebody else must review it, with "
             f"`peil rules review {change.rule}`"

@@ -110,7 +110,7 @@ class Life(RuleBasedStateMachine):
             self.states[each.version] = each.state
         self.authors.setdefault(version, by)
         if state == "reviewed":
-            assert self.alone or by != self.authors[version]
+            assert by != self.authors[version]
             self.looked_at.add(version)
         elif state in {"expired", "withdrawn"}:
             self.looked_at.discard(version)
@@ -124,7 +124,7 @@ class Life(RuleBasedStateMachine):
         if to == "draft":
             return before is None
         if to == "reviewed":
-            other = self.alone or by != self.authors.get(version)
+            other = by != self.authors.get(version)
             return before in {"draft", "shadow", "outgoing", "expired", "withdrawn"} and other
         if to == "active":
             return before in {"reviewed", "shadow", "outgoing"} and version in self.looked_at
