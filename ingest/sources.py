@@ -26,6 +26,9 @@ class Source(BaseModel):
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: str
+    titles: Mapping[str, str] = Field(default_factory=dict)
+    """The title in other languages, by their code."""
+
     collector: str
     keep: Keep = "matched"
     retention_days: int = Field(default=90, ge=1, le=90)
