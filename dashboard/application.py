@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -17,10 +17,12 @@ from dashboard.city import City
 from dashboard.entrance import Entrance
 from dashboard.entry import install
 from dashboard.errors import Explained, NotThere, Refused
+from dashboard.examples import illustrate
 from dashboard.frame import Pages
 from dashboard.languages import Language, language, said
 from dashboard.mistakes import refusal_in
-from dashboard.pages import explore, export, lists, live, monitor, phenomenon, writing
+from dashboard.naming import Unknown, look_at_names
+from dashboard.pages import explore, export, lists, live, monitor, phenomenon, saved, writing
 from dashboard.refusals import ANSWERS, API, reader_if_in
 from dashboard.standing import UNWRITTEN, Database, Standing
 from index.contract import TooBroad
@@ -32,11 +34,12 @@ logger = logging.getLogger(__name__)
 MOST_SHOWN = 40
 """So many characters of what was asked stand in the sentence that says what is wrong with it."""
 
-PAGES = (monitor, phenomenon, explore, writing, export, lists, live)
+PAGES = (monitor, phenomenon, explore, writing, saved, export, lists, live)
 """Where the addresses are; a page of its own is a module here and a line in `frame.NAVIGATION`."""
 
 STATUS: tuple[tuple[type[PeilError], HTTPStatus], ...] = (
     (NotThere, HTTPStatus.NOT_FOUND),
+    (Unknown, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Refused, HTTPStatus.BAD_REQUEST),
     (QueryError, HTTPStatus.BAD_REQUEST),
     (Reject, HTTPStatus.BAD_REQUEST),
@@ -47,12 +50,23 @@ STATUS: tuple[tuple[type[PeilError], HTTPStatus], ...] = (
 """What an error of peil is on the web: the first kind that it is."""
 
 
+class Documented(FastAPI):
+    """An application in whose document everything has an example."""
+
+    def openapi(self) -> dict[str, Any]:
+        is_new = self.openapi_schema is None
+        document = super().openapi()
+        if is_new:
+            illustrate(document)
+        return document
+
+
 def create(city: City, entrance: Entrance) -> FastAPI:
     """The dashboard of `city`, with `entrance` before every page. Stop when the browser's files
     were not built.
     """
     pages = Pages(Assets.of())
-    app = FastAPI(
+    app = Documented(
         title="peil",
         summary="What the public conversation is about: phenomena, not persons.",
         version="1",
@@ -64,7 +78,7 @@ def create(city: City, entrance: Entrance) -> FastAPI:
     )
     app.state.city = city
     for each in PAGES:
-        app.include_router(each.router)
+        app.include_router(each.router, dependencies=[Depends(look_at_names)])
     app.mount(ADDRESS.rstrip("/"), Files(pages.assets), name="static")
     app.add_exception_handler(PeilError, _wrong)
     app.add_exception_handler(RequestValidationError, _unreadable)

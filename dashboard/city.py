@@ -20,6 +20,8 @@ from index.values import local_day
 from privacy.access import AccessLog
 from rules.documents import Book, RuleDocument
 from rules.guidance import Guidance
+from rules.library import Standings
+from rules.meaning import Known
 from stream.clock import Clock
 from stream.errors import Stop
 from stream.metrics import Metrics
@@ -112,6 +114,12 @@ class City:
     sources: Callable[[], Sequence[SourceState]]
     ask: Ask
     snapshot: Snapshot
+    standings: Callable[[], Standings]
+    """What became of every version of every rule."""
+
+    known: Known
+    """What lint is told of the folder, so that it can say something of a query."""
+
     single_author: bool = False
     """Whether one person alone answers for the rules: nobody else reviewed what is counted."""
 

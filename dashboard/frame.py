@@ -17,6 +17,7 @@ from markupsafe import Markup
 from dashboard.assets import Assets
 from dashboard.figures import bar_rows, stack_rows, timeline_rows
 from dashboard.languages import Language, language, said
+from dashboard.naming import misnamed_in
 from dashboard.registers import LANGUAGES
 from dashboard.rights import Reader
 from dashboard.sparks import spark
@@ -58,6 +59,8 @@ class Frame:
     """The path and query of this page."""
 
     snapshot: int
+    misnamed: tuple[str, ...] = ()
+    """What is said of names in the address that are not known here."""
 
 
 class Pages:
@@ -99,6 +102,7 @@ class Pages:
             assets=self.assets,
             address=request.url.path + (f"?{query}" if query else ""),
             snapshot=city.snapshot.number,
+            misnamed=tuple(each.told(language(name)) for each in misnamed_in(request)),
         )
         part = request.headers.get("hx-request") == "true"
         layout = "part.html" if part else "base.html"

@@ -8,6 +8,7 @@ from functools import cache
 
 from dashboard.languages import said
 from rules.errors import Note, Problem
+from rules.findings import Finding
 
 PLACE = said("line %(line)s, column %(column)s: %(expected)s.")
 FOUND = said("line %(line)s, column %(column)s: %(expected)s instead of %(text)s.")
@@ -88,6 +89,35 @@ REFUSALS = (
     ),
 )
 """Of the store, which answers a question that is right and cannot be answered."""
+
+
+FINDINGS = (
+    said("it can never be true: what it asks for excludes itself"),
+    said("%(part)s can never be true here; mend it or take it out"),
+    said("%(part)s is covered by %(other)s; take it out"),
+    said("%(part)s follows from %(other)s, so it adds nothing"),
+    said("wherever %(part)s is, %(other)s is as well: one word counts for two members"),
+    said("%(part)s alone is enough, and it has many meanings; put a word beside it"),
+    said(
+        "%(part)s alone would match a group of people: a group is not a phenomenon; put the "
+        "behaviour that you look for beside it"
+    ),
+    said("%(part)s is an account; take it out"),
+    said("%(part)s is a person's handle; take it out"),
+    said("%(part)s is a person's email; take it out"),
+    said("%(part)s is a person's phone; take it out"),
+    said("%(part)s is a person's iban; take it out"),
+    said("%(part)s is a person's citizen number; take it out"),
+    said("%(part)s is a link to a platform of persons; take it out"),
+    said("%(most)s words and more in a row are one person's text; take the words that matter"),
+    said("%(part)s may be the name of a person"),
+)
+"""Of lint, for a query that is searched."""
+
+
+def finding_in(found: Finding, translate: Callable[[str], str]) -> str:
+    """What lint has to say of a query."""
+    return _first(FINDINGS, found.message, translate)
 
 
 def problem_in(found: Problem, translate: Callable[[str], str]) -> str:

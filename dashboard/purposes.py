@@ -51,11 +51,22 @@ class Purposes:
     """
 
     def __init__(
-        self, register: Sequence[Purpose], *, folder: str, clock: Clock, timezone: str
+        self,
+        register: Sequence[Purpose],
+        *,
+        folder: str,
+        clock: Clock,
+        timezone: str,
+        titles: Mapping[str, str] | None = None,
     ) -> None:
+        """`titles` say by language what pages call the purpose of the `folder`."""
         own = folder.strip()
         # The command line writes it in the access log as it stands, so its id is its text.
-        mine = [Purpose(id=own, title=dict.fromkeys(LANGUAGES, own))] if own else []
+        mine = (
+            [Purpose(id=own, title={**dict.fromkeys(LANGUAGES, own), **(titles or {})})]
+            if own
+            else []
+        )
         self._all = {each.id: each for each in (*mine, *register)}
         self._clock = clock
         self._timezone = timezone

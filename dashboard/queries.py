@@ -14,6 +14,8 @@ from stream.clock import Clock
 ID_BYTES = 9
 MOST_WORDS = 20_000
 MOST_SAVED = 200
+MOST_TITLE, MOST_QUERY, MOST_NOTE = 200, 2_000, 2_000
+"""Characters of a saved search."""
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,10 +89,15 @@ class Queries:
         with self._engine.begin() as connection:
             connection.execute(
                 insert(saved_search).values(
-                    id=name, account=account, title=title.strip()[:200], query=query[:2_000],
-                    note=note.strip()[:2_000], until=until, created=self._clock.now(),
+                    id=name,
+                    account=account,
+                    title=title.strip()[:MOST_TITLE],
+                    query=query[:MOST_QUERY],
+                    note=note.strip()[:MOST_NOTE],
+                    until=until,
+                    created=self._clock.now(),
                 )
-            )  # fmt: skip
+            )
         return name
 
     def saved(self, account: str) -> list[Saved]:

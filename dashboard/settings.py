@@ -1,6 +1,7 @@
 """What can be set about the dashboard: where it listens, and how long a session lasts."""
 
 import re
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Annotated, Literal
 
@@ -76,6 +77,11 @@ class DashboardSettings(BaseModel):
     )
     language: Literal["nl", "en"] = Field(
         default="nl", description="The language of pages until a reader chooses the other one."
+    )
+    purpose_titles: Mapping[Literal["nl", "en"], str] = Field(
+        default={},
+        description="What pages call the `purpose` of the folder, by language, as "
+        '`{ nl = "…" }`; the access log has the purpose itself.',
     )
     refresh_seconds: float = Field(
         default=30.0,

@@ -8,10 +8,11 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from dashboard.languages import language as spoken
-from dashboard.mistakes import hint_in, note_in, problem_in
+from dashboard.mistakes import finding_in, hint_in, note_in, problem_in
 from index.answers import Answers
 from rules.documents import Book
 from rules.errors import QueryError
+from rules.meaning import Known, lint_query
 from rules.parser import parse
 
 MOST = 12
@@ -66,7 +67,9 @@ class Mistake(BaseModel):
 
 
 class Checked(BaseModel):
-    """All that is wrong with a query, and what was read as meant."""
+    """All that is wrong with a query; and what stops no search: what was read as meant, and what
+    may not be what its writer wants.
+    """
 
     errors: list[Mistake]
     warnings: list[Mistake]
@@ -103,20 +106,20 @@ def _suggested(answers: Answers, book: Book, prefix: str) -> Iterator[Suggestion
             )
 
 
-def check(words: str, book: Book, *, language: str) -> Checked:
-    """Every mistake in `words`, each with its place, said in `language`."""
+def check(words: str, known: Known, *, language: str) -> Checked:
+    """What is to be said of `words`, each with its place, in `language`."""
     translate = spoken(language).gettext
     if not words.strip():
         return Checked(errors=[], warnings=[])
     try:
-        parsed = parse(words, lists=book.lookup(), use="search")
+        parsed = parse(words, lists=known.lists, use="search")
     except QueryError as error:
         return Checked(
             errors=[
                 _mistake(
                     words,
                     (each.line, each.column),
-                    each.text,
+                    len(each.text),
                     message=problem_in(each, translate),
                     help=hint_in(each, translate),
                 )
@@ -127,19 +130,39 @@ def check(words: str, book: Book, *, language: str) -> Checked:
     return Checked(
         errors=[],
         warnings=[
-            _mistake(
-                words, (each.line, each.column), " ", message=note_in(each, translate), help=""
-            )
-            for each in parsed.notes
+            *(
+                _mistake(
+                    words, (each.line, each.column), 1, message=note_in(each, translate), help=""
+                )
+                for each in parsed.notes
+            ),
+            *(
+                _mistake(
+                    words,
+                    (each.spot.line, each.spot.column),
+                    each.spot.length,
+                    message=finding_in(each, translate),
+                    help="",
+                )
+                for each in lint_query(words, known=known)
+                if each.spot is not None
+            ),
         ],
     )
 
 
-def _mistake(words: str, at: tuple[int, int], text: str, *, message: str, help: str) -> Mistake:  # noqa: A002  (as the editor has it)
-    """The place of `text`, which stands at a line and column (from 1)."""
+def _mistake(
+    words: str,
+    at: tuple[int, int],
+    length: int,
+    *,
+    message: str,
+    help: str,  # noqa: A002  (as the editor has it)
+) -> Mistake:
+    """The place of `length` characters at a line and column (from 1)."""
     line, column = at
     lines = words.split("\n")
     start = sum(len(each) + 1 for each in lines[: line - 1]) + column - 1
     start = max(0, min(start, len(words) - 1))
-    end = min(len(words), start + max(1, len(text)))
+    end = min(len(words), start + max(1, length))
     return Mistake(start=start, end=end, message=message, help=help)

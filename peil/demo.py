@@ -27,6 +27,7 @@ from stream.events import Gap
 DAYS = 30
 SEED = 18
 PURPOSE = "trying peil out with fictional posts"
+DUTCH_PURPOSE = "peil uitproberen met verzonnen berichten"
 FORUM_SHARE = 0.6
 """How many of the posts that were written by hand are in the forum."""
 
@@ -61,7 +62,9 @@ def make_folder(root: Path) -> WorkingFolder:
     written = folder.settings.read_text("utf-8")
     threads = min(os.cpu_count() or 1, MOST_THREADS)  # a demo is alone on the machine
     written = written.replace('purpose = ""', f'purpose = "{PURPOSE}"')
-    folder.settings.write_text(f"{written}\n[enrich]\nthreads = {threads}\n", "utf-8")
+    titles = f'[dashboard]\npurpose_titles = {{ nl = "{DUTCH_PURPOSE}" }}\n'
+    more = f"[enrich]\nthreads = {threads}\n\n{titles}"
+    folder.settings.write_text(f"{written}\n{more}", "utf-8")
     for source in (demo / "sources").glob("*.toml"):
         (folder.config / "sources" / source.name).write_bytes(source.read_bytes())
     with (folder.config / "places.toml").open("a", encoding="utf-8") as places:

@@ -15,12 +15,14 @@ from index.answers import Answers, Log
 from index.remembered import Remembered
 from ingest.health import warning
 from ingest.sources import Source
+from peil.guidance import personal
 from peil.health import Pulse
 from peil.pipeline import Pipeline
 from peil.schedule import next_run
 from privacy.register import Entry
 from privacy.suppress import about
 from rules.guidance import load_guidance
+from rules.lint import known_of
 from stream.clock import to_datetime
 
 
@@ -33,6 +35,7 @@ def entrance_of(pipeline: Pipeline) -> Entrance:
         purposes=Purposes(
             load_purposes(pipeline.folder.config),
             folder=settings.purpose,
+            titles={str(name): title for name, title in settings.dashboard.purpose_titles.items()},
             clock=pipeline.clock,
             timezone=settings.timezone,
         ),
@@ -63,6 +66,8 @@ def city_of(pipeline: Pipeline) -> City:
         sources=partial(source_states, pipeline),
         ask=ask,
         snapshot=Snapshot(store.reload, clock=pipeline.clock),
+        standings=pipeline.rulebook.library.standings,
+        known=known_of(pipeline.book, personal=personal),
         single_author=settings.rules.single_author,
     )
 
@@ -116,6 +121,7 @@ def _state(
     return SourceState(
         source=source.id,
         title=source.title,
+        titles=source.titles,
         collector=source.collector,
         keeps=source.keep,
         schedule=source.every or source.cron or "",

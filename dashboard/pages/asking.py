@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Query, Request, Response
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from dashboard.city import City
 from dashboard.errors import NotThere
@@ -32,6 +32,13 @@ TheCity = Annotated[City, Depends(city_of)]
 ThePages = Annotated[Pages, Depends(pages_of)]
 Counting = Annotated[Reader, Depends(allow("counts"))]
 Reading = Annotated[Reader, Depends(allow("texts"))]
+
+
+Reason = Annotated[
+    str,
+    Field(description="What the texts are for; it is logged.", max_length=300),
+]
+"""It comes with a POST: an address stands in histories and in logs of proxies."""
 
 
 def _emptied(given: object) -> object:

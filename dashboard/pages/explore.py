@@ -2,18 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse
+from pydantic import BaseModel
 
 from dashboard.city import City
 from dashboard.errors import NotThere, Refused
+from dashboard.frame import Pages
 from dashboard.languages import language as spoken
 from dashboard.mistakes import refusal_in
 from dashboard.pages.asking import (
     Counting,
     Reading,
+    Reason,
     TheCity,
     ThePages,
     ThePeriod,
@@ -131,13 +134,43 @@ def page(
     filters: TheFilters,
     asked: TheQuestion,
     tab: Annotated[Tab, Query()] = "table",
-    reason: Annotated[str, Query(max_length=300)] = "",
 ) -> HTMLResponse:
     """A question and its answer. What is wrong with its words stands under them."""
-    checked = check(asked.words, city.book, language=reader.language)
+    return _page(request, city, pages, reader, queries, filters, asked, tab=tab)
+
+
+@router.post("/explore", response_class=HTMLResponse, include_in_schema=False)
+def whole_texts(
+    request: Request,
+    city: TheCity,
+    pages: ThePages,
+    reader: Reading,
+    queries: TheQueries,
+    filters: TheFilters,
+    asked: TheQuestion,
+    reason: Annotated[Reason, Form()],
+    tab: Annotated[Literal["texts"], Query()] = "texts",
+) -> HTMLResponse:
+    """The same page with whole texts, for a reason."""
+    return _page(request, city, pages, reader, queries, filters, asked, tab=tab, reason=reason)
+
+
+def _page(
+    request: Request,
+    city: City,
+    pages: Pages,
+    reader: Reader,
+    queries: Queries,
+    filters: Filters,
+    asked: Asked,
+    *,
+    tab: Tab,
+    reason: str = "",
+) -> HTMLResponse:
+    checked = check(asked.words, city.known, language=reader.language)
     if (
         checked.errors
-        and not (whole := check(asked.query, city.book, language=reader.language)).errors
+        and not (whole := check(asked.query, city.known, language=reader.language)).errors
     ):
         checked = whole  # words that only say what is not wanted, beside filters
     view = found = None
@@ -211,17 +244,27 @@ def texts_twin(
     city: TheCity,
     reader: Reading,
     asked: TheQuestion,
-    reason: Annotated[
-        str,
-        Query(
-            description="For whole texts; it is logged.",
-            max_length=300,
-            examples=["what people mean by it"],
-        ),
-    ] = "",
 ) -> Sample:
-    """At most ten texts drawn at random, keyword in context, or whole for a reason."""
-    return sample(city.reading(reader), asked.query, period=asked.period, reason=reason)
+    """At most ten texts drawn at random, keyword in context. Each call is a read, which is logged
+    and has a quota.
+    """
+    return sample(city.reading(reader), asked.query, period=asked.period)
+
+
+class Because(BaseModel):
+    """Why whole texts are needed."""
+
+    reason: Reason
+
+
+@router.post("/api/v1/explore/texts", tags=["explore"])
+def whole_texts_twin(
+    city: TheCity, reader: Reading, asked: TheQuestion, because: Because
+) -> Sample:
+    """At most ten texts drawn at random, whole, for a reason."""
+    if not because.reason.strip():
+        raise Refused("say what the texts are for: it is logged with them")
+    return sample(city.reading(reader), asked.query, period=asked.period, reason=because.reason)
 
 
 @router.get("/api/v1/explore/compare", tags=["explore"])

@@ -4,15 +4,16 @@ import random
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Form, Query
 from fastapi.responses import Response
+from pydantic import BaseModel, Field
 
 from dashboard.city import City
 from dashboard.errors import Refused
 from dashboard.exporting import MEDIA, Format, Mark, marked, written
-from dashboard.pages.asking import Counting, Reading, TheCity
+from dashboard.pages.asking import Counting, Reading, Reason, TheCity
 from dashboard.pages.explore import TheQuestion
 from dashboard.rights import Reader
 from dashboard.views.explore import FACETS, Asked
@@ -25,12 +26,22 @@ router = APIRouter()
 KEPT_DAYS = 90
 """A file is to be deleted after so many days: texts live no longer here either."""
 
+FILE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The file.",
+        "content": {
+            media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA.values()
+        },
+    }
+}
+"""What an export answers, for the document."""
+
 By = Literal["day", "week", "month", "language", "sentiment", "source", "rule", "kind", "place"]
 AsFormat = Annotated[Format, Query(alias="format", description="The format of the file.")]
 
 
 @router.get("/export/counts", include_in_schema=False, response_class=Response)
-@router.get("/api/v1/export/counts", tags=["export"], response_class=Response)
+@router.get("/api/v1/export/counts", tags=["export"], response_class=Response, responses=FILE)
 def counts(
     city: TheCity,
     reader: Counting,
@@ -47,15 +58,31 @@ def counts(
     return _file(_counts(answers, asked, by), form, mark, name=f"peil-{by}")
 
 
+class Wanted(BaseModel):
+    """What a file of texts is for, and how it is to be written."""
+
+    reason: Reason
+    format: Format = Field(default="csv", description="The format of the file.")
+
+
 @router.post("/export/texts", include_in_schema=False, response_class=Response)
 def texts(
-    city: TheCity,
-    reader: Reading,
-    asked: TheQuestion,
-    reason: Annotated[str, Form(max_length=300)],
-    form: Annotated[Format, Form(alias="format")] = "csv",
+    city: TheCity, reader: Reading, asked: TheQuestion, wanted: Annotated[Wanted, Form()]
 ) -> Response:
     """At most 50 whole texts drawn at random, for a reason, as a file."""
+    return _texts(city, reader, asked, wanted)
+
+
+@router.post("/api/v1/export/texts", tags=["export"], response_class=Response, responses=FILE)
+def texts_twin(city: TheCity, reader: Reading, asked: TheQuestion, wanted: Wanted) -> Response:
+    """At most 50 whole texts drawn at random, for a reason, as a file. It is a read of texts,
+    which is logged and has a quota.
+    """
+    return _texts(city, reader, asked, wanted)
+
+
+def _texts(city: City, reader: Reader, asked: Asked, wanted: Wanted) -> Response:
+    reason, form = wanted.reason, wanted.format
     if not reason.strip():
         raise Refused("say what the texts are for: it is logged with the export")
     mark = _mark(city, asked, reader)

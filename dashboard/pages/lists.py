@@ -1,12 +1,14 @@
 """The pages Rules and Sources: what there is, to read."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from dashboard.city import City
 from dashboard.pages.asking import Counting, TheCity, ThePages, TheSlice
 from dashboard.rights import Reader
-from dashboard.views.phenomenon import About, about
+from dashboard.views.rules import Listed, listed
 from dashboard.views.sources import SourceState
 
 router = APIRouter()
@@ -19,6 +21,7 @@ def rules_page(request: Request, city: TheCity, pages: ThePages, reader: Countin
         request, "rules.html", reader=reader, here="rules",
         rules=_rules(city, reader),
         today=city.today,
+        single_author=city.single_author,
     )  # fmt: skip
 
 
@@ -28,24 +31,34 @@ def sources_page(
 ) -> HTMLResponse:
     """Every source: whether it is open, when it ran and how that went."""
     return pages.render(
-        request, "sources.html", reader=reader, here="sources", sources=city.sources(), k=city.k
+        request,
+        "sources.html",
+        reader=reader,
+        here="sources",
+        sources=_sources(city, reader),
+        k=city.k,
     )
 
 
 @router.get("/api/v1/rules", tags=["pages"])
-def rules_twin(city: TheCity, reader: Counting, part: TheSlice, response: Response) -> list[About]:
-    """Every rule, with its query."""
+def rules_twin(city: TheCity, reader: Counting, part: TheSlice, response: Response) -> list[Listed]:
+    """Every rule, with its query and what became of it."""
     return part.of(_rules(city, reader), response)
 
 
 @router.get("/api/v1/sources", tags=["pages"])
 def sources_twin(
-    city: TheCity, _reader: Counting, part: TheSlice, response: Response
+    city: TheCity, reader: Counting, part: TheSlice, response: Response
 ) -> list[SourceState]:
     """Every source with its state."""
-    return part.of(city.sources(), response)
+    return part.of(_sources(city, reader), response)
 
 
-def _rules(city: City, reader: Reader) -> list[About]:
-    found = map(about, city.rules(reader.language).values())
-    return sorted(found, key=lambda each: each.title.casefold())
+def _sources(city: City, reader: Reader) -> Sequence[SourceState]:
+    return [each.called(reader.language) for each in city.sources()]
+
+
+def _rules(city: City, reader: Reader) -> Sequence[Listed]:
+    return listed(
+        city.book, city.standings(), called=lambda rule: city.called(rule, reader.language)
+    )

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
@@ -21,7 +21,16 @@ LONGEST_SECONDS = 300
 """Then the browser comes again, and its session is looked at again."""
 
 
-@router.get("/api/v1/live", tags=["pages"], response_class=StreamingResponse)
+STREAM: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Events, until the page goes.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+"""What is answered, for the document."""
+
+
+@router.get("/api/v1/live", tags=["pages"], response_class=StreamingResponse, responses=STREAM)
 async def live(
     request: Request,
     city: TheCity,

@@ -52,4 +52,4 @@ def _view(city: City, reader: Reader, period: Period, *, language: str) -> Monit
             k=city.k,
         ),
     )
-    return view.with_sources(city.sources())
+    return view.with_sources([each.called(language) for each in city.sources()])

@@ -1,6 +1,5 @@
-"""What a reader writes: the words of queries, which go behind ids, and searches that are kept."""
+"""What a reader writes: the words of queries, which go behind ids."""
 
-from datetime import date
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlencode
 
@@ -8,12 +7,10 @@ from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
-from dashboard.errors import NotThere, Refused
 from dashboard.pages.asking import Counting, TheCity
 from dashboard.queries import Queries
 from dashboard.suggesting import Checked, Suggestions, check, suggest
 from dashboard.views.explore import FIELDS
-from index.values import start_of
 
 router = APIRouter()
 ADDRESSED = {"q", "period", "since", "until", "tab", "with", *FIELDS}
@@ -46,33 +43,6 @@ def write(
     return RedirectResponse(f"/explore?{urlencode(found)}".rstrip("?"), status_code=303)
 
 
-@router.post("/saved", include_in_schema=False)
-def save(
-    city: TheCity,
-    reader: Counting,
-    queries: TheQueries,
-    title: Annotated[str, Form(max_length=200)],
-    until: Annotated[date, Form()],
-    query: Annotated[str, Form(max_length=2_000)] = "",
-    note: Annotated[str, Form(max_length=2_000)] = "",
-) -> Response:
-    """Save a search with a note and an end."""
-    if until <= city.today:
-        raise Refused("%(day)s is over: a saved search ends on a day to come", day=until)
-    queries.save(
-        reader.account, title=title, query=query, note=note, until=start_of(until, city.timezone)
-    )
-    return RedirectResponse(f"/explore?{query}" if query else "/explore", status_code=303)
-
-
-@router.post("/saved/{id}/remove", include_in_schema=False)
-def remove(reader: Counting, queries: TheQueries, id: str) -> Response:  # noqa: A002  (what it is)
-    """Forget a saved search."""
-    if not queries.remove(reader.account, id):
-        raise NotThere("there is no such saved search of yours")
-    return RedirectResponse("/explore", status_code=303)
-
-
 class Words(BaseModel):
     """What is being typed."""
 
@@ -94,7 +64,7 @@ def write_twin(reader: Counting, queries: TheQueries, given: Words) -> Written:
 @router.post("/api/v1/check", tags=["explore"])
 def check_twin(city: TheCity, reader: Counting, given: Words) -> Checked:
     """What is wrong with the words of a query, each mistake with its place."""
-    return check(given.words, city.book, language=reader.language)
+    return check(given.words, city.known, language=reader.language)
 
 
 @router.get("/api/v1/complete", tags=["explore"])

@@ -1,5 +1,6 @@
 """How a source is shown: whether it is open, and how its runs went."""
 
+from collections.abc import Mapping
 from datetime import date
 
 from pydantic import BaseModel, Field
@@ -21,6 +22,7 @@ class SourceState(BaseModel):
 
     source: str
     title: str
+    titles: Mapping[str, str] = Field(default={}, exclude=True)
     collector: str
     keeps: str
     schedule: str
@@ -31,3 +33,7 @@ class SourceState(BaseModel):
     appended: int | None = Field(description=LEAST)
     outcome: str
     trouble: str | None = Field(description="What a person should look at, in words.")
+
+    def called(self, language: str) -> "SourceState":
+        """The same with its title in `language`, where it has one."""
+        return self.model_copy(update={"title": self.titles.get(language, self.title)})

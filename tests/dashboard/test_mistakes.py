@@ -8,13 +8,30 @@ from hypothesis import strategies as st
 
 import rules
 from dashboard.languages import language
-from dashboard.mistakes import REFUSALS, SENTENCES, note_in, problem_in, refusal_in, sentence_in
+from dashboard.mistakes import (
+    FINDINGS,
+    REFUSALS,
+    SENTENCES,
+    finding_in,
+    note_in,
+    problem_in,
+    refusal_in,
+    sentence_in,
+)  # fmt: skip
+from peil.guidance import PERSONAL, personal
+from rules.alone import Groups
+from rules.catalogue import CHECKS
 from rules.errors import QueryError
+from rules.findings import finding
+from rules.meaning import Known, lint_query
 from rules.parser import parse
 
 SAYING = {"_wrong", "_wrong_at", "_note", "wrong"}
 PARSER = Path(rules.__file__).parent
-STORE = [PARSER.parent / "index" / f"{name}.py" for name in ("answers", "questions", "simplest")]
+STORE = [
+    PARSER.parent / "index" / f"{name}.py"
+    for name in ("answers", "questions", "simplest", "verifying")
+]
 MARK = "✓"
 
 
@@ -61,6 +78,44 @@ def test_no_sentence_stands_here_in_vain() -> None:
             for find in (sentence_in, refusal_in):
                 find(_sentence(node) or "", meant)
     assert {*SENTENCES, *REFUSALS} - said == {"a value after %(field)s"}, "put together elsewhere"
+
+
+KNOWN = Known(groups=Groups(["moslims"]), personal=personal)
+MEASURED = {"R302", "R303"}
+"""What lint only says with the frequencies of words, which the dashboard does not ask for."""
+
+UNREAD = "R1"
+"""A query that cannot be read has mistakes, and lint says nothing more."""
+
+QUERIES = {
+    code: each.bad
+    for code, each in CHECKS.items()
+    if each.subject == "query" and code not in MEASURED and not code.startswith(UNREAD)
+}
+
+
+@pytest.mark.parametrize("code", QUERIES)
+def test_what_lint_says_of_a_query_is_known_here(code: str) -> None:
+    found = [each for each in lint_query(QUERIES[code], known=KNOWN) if each.code == code]
+    assert found
+    unknown = [each for each in found if not finding_in(each, marked).startswith(MARK)]
+    assert unknown == []
+
+
+def test_no_sentence_of_lint_stands_here_in_vain() -> None:
+    said: set[str] = set()
+
+    def meant(sentence: str) -> str:
+        said.add(sentence)
+        return sentence
+
+    for query in QUERIES.values():
+        for each in lint_query(query, known=KNOWN):
+            finding_in(each, meant)
+    kinds = [f"a person's {kind.replace('_', ' ')}" for kind in PERSONAL]
+    for kind in (*kinds, "a link to a platform of persons"):
+        finding_in(finding("R403", "query", f"`this` is {kind}; take it out"), meant)
+    assert set(FINDINGS) == said
 
 
 BROKEN = (

@@ -75,7 +75,8 @@ PAGES = (
     f"/explore?rule={RULES[0]}&language=nl&sentiment=negative",
     "/explore?tab=terms",
     "/explore?tab=context",
-    "/explore?tab=texts&reason=trial",
+    "/explore?tab=texts",
+    "/explore?langauge=nl",
     "/explore?tab=compare&with=before",
     "/rules",
     "/sources",
@@ -261,8 +262,12 @@ def test_texts_of_a_special_category_are_never_shown(city: City) -> None:
         answer = city.got(path)
         assert answer.status_code == 409, path
         assert "over geloof" not in answer.text
-    for tab in ("context", "texts&reason=x"):  # the counts of the same page stand
-        page = city.got(f"/explore?rule={SPECIAL_RULE}&tab={tab}", language="nl")
+    path, reader = f"/explore?rule={SPECIAL_RULE}&tab=", city.browser_of()
+    dutch = {"accept-language": "nl", "x-csrf-token": city.csrf(reader)}
+    for page in (
+        city.got(f"{path}context", language="nl"),
+        reader.post(f"{path}texts", data={"reason": "x"}, headers=dutch),
+    ):  # the counts of the same page stand
         assert page.status_code == 200
         assert "de teksten worden niet getoond" in page.text
         assert "over geloof" not in page.text
@@ -346,7 +351,9 @@ def test_no_answer_has_an_author_or_a_post(city: City) -> None:
 
 def _addresses(city: City) -> list[str]:
     """Every address that answers a GET of an analyst, with a value for its parameters."""
-    known = {"{rule}": RULES[0]}
+    until = (TODAY + timedelta(days=9)).isoformat()
+    search = city.browser_of().post("/api/v1/saved", json={"title": "wonen", "until": until}).json()
+    known = {"{rule}": RULES[0], "{id}": search["id"]}
     return [
         re.sub(r"\{\w+\}", lambda part: known[part[0]], each.path)
         + ("?with=before" if each.path.endswith("/compare") else "")
@@ -373,7 +380,7 @@ def test_what_somebody_wrote_is_shown_as_it_is_written(city: City) -> None:
         "/", "/rules", "/sources", "/explore", f"/phenomena/{EVIL_RULE}",
         f"/phenomena/{EVIL_RULE}/terms", f"/phenomena/{EVIL_RULE}/texts",
         f"/phenomena/{RULES[0]}?with={EVIL_RULE}",
-        f"/explore?rule={EVIL_RULE}&tab=texts&reason={SCRIPT}",
+        f"/explore?{SCRIPT}=1",
         f"/explore?rule={EVIL_RULE}&tab=context", f"/explore?rule={EVIL_RULE}&tab=terms",
     )  # fmt: skip
     seen = 0
@@ -391,13 +398,15 @@ def test_what_somebody_wrote_is_shown_as_it_is_written(city: City) -> None:
 
 
 def test_texts_have_their_own_direction_and_are_whole_only_for_a_reason(city: City) -> None:
-    whole = tree(city.got(f"/explore?rule={EVIL_RULE}&tab=texts&reason=onderzoek"))
+    path = f"/explore?rule={EVIL_RULE}&tab=texts"
+    whole = tree(city.send(city.browser_of(), path, reason="onderzoek"))
     quotes = whole.css("blockquote")
     assert quotes
     for quote in quotes:
         assert quote.attributes["dir"] == "auto"
         assert quote.text() == EVIL
-    assert not tree(city.got(f"/explore?rule={EVIL_RULE}&tab=texts")).css("blockquote")
+    for answer in (city.got(path), city.send(city.browser_of(), path, reason=" ")):
+        assert not tree(answer).css("blockquote")
 
 
 def test_a_query_is_shown_back_as_it_was_typed(city: City) -> None:
@@ -557,13 +566,20 @@ def test_checking_a_query_is_not_logged(city: City) -> None:
     assert len(city.entries()) == before
 
 
-def test_an_export_of_texts_says_in_the_log_what_for(city: City) -> None:
+@pytest.mark.parametrize("way", ["page", "twin"])
+def test_an_export_of_texts_says_in_the_log_what_for(city: City, way: str) -> None:
     reader = city.browser_of()
     before = len(city.entries())
     path = f"/export/texts?rule={EVIL_RULE}"
-    assert city.send(reader, path, reason=" ").status_code == 400
+
+    def ask(**said: str) -> Any:
+        if way == "page":
+            return city.send(reader, path, **said)
+        return reader.post(f"/api/v1{path}", json=said)
+
+    assert ask(reason=" ").status_code == 400
     assert len(city.entries()) == before
-    answer = city.send(reader, path, reason="een onderzoek", format="ndjson")
+    answer = ask(reason="een onderzoek", format="ndjson")
     rows = [json.loads(line) for line in answer.text.splitlines()]
     assert 10 <= len(rows) <= 50
     assert {row["text"] for row in rows} == {EVIL}
@@ -585,9 +601,45 @@ def test_an_export_of_counts_leaves_out_what_is_small(city: City) -> None:
         assert row["posts"] is None or row["posts"] >= 10
 
 
+@pytest.mark.parametrize("way", ["page", "twin"])
+def test_a_reason_stands_in_the_access_log_and_in_no_address(city: City, way: str) -> None:
+    reader = city.browser_of()
+    before = len(city.entries())
+    reason = "waarom wachten mensen"
+    if way == "page":
+        answer = city.send(reader, f"/explore?rule={EVIL_RULE}&tab=texts", reason=reason)
+        assert reason not in answer.text, "the page cannot lead to an address with it"
+    else:
+        answer = reader.post(f"/api/v1/explore/texts?rule={EVIL_RULE}", json={"reason": reason})
+        assert answer.json()["whole"]
+        assert {each["keyword"] for each in answer.json()["excerpts"]}
+    assert answer.status_code == 200
+    assert "reason=" not in str(answer.url)
+    last = list(city.log.entries())[before:][-1]
+    assert last.action == "texts"
+    assert reason in (last.payload or "")
+
+
+def test_whole_texts_are_not_to_be_had_without_a_reason_or_with_one_in_the_address(
+    city: City,
+) -> None:
+    before = len(city.entries())
+    reader, path = city.browser_of(), "/api/v1/explore/texts"
+    assert reader.post(path, json={"reason": " "}).status_code == 400
+    assert reader.post(path, json={}).status_code == 422
+    assert city.got(f"{path}?reason=onderzoek").status_code == 422
+    assert len(city.entries()) == before
+    assert not city.got(path).json()["whole"]
+
+
 def test_a_viewer_gets_counts_and_no_texts(city: City) -> None:
     for path in (f"/phenomena/{RULES[0]}/texts", "/api/v1/explore/texts"):
         assert city.got(path, role=Role.VIEWER).status_code == 403
+    viewer = city.browser_of(Role.VIEWER)
+    assert city.send(viewer, "/explore?tab=texts", reason="x").status_code == 403
+    said = {"reason": "x"}
+    for path in ("/api/v1/explore/texts", "/api/v1/export/texts"):
+        assert viewer.post(path, json=said).status_code == 403
     page = city.got("/explore?tab=context", role=Role.VIEWER)
     assert page.status_code == 200
     assert not tree(page).css("blockquote")

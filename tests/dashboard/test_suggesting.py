@@ -10,10 +10,13 @@ from dashboard.suggesting import FIELDS, MOST, OPERATORS, check, suggest
 from index.answers import Answers
 from index.testing import fill, text_post
 from peil.folder import WorkingFolder
+from peil.guidance import personal
 from peil.pipeline import Pipeline
 from peil.settings import load_settings
 from rules.documents import Book
 from rules.errors import QueryError
+from rules.lint import known_of
+from rules.meaning import Known
 from rules.parser import parse
 from stream.clock import DAY_MS, ManualClock
 from stream.errors import Stop
@@ -40,6 +43,11 @@ def answers(pipeline: Pipeline) -> Answers:
 @pytest.fixture(scope="module")
 def book(pipeline: Pipeline) -> Book:
     return pipeline.book
+
+
+@pytest.fixture(scope="module")
+def known(book: Book) -> Known:
+    return known_of(book, personal=personal)
 
 
 def labels(answers: Answers, book: Book, prefix: str) -> dict[str, str]:
@@ -105,10 +113,11 @@ def test_every_example_of_a_field_and_an_operator_can_be_read() -> None:
         parse(example, use="search")
 
 
-def test_a_good_query_has_nothing_wrong(book: Book) -> None:
+def test_a_good_query_has_nothing_wrong(known: Known) -> None:
     for words in ("", "   \n", "fatbike* NEAR/3 (stoep OR overlast) lang:nl", "$hulp"):
-        found = check(words, book, language="en")
+        found = check(words, known, language="en")
         assert found.errors == []
+        assert found.warnings == []
 
 
 @pytest.mark.parametrize(
@@ -121,11 +130,32 @@ def test_a_good_query_has_nothing_wrong(book: Book) -> None:
         ("kleur:rood", "kleur"),
     ],
 )
-def test_a_mistake_stands_under_its_word(book: Book, words: str, under: str) -> None:
-    (found,) = check(words, book, language="en").errors
+def test_a_mistake_stands_under_its_word(known: Known, words: str, under: str) -> None:
+    (found,) = check(words, known, language="en").errors
     assert words[found.start : found.end].startswith(under)
     assert found.message
     assert found.help
+
+
+@pytest.mark.parametrize(
+    ("words", "under", "english", "dutch"),
+    [
+        ("huurprij* OR huurprijzen", "huurprijzen", "is covered by", "valt al onder"),
+        ("lang:nl lang:en", "lang:nl lang:en", "can never be true", "nooit waar"),
+        ("hulp\nOR moslims", "moslims", "a group is not a phenomenon", "geen verschijnsel"),
+        ('"06 12345678" OR klacht', '"06 12345678"', "a person's phone", "telefoonnummer"),
+        ('case:"Jan Jansen" woning', 'case:"Jan Jansen"', "name of a person", "van een persoon"),
+    ],
+)
+def test_what_lint_has_to_say_stops_no_search(
+    known: Known, words: str, under: str, english: str, dutch: str
+) -> None:
+    for language, said in (("en", english), ("nl", dutch)):
+        found = check(words, known, language=language)
+        assert found.errors == []
+        (hint,) = found.warnings
+        assert said in hint.message
+        assert words[hint.start : hint.end] == under
 
 
 QUERIES = st.text('ab🔥ش \n()"*/:~$,-§', max_size=30) | st.lists(
@@ -137,14 +167,14 @@ QUERIES = st.text('ab🔥ش \n()"*/:~$,-§', max_size=30) | st.lists(
 
 
 @given(words=QUERIES)
-def test_whatever_is_typed_each_mistake_lies_in_it(book: Any, words: str) -> None:
-    found = check(words, book, language="en")
+def test_whatever_is_typed_each_mistake_lies_in_it(known: Any, words: str) -> None:
+    found = check(words, known, language="en")
     for each in (*found.errors, *found.warnings):
         assert 0 <= each.start < each.end <= len(words)
         assert each.message
     if words.strip():
         try:
-            parse(words, lists=book.lookup(), use="search")
+            parse(words, lists=known.lists, use="search")
         except QueryError:
             assert found.errors
         else:

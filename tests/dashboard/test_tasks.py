@@ -223,6 +223,9 @@ def test_an_analyst_looks_closer_keeps_it_and_reads(
     hand.write(page.locator("#reason"), "wat bedoelen mensen")
     hand.press(page.get_by_role("button", name="Read ten texts"))
     expect(page.locator("blockquote").first).to_be_visible()
+    assert "reason" not in page.url
+    assert "language=nl" in page.url
+    check(page)
     hand.press(page.get_by_role("link", name="Counts"))
     with page.expect_download() as download:
         hand.press(page.get_by_role("button", name="Download"))
@@ -304,7 +307,8 @@ PAGES = (
     "/explore?since=2026-09-20&until=2026-09-21&language=ar",
     "/explore?tab=terms",
     "/explore?tab=context",
-    "/explore?tab=texts&reason=trial",
+    "/explore?tab=texts",
+    "/explore?langauge=nl",
     "/explore?tab=compare&with=before",
     "/explore?since=2026-13-01",
     "/rules",

@@ -1,0 +1,48 @@
+"""Every rule: what it says of itself, and what became of it."""
+
+from collections.abc import Callable, Sequence
+
+from pydantic import Field
+
+from dashboard.views.phenomenon import About, about
+from rules.documents import Book, RuleDocument
+from rules.library import Standings
+from rules.states import FileState, RuleState, states
+
+
+class Listed(About):
+    """A rule, and where it stands."""
+
+    state: FileState = Field(
+        description="What became of the version in its file: `active` ones are counted and shown, "
+        "`shadow` and `outgoing` ones are only counted; `not synced`: it was not brought in yet; "
+        "`no file`: it counts and its file is gone; `wrong`: it cannot be read."
+    )
+    version: str = Field(description="That of its file; empty: there is none.")
+    active: str = Field(description="The version that is active; empty: none is.")
+    beside: list[str] = Field(description="Versions that are counted and not shown.")
+
+
+def listed(
+    book: Book, standings: Standings, *, called: Callable[[RuleDocument], RuleDocument]
+) -> Sequence[Listed]:
+    """Every rule that has a file or that counts, by what it is `called`."""
+    found = [
+        _listed(called(_document(each, book, standings)), each) for each in states(book, standings)
+    ]
+    return sorted(found, key=lambda each: each.title.casefold())
+
+
+def _listed(rule: RuleDocument, state: RuleState) -> Listed:
+    return Listed(
+        **about(rule).model_dump(),
+        state=state.state,
+        version=state.version,
+        active=state.active,
+        beside=list(state.beside),
+    )
+
+
+def _document(state: RuleState, book: Book, standings: Standings) -> RuleDocument:
+    """That of its file, else that of the latest version there was."""
+    return book.rules.get(state.rule) or standings[state.rule][-1].version.document
