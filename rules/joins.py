@@ -51,7 +51,7 @@ def bits_set(batch: Batch, classes: Classes, *, rules: int) -> Found:
 
 def _grouped(keys: Keys, rules: int) -> Found:
     """Keys of posts, rules and bits, by post and rule."""
-    keys.sort()
+    keys.sort(kind="stable")  # runs of each token come sorted, which a merge makes use of
     groups = keys // BITS
     starts = _first_of_each(groups)
     bits = np.left_shift(np.uint8(1), (keys % BITS).astype(np.uint8))

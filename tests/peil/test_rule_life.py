@@ -391,8 +391,9 @@ def test_one_person_syncs_withdraws_and_takes_back(peil: Peil, folder: Path) -> 
     assert states["eenzaamheid"][0] == "active"
     assert "one person alone" in peil("rules", "list").stdout
     assert "one person alone" in peil("doctor").stdout
-    peil("rules", "review", "woningnood")
-    assert "woningnood@" in peil("rules", "activate", "woningnood").stdout
+    assert "somebody else must review it" in peil("rules", "review", "woningnood", code=3).stderr
+    version = withdrawn[0]["version"]
+    assert "woningnood@" in peil("rules", "activate", "woningnood", "--version", version).stdout
     exported = json.loads(peil("rules", "export", str(folder / "out"), "--json").stdout)
     assert str(folder / "out" / "rules" / "woningnood.toml") in exported
     same = json.loads(peil("rules", "sync", str(folder / "out"), "--json").stdout)
