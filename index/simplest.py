@@ -65,16 +65,14 @@ def simplest(question: Question, differ: Differ) -> Question:
             "keyword list, or the question into a rule"
         )
     tried = since = 0
-    while question.query is not None:
-        simpler = list(_simpler_whole(question.query))
-        if since == len(simpler):
-            break  # all of them, since the last that made no difference
-        tree = simpler[tried % len(simpler)]
-        other = msgspec.structs.replace(question, query=tree)
+    simpler = _simpler_whole(question.query)
+    while since < len(simpler):  # not all of them, since the last that made no difference
+        other = msgspec.structs.replace(question, query=simpler[tried % len(simpler)])
         if differ(question, other):
             tried, since = tried + 1, since + 1
         else:
             question, since = other, 0
+            simpler = _simpler_whole(question.query)
     return question
 
 
@@ -178,10 +176,9 @@ def _misplaced(text: str, dates: Dates) -> Problem:
     return Problem(line, column, written, "date: as a condition of the whole question", hint)
 
 
-def _simpler_whole(tree: Node) -> Iterator[Node | None]:
+def _simpler_whole(tree: Node | None) -> Sequence[Node | None]:
     """Every tree that is one step simpler; None is no condition at all."""
-    yield None
-    yield from _simpler(tree, placed=False)
+    return [] if tree is None else [None, *_simpler(tree, placed=False)]
 
 
 def _simpler(node: Node, *, placed: bool) -> Iterator[Node]:

@@ -1,16 +1,25 @@
 """The queries that tantivy has for a rule's tree."""
 
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tantivy
 from tantivy import Occur, Query
 
 from index.compiler import Compiled, exactly
-from rules.tree import Near, Phrase, Term
+from index.local.groups import MOST_WORDS, Group, group
+from rules.tree import Near, Phrase
 
 SAFE_SLOP = 2
 """Below this a sloppy phrase of two different words is exact; from it on the words may swap."""
+
+MOST_PHRASES = 4
+"""A NEAR of more of them, of very long lists, is left to be verified."""
+
+
+def _unknown(_stem: str) -> int | None:
+    return None
 
 
 class TantivyEngine:
@@ -18,8 +27,12 @@ class TantivyEngine:
 
     deepest = 1_000
 
-    def __init__(self, schema: tantivy.Schema) -> None:
+    def __init__(
+        self, schema: tantivy.Schema, *, words: Callable[[str], int | None] = _unknown
+    ) -> None:
+        """`words` says how many words begin with a stem; None: too many, or nobody knows."""
         self._schema = schema
+        self._words = words
 
     def everything(self) -> Query:
         return Query.all_query()
@@ -58,20 +71,40 @@ class TantivyEngine:
         )
 
     def sloppy(self, phrase: Phrase) -> Query | None:
-        if len(phrase.forms) == 2 and phrase.slop < SAFE_SLOP and _apart(*phrase.forms):  # noqa: PLR2004  (a pair)
-            return self._phrase(phrase.forms, phrase.slop)
-        return None
+        if len(phrase.forms) != 2 or phrase.slop >= SAFE_SLOP:  # noqa: PLR2004  (a pair)
+            return None
+        first, second = map(_word, phrase.forms)
+        return self._phrase(phrase.forms, phrase.slop) if first.apart(second) else None
 
     def near(self, near: Near) -> Compiled[Query] | None:
-        left, right = near.left, near.right
-        if isinstance(left, Term) and isinstance(right, Term) and _apart(left.form, right.form):
-            forward = self._phrase([left.form, right.form], near.distance)
-            if not near.ordered:
-                backward = self._phrase([right.form, left.form], near.distance)
-                return exactly(self.at_least(1, [forward, backward]))
-            if near.distance < SAFE_SLOP:
-                return exactly(forward)
-        return None
+        left, right = group(near.left), group(near.right)
+        if left is None or right is None or not left.apart(right):
+            return None
+        forward = self._beside(left, right, near.distance)
+        backward = self._beside(right, left, near.distance)
+        if forward is None or backward is None:
+            return None
+        if near.ordered:
+            return exactly(forward) if near.distance < SAFE_SLOP else Compiled(forward, None)
+        return exactly(self.at_least(1, [forward, backward]))
+
+    def _beside(self, first: Group, second: Group, slop: int) -> Query | None:
+        """A word of one group before a word of another; None when that is too much at once."""
+        if len(first.forms) == len(second.forms) == 1 and not first.stems and not second.stems:
+            return self._phrase([*first.forms, *second.forms], slop)
+        pairs = list(itertools.product(first.patterns(), second.patterns()))
+        if len(pairs) > MOST_PHRASES or not (self._fits(first) and self._fits(second)):
+            return None
+        phrases = [
+            Query.regex_phrase_query(self._schema, "tokens", list(pair), slop) for pair in pairs
+        ]
+        return phrases[0] if len(phrases) == 1 else self.at_least(1, phrases)
+
+    def _fits(self, words: Group) -> bool:
+        """Whether tantivy finds all words of a group at once."""
+        found = [self._words(stem) for stem in words.stems]
+        known = [each for each in found if each is not None]
+        return len(known) == len(found) and sum(known) + len(words.forms) <= MOST_WORDS
 
     def _phrase(self, forms: Sequence[str], slop: int) -> Query:
         if len(forms) == 1:  # a phrase of one word would panic
@@ -79,9 +112,5 @@ class TantivyEngine:
         return Query.phrase_query(self._schema, "tokens", list(forms), slop)
 
 
-def _apart(one: str, other: str) -> bool:
-    """Whether two forms can never stand at one position: two different words can not, a hashtag
-    and its word, or two emoji, might.
-    """
-    one, other = one.lstrip("#"), other.lstrip("#")
-    return one != other and all(form.replace("'", "").isalnum() for form in (one, other))
+def _word(form: str) -> Group:
+    return Group(frozenset({form}), frozenset())

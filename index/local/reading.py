@@ -10,6 +10,7 @@ from index.compiler import Compiled, Compiler
 from index.contract import Dimension, Question, Scope
 from index.document import RECORD_BITS
 from index.local import counting
+from index.local.groups import MOST_WORDS
 from index.local.partition import LocalPartition
 from index.local.query import TantivyEngine
 from index.local.schema import schema
@@ -20,6 +21,9 @@ from stream.post import Post
 
 WIDER = 5
 """So many times as much is looked at as is wanted: words of a partition, posts of a draw."""
+
+MOST_STEMS = 1_000
+"""Of so many beginnings of words is remembered how many words have them."""
 
 RECORDS = 1 << RECORD_BITS
 
@@ -35,9 +39,10 @@ class LocalFinder:
     def __init__(self, ask: Callable[[Scope], Sequence[LocalPartition]], *, k: int) -> None:
         self._ask = ask
         self._k = k
-        self._engine = TantivyEngine(schema())
+        self._engine = TantivyEngine(schema(), words=self._beginning)
         self._compiler = Compiler(self._engine)
         self._doubled = Once(most=1)
+        self._stems = Once(most=MOST_STEMS)
 
     def compile(self, question: Question) -> Compiled[Query]:
         return self._compiler.ask(question)
@@ -97,6 +102,16 @@ class LocalFinder:
         for partition in self._ask("kept"):
             found.update(partition.words(prefix, WIDER * limit))
         return dict(found.most_common(limit))
+
+    def _beginning(self, stem: str) -> int | None:
+        """How many words begin with `stem` in the partition with the most such."""
+        found = self._stems(
+            (self.state("both"), stem),
+            lambda: max(
+                (len(each.words(stem, MOST_WORDS + 1)) for each in self._ask("both")), default=0
+            ),
+        )
+        return None if found > MOST_WORDS else found
 
     def _once_each(self, query: Query, scope: Scope) -> Sequence[tuple[LocalPartition, Query]]:
         """The partitions, and what of each is asked so that an id in two of them counts once."""
