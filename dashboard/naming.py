@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from dashboard.errors import Explained
 from dashboard.languages import Language, said
+from dashboard.languages import language as spoken
 
 if TYPE_CHECKING:
     from fastapi.routing import APIRoute
@@ -45,7 +46,7 @@ class Unknown(Explained):
 
     def __init__(self, found: Sequence[Misnamed]) -> None:
         self.found = found
-        super().__init__("%(told)s", told=self.told(Language("en")))
+        super().__init__("%(told)s", told=self.told(spoken("en")))
 
     def told(self, language: Language) -> str:
         return "\n".join(each.told(language) for each in self.found)
