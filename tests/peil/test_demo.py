@@ -1,6 +1,7 @@
 import json
 import random
 import re
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec import structs
 
+from bench.tutorial import replay, shapes
 from dashboard.calendar import load_calendar
 from index.results import Count, Counts
 from peil import connect
@@ -230,3 +232,12 @@ def test_an_overview_of_nothing_shows_nothing() -> None:
     found = overview(Nothing(), {"a": "A"}, now=START, days=30)  # type: ignore[arg-type]  # answers nothing
     assert found.phenomena[0].change is None
     assert found.phenomena[0].tone("negative") is None
+
+
+@pytest.mark.xdist_group("demo")
+def test_the_first_hour_of_a_rules_author_goes_as_it_is_written(
+    demo: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(demo[0], tmp_path / "city"))
+    page = (CONFIG.parent / "docs" / "rules.md").read_text("utf-8")
+    assert shapes(replay(page, folder)) == shapes(page)
