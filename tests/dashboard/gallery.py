@@ -41,11 +41,12 @@ def gallery(name: str = "en") -> str:
             SimpleNamespace(name="rules", title="Rules", address="/rules", here=False),
             SimpleNamespace(name="sources", title="Sources", address="/sources", here=False),
         ],
-        reader=SimpleNamespace(account="ann@example.org", purpose="Safety in the street"),
+        reader=SimpleNamespace(account="ann@example.org", purpose_title="Safety in the street"),
         csrf=TOKEN,
         address="/gallery",
         assets=Assets.of(),
         snapshot=1,
+        misnamed=(),
     )
     return environment.get_template("gallery.html").render(frame=frame, **_figures())
 

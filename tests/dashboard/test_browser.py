@@ -235,6 +235,24 @@ def test_a_mistake_is_said_under_its_word_and_below_the_box(page: Page, shown: G
     expect(box).not_to_have_attribute("aria-invalid", "true")
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_list_of_completions_leaves_what_is_wrong_to_be_read(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.keyboard.press("/")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("from:jan stoep")
+    listed = page.locator(".query-box .cm-tooltip-autocomplete")
+    expect(listed).to_be_visible()
+    told = page.locator(".query-help .fault.error")
+    expect(told).to_be_visible()
+    page.wait_for_timeout(300)  # the list takes its place
+    line, below = told.bounding_box(), listed.bounding_box()
+    assert line is not None
+    assert below is not None
+    assert line["y"] + line["height"] <= below["y"] + 1
+    check(page)
+
+
 def test_a_server_that_is_away_does_not_hinder_typing(page: Page) -> None:
     page.route("**/api/v1/**", lambda route: route.abort())
     page.keyboard.press("/")

@@ -2,6 +2,7 @@
 nothing but the keyboard.
 """
 
+import base64
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -23,6 +24,27 @@ MOST_STOPS = 150
 """Somebody who only has a keyboard reaches everything on a page within so many keys."""
 
 FIGURE = ".chart-canvas"
+EDGES = """
+  async (picture) => {
+    const image = new Image();
+    image.src = `data:image/png;base64,${picture}`;
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [image.width, image.height];
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0);
+    const at = (x) => [...context.getImageData(x, 0, 1, 1).data].slice(0, 3);
+    const ground = at(Math.floor(image.width / 2));
+    const differs = (x) => at(x).some((value, place) => Math.abs(value - ground[place]) > 20);
+    return [differs(1), differs(image.width - 2)];
+  }
+"""
+"""Whether the left and the right end of a row of pixels are unlike its middle."""
+
+UNWRITTEN = """
+  (it) => { for (const each of it.querySelectorAll("*")) each.style.color = "transparent"; }
+"""
+"""Takes what is written there out of sight."""
 
 pytestmark = pytest.mark.xdist_group("chromium")
 
@@ -225,7 +247,6 @@ def test_an_analyst_looks_closer_keeps_it_and_reads(
     expect(page.locator("blockquote").first).to_be_visible()
     assert "reason" not in page.url
     assert "language=nl" in page.url
-    check(page)
     hand.press(page.get_by_role("link", name="Counts"))
     with page.expect_download() as download:
         hand.press(page.get_by_role("button", name="Download"))
@@ -289,6 +310,12 @@ def test_without_scripts_a_button_filters(chromium: Browser, city: City, port: i
     page.get_by_role("button", name="Filter").click()
     assert "language=nl" in page.url
     expect(page.locator("#summary .tags")).to_contain_text("lang:nl")
+    page.get_by_role("link", name="Texts", exact=True).click()
+    page.locator("#reason").fill("what people mean")
+    page.get_by_role("button", name="Read ten texts").click()
+    expect(page.locator("blockquote").first).to_be_visible()
+    assert "what" not in page.url
+    assert "language=nl" in page.url
     context.close()
 
 
@@ -308,7 +335,7 @@ PAGES = (
     "/explore?tab=terms",
     "/explore?tab=context",
     "/explore?tab=texts",
-    "/explore?langauge=nl",
+    f"/explore?{'langauge' * 5}=nl",
     "/explore?tab=compare&with=before",
     "/explore?since=2026-13-01",
     "/rules",
@@ -330,6 +357,60 @@ def test_every_page_keeps_wcag_and_the_policy_and_nothing_jumps(
     page.goto(path)
     page.wait_for_timeout(600)  # parts that come by themselves
     check(page)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_whole_texts_and_what_lint_says_keep_wcag_too(
+    context: BrowserContext, city: City, width: int
+) -> None:
+    context.add_cookies(_cookies(city, context))
+    page = context.new_page()
+    page.add_init_script(WATCH)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/explore?tab=texts")
+    page.locator("#reason").fill("what people mean")
+    page.get_by_role("button", name="Read ten texts").click()
+    expect(page.locator("blockquote").first).to_be_visible()
+    page.wait_for_timeout(600)
+    check(page)
+    page.goto(f"/explore?q={city.written('moslims OR huurprij* OR huurprijzen')}")
+    expect(page.get_by_text("a group is not a phenomenon")).to_be_visible()
+    expect(page.get_by_text("is covered by")).to_be_visible()
+    page.wait_for_timeout(600)
+    check(page)
+
+
+@pytest.mark.parametrize("path", ["/rules", "/sources", f"/phenomena/{RULES[0]}/terms"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_table_that_goes_on_beyond_an_edge_shows_it_there(
+    context: BrowserContext, city: City, path: str, scheme: str
+) -> None:
+    context.add_cookies(_cookies(city, context))
+    page = context.new_page()
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.goto(path)
+    for wrap in page.locator(".table-wrap:visible").all():
+        assert wrap.get_attribute("tabindex") == "0"
+        assert wrap.get_attribute("role") == "region"
+        assert wrap.get_attribute("aria-label")
+        hidden = wrap.evaluate("(it) => it.scrollWidth - it.clientWidth")
+        wrap.evaluate(UNWRITTEN)
+        assert _shadows(page, wrap) == (False, hidden > 0)
+        wrap.evaluate("(it) => it.scrollLeft = it.scrollWidth")
+        assert _shadows(page, wrap) == (hidden > 0, False)
+
+
+def _shadows(page: Page, wrap: Locator) -> tuple[bool, bool]:
+    """Whether something shows at the left and the right edge of what is seen."""
+    wrap.evaluate("(it) => it.scrollIntoView({block: 'start'})")
+    box = wrap.bounding_box()
+    assert box is not None
+    top = page.screenshot(
+        clip={"x": box["x"], "y": box["y"] + 2, "width": box["width"], "height": 2}
+    )
+    left, right = page.evaluate(EDGES, base64.b64encode(top).decode())
+    return left, right
 
 
 def _cookies(city: City, context: BrowserContext) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@
  * box stays, hidden, and is what the form sends.
  */
 
-import { acceptCompletion, autocompletion, closeCompletion, completionKeymap } from "@codemirror/autocomplete";
+import { acceptCompletion, autocompletion, closeCompletion, completionKeymap, completionStatus } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, insertNewline } from "@codemirror/commands";
 import { bracketMatching } from "@codemirror/language";
 import { forEachDiagnostic, linter, lintKeymap, setDiagnosticsEffect, type Diagnostic } from "@codemirror/lint";
@@ -83,6 +83,7 @@ export class Box {
         this.#state.of([]),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) this.#text.value = update.state.doc.toString();
+          if (completionStatus(update.state) !== null) this.#makeRoom();
           if (update.transactions.some((each) => each.effects.some((effect) => effect.is(setDiagnosticsEffect)))) {
             this.#tell();
           }
@@ -131,7 +132,8 @@ export class Box {
       });
     });
     if (this.#help === null) return;
-    if (first === undefined) {
+    // Of what was searched for, the page itself says below what may be meant otherwise.
+    if (first === undefined || (!isWrong && this.#text.value === this.#text.defaultValue)) {
       if (this.#help.querySelector(".fault")) this.#help.innerHTML = this.#example;
       return;
     }
@@ -139,5 +141,19 @@ export class Box {
     line.className = isWrong ? "fault error" : "fault";
     line.textContent = first.message;
     this.#help.replaceChildren(line);
+    this.#makeRoom();
+  }
+
+  /** Lets the list of completions begin below the line of help. */
+  #makeRoom(): void {
+    this.#view.requestMeasure({
+      key: this,
+      read: (view) => {
+        const line = view.coordsAtPos(view.state.selection.main.head);
+        const help = this.#help?.getBoundingClientRect();
+        return line && help ? Math.max(0, Math.ceil(help.bottom - line.bottom)) : 0;
+      },
+      write: (room, view) => view.dom.style.setProperty("--below-help", `${room}px`),
+    });
   }
 }

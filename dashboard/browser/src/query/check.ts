@@ -37,7 +37,7 @@ export async function check(words: string, signal: AbortSignal): Promise<Checked
 
 /** What the box says of a fault: its place is marked already, and the help stands there once. */
 export function sentence({ message, help }: Fault): string {
-  const said = message.replace(/^line \d+, column \d+: /, "");
+  const said = message.replace(/^(?:line|regel) \d+, (?:column|kolom) \d+: /, "");
   if (help === "" || said.includes(help)) return said;
   return `${said.replace(/\.$/, "")}. ${help}`;
 }

@@ -95,6 +95,10 @@ const look = EditorView.theme({
     fontFamily: "var(--font)",
     maxWidth: "min(32rem, 92vw)",
   },
+  // Below the line that says what is wrong, as far as box.ts measured: both can be read.
+  ".cm-tooltip.cm-tooltip-autocomplete.cm-tooltip-below": {
+    transform: "translateY(var(--below-help, 0px))",
+  },
   ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "var(--mono)", maxHeight: "16rem" },
   ".cm-tooltip.cm-tooltip-autocomplete > ul > li": {
     padding: "0.3rem 0.6rem",
