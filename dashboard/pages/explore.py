@@ -1,15 +1,14 @@
 """The page Explore: words, filters, period; counts first, then what was asked of them."""
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from dashboard.city import City
-from dashboard.errors import NotThere, Refused
+from dashboard.errors import Refused
 from dashboard.frame import Pages
 from dashboard.languages import language as spoken
 from dashboard.mistakes import refusal_in
@@ -19,8 +18,8 @@ from dashboard.pages.asking import (
     Reason,
     TheCity,
     ThePages,
-    ThePeriod,
 )
+from dashboard.pages.question import Filters, TheFilters, TheQuestion, words_of
 from dashboard.pages.writing import TheQueries
 from dashboard.queries import Queries
 from dashboard.rights import REFRESH, Reader
@@ -37,91 +36,12 @@ from dashboard.views.explore import (
 )
 from dashboard.views.phenomenon import Term
 from dashboard.views.texts import Sample, sample
-from index.contract import Dimension
 from index.values import local_day
 from stream.errors import Stop
 
 router = APIRouter()
-MOST_VALUES = 20
 SAVED_DAYS = 90
 """A saved search ends after so many days, unless its reader says otherwise."""
-
-QueryId = Annotated[
-    str,
-    Query(
-        description="The id of the words of a query, as `POST /api/v1/queries` gives it.",
-        max_length=40,
-        examples=["c2Vl_oO9"],
-    ),
-]
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What an address says beside the period."""
-
-    q: str
-    values: dict[Dimension, list[str]]
-    with_: str
-
-
-def _values(*examples: str) -> Any:
-    return Query(description="Only these values.", max_length=MOST_VALUES, examples=[[*examples]])
-
-
-def _filters(
-    q: QueryId = "",
-    language: Annotated[list[str], _values("nl", "ar")] = [],  # noqa: B006  (FastAPI copies it)
-    sentiment: Annotated[list[str], _values("negative")] = [],  # noqa: B006  (the same)
-    source: Annotated[list[str], _values("city-news")] = [],  # noqa: B006  (the same)
-    rule: Annotated[list[str], _values("woningnood")] = [],  # noqa: B006  (the same)
-    kind: Annotated[list[str], _values("post")] = [],  # noqa: B006  (the same)
-    with_: Annotated[
-        str,
-        Query(
-            alias="with",
-            description="What to compare with: `before`, or the id of other words.",
-            max_length=40,
-            examples=["before"],
-        ),
-    ] = "",
-) -> Filters:
-    values: dict[Dimension, list[str]] = {
-        "language": language,
-        "sentiment": sentiment,
-        "source": source,
-        "rule": rule,
-        "kind": kind,
-    }
-    for name, given in values.items():
-        for value in given:
-            if not value or any(not (sign.isalnum() or sign in "-_") for sign in value):
-                raise Refused(
-                    "%(filter)s is no value to filter by: click one on the page",
-                    filter=f"{name}={value!r}",
-                )
-    return Filters(q, values, with_)
-
-
-TheFilters = Annotated[Filters, Depends(_filters)]
-
-
-def _asked(queries: TheQueries, filters: TheFilters, period: ThePeriod) -> Asked:
-    return Asked(words=_words(queries, filters.q), filters=filters.values, period=period)
-
-
-TheQuestion = Annotated[Asked, Depends(_asked)]
-
-
-def _words(queries: Queries, id: str) -> str:  # noqa: A002  (that is what it is)
-    if not id:
-        return ""
-    words = queries.words(id)
-    if words is None:
-        raise NotThere(
-            "there is no query %(id)s; it may have been removed. Write it again", id=repr(id)
-        )
-    return words
 
 
 @router.get("/explore", response_class=HTMLResponse, include_in_schema=False)
@@ -305,7 +225,7 @@ def _compare(
     if filters.with_ == "before":
         other = asked.model_copy(update={"period": asked.period.before})
     else:
-        other = asked.model_copy(update={"words": _words(queries, filters.with_)})
+        other = asked.model_copy(update={"words": words_of(queries, filters.with_)})
     answers = city.answers(
         reader, "compare", query=asked.query, with_query=other.query, **asked.period.bounds,
         with_since=other.period.since,

@@ -14,7 +14,7 @@ from dashboard.city import City
 from dashboard.errors import Refused
 from dashboard.exporting import MEDIA, Format, Mark, marked, written
 from dashboard.pages.asking import Counting, Reading, Reason, TheCity
-from dashboard.pages.explore import TheQuestion
+from dashboard.pages.question import TheQuestion
 from dashboard.rights import Reader
 from dashboard.views.explore import FACETS, Asked
 from index.answers import MAX_TEXTS, Answers
