@@ -623,8 +623,8 @@ def test_a_reason_stands_in_the_access_log_and_in_no_address(city: City, way: st
 def test_whole_texts_are_not_to_be_had_without_a_reason_or_with_one_in_the_address(
     city: City,
 ) -> None:
-    before = len(city.entries())
     reader, path = city.browser_of(), "/api/v1/explore/texts"
+    before = len(city.entries())
     assert reader.post(path, json={"reason": " "}).status_code == 400
     assert reader.post(path, json={}).status_code == 422
     assert city.got(f"{path}?reason=onderzoek").status_code == 422
