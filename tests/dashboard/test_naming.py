@@ -79,9 +79,9 @@ def test_a_page_says_so_in_a_note_and_is_shown(
     ],
 )
 def test_what_is_no_page_is_not_answered(city: City, path: str) -> None:
-    reader = city.browser_of()
+    city.browser_of()
     before = len(city.entries())
-    answer = reader.get(f"{path}?pperiod=7d")
+    answer = city.got(f"{path}?pperiod=7d")
     assert answer.status_code == 422
     assert "pperiod is not known" in answer.text
     assert len(city.entries()) == before
