@@ -5,8 +5,8 @@
 Fills a local index as `bench/stores.py` does (or takes the one at FOLDER, whose posts must not be
 older than what is asked) and tries queries as a warm process does: counts in all, by day and by
 language, of everything of the last days and of what was kept, through suppression, with every
-question made the simplest. Nothing of one try is remembered for the next one but what the store
-itself remembers of its posts; each try leaves out another word, so that no two are the same.
+question made the simplest. Nothing of one try is remembered for the next one: each is of a store
+that was opened anew and has counted everything once. Each leaves out another word.
 Printed are the median and the 95th percentile, by the clock and of the processor, the
 load of the machine, and then what a whole backtest takes (with branches, overlap and difference).
 """
@@ -20,11 +20,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import get_args
 
 from bench.cluster import texts
 from bench.stores import fill, posts
 from index.backtest import Asides, Backtests
-from index.contract import Question
+from index.contract import Question, Scope
 from index.disclosure import Disclosure
 from index.inquiry import Inquiry
 from index.local.store import LocalStore
@@ -53,6 +54,14 @@ class Unlogged:
         self, *, actor: str, purpose: str, action: str, payload: str, at_most: int | None = None
     ) -> int:
         return len(actor + purpose + action + payload) + (at_most or 0)
+
+
+def warm(folder: Path, clock: Clock) -> LocalStore:
+    """A store that has counted everything once, and knows nothing of any query."""
+    store = LocalStore(folder, clock=clock, timezone=TIMEZONE, k=SPECIAL_K)
+    for scope in get_args(Scope):
+        store.count(Question(scope=scope))
+    return store
 
 
 def make(store: LocalStore, clock: Clock) -> Backtests:
@@ -86,6 +95,7 @@ def ranking(words: Sequence[str]) -> Sequence[str]:
 def queries(store: LocalStore, ranked: Sequence[str]) -> Mapping[str, str]:
     """Queries of frequent and of rarer words."""
     half = [" OR ".join(ranked[start::40][:20]) for start in (20, 30)]
+    nearby = near(store, ranked)
     return {
         "a frequent word": ranked[10],
         "a rarer word": ranked[200],
@@ -93,7 +103,8 @@ def queries(store: LocalStore, ranked: Sequence[str]) -> Mapping[str, str]:
         "two lists of 20 words": f"({half[0]}) ({half[1]})",
         "words without others": f"{ranked[30]} NOT ({' OR '.join(ranked[50:55])})",
         "phrases and prefixes": f'"{ranked[5]} {ranked[6]}" OR {ranked[100]}* OR {ranked[150]}*',
-        "NEAR of groups": near(store, ranked),
+        "NEAR of groups": nearby,
+        "NEAR of groups with a phrase": nearby.replace("(", f'("{ranked[5]} {ranked[6]}" OR ', 1),
     }
 
 
@@ -114,22 +125,23 @@ def candidates(store: LocalStore, left: str, right: str) -> int:
 
 
 def ask(
-    store: LocalStore, clock: Clock, name: str, query: str, *, times: int, others: Sequence[str]
+    folder: Path, clock: Clock, name: str, query: str, *, times: int, others: Sequence[str]
 ) -> None:
     took: list[float] = []
     worked: list[float] = []
     for number in range(times):
         tried = f"({query}) NOT {others[number]}"
         subject = Subject(query=tried, tree=parse(tried).tree)
-        backtests = make(store, clock)
-        started, processor = time.monotonic(), time.process_time()
-        try:
-            backtests.run(subject, against=None, period={}, asides=COUNTS)
-        except PeilError as error:
-            print(f"  {name}: {error}", flush=True)
-            return
-        took.append(time.monotonic() - started)
-        worked.append(time.process_time() - processor)
+        with closing(warm(folder, clock)) as store:
+            backtests = make(store, clock)
+            started, processor = time.monotonic(), time.process_time()
+            try:
+                backtests.run(subject, against=None, period={}, asides=COUNTS)
+            except PeilError as error:
+                print(f"  {name}: {error}", flush=True)
+                return
+            took.append(time.monotonic() - started)
+            worked.append(time.process_time() - processor)
     print(f"  {name}: {told(took)}; processor {told(worked)}", flush=True)
 
 
@@ -140,10 +152,11 @@ def told(seconds: Sequence[float]) -> str:
     return f"{found[len(found) // 2]:,.0f} ms, p95 {last:,.0f} ms"
 
 
-def whole(store: LocalStore, clock: Clock, name: str, query: str, *, other: str) -> None:
+def whole(folder: Path, clock: Clock, name: str, query: str, *, other: str) -> None:
     subject, before = (Subject(query=each, tree=parse(each).tree) for each in (query, other))
-    started = time.monotonic()
-    make(store, clock).run(subject, against=before, period={}, asides=Asides())
+    with closing(warm(folder, clock)) as store:
+        started = time.monotonic()
+        make(store, clock).run(subject, against=before, period={}, asides=Asides())
     print(f"  {name}, all of it: {(time.monotonic() - started) * 1_000:,.0f} ms", flush=True)
 
 
@@ -162,10 +175,10 @@ def main(chosen: argparse.Namespace, folder: Path, words: Sequence[str]) -> None
         tried, others = queries(store, ranked), ranked[301::3]
         sides = tried["NEAR of groups"].split(" NEAR/5 ")
         print(f"  the NEAR has {candidates(store, *sides):,} candidates", flush=True)
-        for name, query in tried.items():
-            ask(store, clock, name, query, times=chosen.times, others=others)
-        for name, query in tried.items():
-            whole(store, clock, name, query, other=tried["a rarer word"])
+    for name, query in tried.items():
+        ask(folder, clock, name, query, times=chosen.times, others=others)
+    for name, query in tried.items():
+        whole(folder, clock, name, query, other=tried["a rarer word"])
 
 
 if __name__ == "__main__":

@@ -36,6 +36,12 @@ class Finder(Protocol[Q]):
         """`limit` different posts at random that `query` matches, or all that there are."""
         ...
 
+    def some(self, query: Q, scope: Scope, limit: int) -> Sequence[Post]:
+        """The first `limit` posts that `query` matches to be found, or all that there are; one
+        that is in two places may come twice.
+        """
+        ...
+
     def counts(self, scope: Scope) -> bool:
         """Whether it counts in this scope by itself, an id that is in two places once. Where it
         does not, posts are read to count them, and the next two are not asked.

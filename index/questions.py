@@ -2,23 +2,23 @@
 
 import hashlib
 import itertools
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Generic, TypeVar
 
 import msgspec
 
 from index.contract import Bin, Cell, Dimension, Hit, Question, Table, Term
+from index.counted import author_day_of
+from index.days import Days
 from index.difference import difference
-from index.document import record_of
 from index.finder import Finder
-from index.tally import Tally, author_of
+from index.tally import Key, Tally
 from index.typical import terms
-from index.values import WHOLE_DAYS, local_hour, values_of
+from index.values import WHOLE_DAYS, bin_of
 from index.verifying import Verifier
 from rules import tree as rule
 from rules.evaluator import evaluate
-from stream.partitions import partition_of
 from stream.post import Post
 
 Q = TypeVar("Q")
@@ -34,6 +34,7 @@ class Questions(Generic[Q]):
         self._timezone = timezone
         self._k = k
         self._verifier = Verifier(finder, timezone=timezone, most=max_candidates)
+        self._days = Days(self._by_day, timezone=timezone)
 
     def count(self, question: Question) -> Cell:
         _, total = self._tallies(question, ())
@@ -80,7 +81,14 @@ class Questions(Generic[Q]):
         self, question: Question, *, against: Question, least: int, pairs: bool = False
     ) -> Sequence[Term]:
         here, there = (self._verifier.posts(each) for each in (question, against))
-        return terms(here, there, k=self._k, least=least, day_of=self._author_day, pairs=pairs)
+        return terms(
+            here,
+            there,
+            k=self._k,
+            least=least,
+            day_of=lambda post: author_day_of(post, self._timezone),
+            pairs=pairs,
+        )
 
     def words(self, prefix: str, *, limit: int, least: int, until: int) -> Mapping[str, int]:
         return {
@@ -100,8 +108,8 @@ class Questions(Generic[Q]):
         return self._verifier.of_authors(either, least)
 
     def blocks(self, question: Question, *, least: int) -> Sequence[date]:
-        tally, _ = self._tallies(question, ("day",))
-        return [date.fromisoformat(day) for (day,) in tally.blocks(least)]
+        days, _ = self._tallies(question, ("day",))
+        return [date.fromisoformat(day) for (day,) in days.blocks(least)]
 
     def _table(self, question: Question, dimensions: tuple[Dimension, ...]) -> Table:
         tally, total = self._tallies(question, dimensions)
@@ -111,31 +119,44 @@ class Questions(Generic[Q]):
         self, question: Question, dimensions: tuple[Dimension, ...]
     ) -> tuple[Tally, Tally]:
         """The counts by `dimensions`, and those of all posts in one cell."""
-        compiled = self._finder.compile(question)
-        if compiled.exact and self._finder.counts(question.scope):
-            counted = self._finder.tally(compiled.upper, question.scope, dimensions)
-            if WHOLE_DAYS.issuperset(dimensions):
-                return counted, counted.merged(lambda _key: ())
-            return counted, self._finder.tally(compiled.upper, question.scope, ())
-        cells, total = Tally(self._k), Tally(self._k)
-        for post in self._verifier.counted(question):
-            author, record = author_of(post.author), record_of(post.id)
-            day = self._author_day(post)
-            total.add_one((), author, record=record, day=day)
-            values = (values_of(post, each, timezone=self._timezone) for each in dimensions)
-            for key in itertools.product(*values):
-                cells.add_one(key, author, record=record, day=day)
+        state, whole_days = self._finder.state(question.scope), WHOLE_DAYS.issuperset(dimensions)
+        if state is not None:
+            days = self._days.of(question, state=state)
+            cells = (
+                days.merged(lambda key: tuple(bin_of(key[0], each) for each in dimensions))
+                if whole_days
+                else self._counts(question, dimensions)[0]
+            )
+            return cells, days.merged(_all)
+        if whole_days:
+            (cells,) = self._counts(question, dimensions)
+            return cells, cells.merged(_all)
+        cells, total = self._counts(question, dimensions, ())
         return cells, total
 
-    def _author_day(self, post: Post) -> Hashable:
-        """What tells apart the days of an author on each of which so many posts count."""
-        day = local_hour(post.created_at, self._timezone) // 24
-        return *author_of(post.author), day, partition_of(post)
+    def _by_day(self, question: Question) -> Tally:
+        return self._counts(question, ("day",))[0]
+
+    def _counts(self, question: Question, *wanted: tuple[Dimension, ...]) -> Sequence[Tally]:
+        """The counts by each of `wanted`, from reading the posts once where they must be read."""
+        compiled = self._finder.compile(question)
+        if compiled.exact and self._finder.counts(question.scope):
+            return [self._finder.tally(compiled.upper, question.scope, each) for each in wanted]
+        tallies = [(Tally(self._k), dimensions) for dimensions in wanted]
+        for found in self._verifier.counted(question):
+            for tally, dimensions in tallies:
+                for key in itertools.product(*map(found.values, dimensions)):
+                    tally.add_one(key, found.author, record=found.record, day=found.author_day)
+        return [tally for tally, _ in tallies]
 
     def _hit(self, question: Question, post: Post) -> Hit:
         if question.query is None:
             return Hit(post, ())
         return Hit(post, evaluate(question.query, post, timezone=self._timezone).spans)
+
+
+def _all(_key: Key) -> Key:
+    return ()
 
 
 def _rank(post_id: str, seed: int) -> bytes:

@@ -63,14 +63,17 @@ class Tally:
         """The cells that there are."""
         return self._posts.keys()
 
-    def merged(self, rename: Callable[[Key], Key]) -> "Tally":
-        """The same counts in coarser cells: `rename` says where each one goes."""
+    def merged(self, rename: Callable[[Key], Key | None]) -> "Tally":
+        """The same counts in coarser cells: `rename` says where each one goes; None: nowhere."""
         result = Tally(self._k)
         for key, posts in self._posts.items():
+            coarser = rename(key)
+            if coarser is None:
+                continue
             authors = (
                 (epoch, author) for epoch, known in self._authors[key].items() for author in known
             )
-            result.add(rename(key), posts, authors, record=self._record[key])
+            result.add(coarser, posts, authors, record=self._record[key])
         return result
 
     def blocks(self, least: int) -> Iterator[Key]:

@@ -116,6 +116,14 @@ def bin_name(hour: int, name: Bin) -> str:
             assert_never(name)
 
 
+def bin_of(day: str, name: Dimension) -> str:
+    """The bin in which a whole `day` lies; ValueError for a dimension of no whole days."""
+    if name not in ("day", "week", "month"):
+        message = f"{name} is no bin of whole days"
+        raise ValueError(message)
+    return bin_name(hours_to(date.fromisoformat(day)), name)
+
+
 @lru_cache
 def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)

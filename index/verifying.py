@@ -14,16 +14,21 @@ import msgspec
 
 from index.compiler import Compiled, forms_of
 from index.contract import Question, TooBroad
+from index.counted import Counted
 from index.finder import Finder
 from index.once import Once
 from index.tally import author_of
+from rules.documents import ActiveRule
 from rules.evaluator import Reading, holds
+from rules.matcher import Matcher
+from rules.plan import plan
 from rules.tree import Node, Prefix, children
+from stream.batches import batched
 from stream.post import Post
 
 Q = TypeVar("Q")
 
-AT_RANDOM = 60
+AT_FIRST = 60
 """Whether many people wrote something is looked for in so many posts first."""
 
 MOST_REMEMBERED = 4
@@ -31,6 +36,9 @@ MOST_REMEMBERED = 4
 
 MOST_POSTS = 50_000
 """Of a question with more posts they are not remembered."""
+
+AT_ONCE = 1_000
+"""So many posts are matched together, which costs each of them less."""
 
 
 class Verifier(Generic[Q]):
@@ -55,16 +63,16 @@ class Verifier(Generic[Q]):
             )
         return self._only(question, compiled, self._finder.posts(compiled.upper, question.scope))
 
-    def counted(self, question: Question) -> Iterable[Post]:
-        """The same for counting: without text and tokens."""
+    def counted(self, question: Question) -> Iterable[Counted]:
+        """The same for counting."""
         state = self._finder.state(question.scope)
         whole = msgspec.structs.replace(question, since=None, until=None)
         if state is None or self._candidates(whole) > self._most:
-            return self.posts(question)
+            return self._read(question)
         found = self._once((state, whole), lambda: self._remembered(whole))
         if found is None:
-            return self.posts(question)
-        return (post for post in found if _within(post, question))
+            return self._read(question)
+        return (each for each in found if _within(each.post, question))
 
     def of_authors(self, question: Question, least: int) -> bool:
         """Whether at least so many authors wrote what answers `question`. Reads no more than it
@@ -78,37 +86,54 @@ class Verifier(Generic[Q]):
                 compiled.lower, scope, least
             ):
                 return True
-        drawn = self._finder.draw(compiled.upper, scope, AT_RANDOM, 0)
-        if _enough(self._only(question, compiled, drawn), least):
+        some = self._finder.some(compiled.upper, scope, AT_FIRST)
+        if _enough(self._only(question, compiled, some), least):
             return True
-        if len(drawn) < AT_RANDOM:
+        if len(some) < AT_FIRST:
             return False  # those were all
         return _enough(self.posts(question), least)
 
-    def _remembered(self, whole: Question) -> list[Post] | None:
-        found: list[Post] = []
+    def _remembered(self, whole: Question) -> list[Counted] | None:
+        found: list[Counted] = []
         for post in self.posts(whole):
             if len(found) == MOST_POSTS:
                 return None
-            found.append(msgspec.structs.replace(post, text="", tokens=()))
+            found.append(Counted.of(post, self._timezone))
         return found
 
     def _candidates(self, question: Question) -> int:
         return self._finder.size(self._finder.compile(question).upper, question.scope)
+
+    def _read(self, question: Question) -> Iterator[Counted]:
+        return (Counted.of(post, self._timezone) for post in self.posts(question))
 
     def _only(
         self, question: Question, compiled: Compiled[Q], posts: Iterable[Post]
     ) -> Iterator[Post]:
         """Those of `posts` that answer `question`, each id once."""
         tree = None if compiled.exact else question.query
-        vocabulary = Vocabulary.of(tree)
+        found = posts if tree is None else self._matching(tree, posts)
         seen: set[str] = set()
-        for post in posts:
-            if post.id not in seen and (
-                tree is None or holds(tree, NarrowReading(post, self._timezone, vocabulary))
-            ):
+        for post in found:
+            if post.id not in seen:
                 seen.add(post.id)
                 yield post
+
+    def _matching(self, tree: Node, posts: Iterable[Post]) -> Iterator[Post]:
+        """Those that `tree` matches: many at once where the matcher decides alone."""
+        if not plan(tree).exact:
+            vocabulary = Vocabulary.of(tree)
+            for post in posts:
+                if holds(tree, NarrowReading(post, self._timezone, vocabulary)):
+                    yield post
+            return
+        matcher = Matcher([_rule(tree)], timezone=self._timezone)
+        for some in batched(posts, AT_ONCE):
+            yield from (some[number] for number in matcher.find(some).posts.tolist())
+
+
+def _rule(tree: Node) -> ActiveRule:
+    return ActiveRule(id="", version="", title="", category="", special_category=False, tree=tree)
 
 
 class Vocabulary(msgspec.Struct, frozen=True):

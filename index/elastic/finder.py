@@ -70,6 +70,9 @@ class ElasticFinder:
                 drawn[post.id] = post
         return list(drawn.values())[:limit]
 
+    def some(self, query: Query, scope: Scope, limit: int) -> Sequence[Post]:
+        return self.draw(query, scope, limit, 0)
+
     def counts(self, scope: Scope) -> bool:
         return scope == "kept"  # over both an id that is in two places would count twice
 

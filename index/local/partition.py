@@ -197,6 +197,11 @@ class LocalPartition:
         """The stored posts that `query` matches."""
         return (self.post(address) for address in self.addresses(query))
 
+    def some(self, query: Query, limit: int) -> list[Post]:
+        """The first `limit` stored posts that `query` matches to be found."""
+        hits = self.searcher.search(_unscored(query), limit=limit, count=False).hits
+        return [self.post(address) for _, address in hits]
+
     def ids(self, query: Query) -> Iterator[tuple[int, int]]:
         """The ids of what `query` matches, as two numbers each."""
         addresses = self.addresses(query)

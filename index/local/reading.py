@@ -81,6 +81,13 @@ class LocalFinder:
                 return [found[each] for each in drawn]
             width = min(RECORDS, width * WIDER)
 
+    def some(self, query: Query, scope: Scope, limit: int) -> Sequence[Post]:
+        found: list[Post] = []
+        for partition in reversed(self._ask(scope)):
+            if len(found) < limit:
+                found += partition.some(query, limit - len(found))
+        return found
+
     def counts(self, scope: Scope) -> bool:
         return scope in ("kept", "both")
 
