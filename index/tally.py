@@ -23,7 +23,7 @@ def author_of(pseudonym: str) -> Author:
 
 
 class Tally:
-    """Counts per cell. Sets of authors stop growing at k an epoch: more is not needed."""
+    """Counts per cell. Sets of authors stop growing when k are in them: more is not needed."""
 
     def __init__(self, k: int) -> None:
         self._k = k
@@ -57,7 +57,7 @@ class Tally:
     def cell(self, key: Key = ()) -> Cell:
         """The count of one cell; over several epochs the authors are those of the largest."""
         authors = max((len(known) for known in self._authors[key].values()), default=0)
-        return Cell(self._posts[key], authors, self._record[key])
+        return Cell(self._posts[key], min(self._k, authors), self._record[key])
 
     def keys(self) -> Iterable[Key]:
         """The cells that there are."""
@@ -70,10 +70,12 @@ class Tally:
             coarser = rename(key)
             if coarser is None:
                 continue
-            authors = (
-                (epoch, author) for epoch, known in self._authors[key].items() for author in known
-            )
-            result.add(coarser, posts, authors, record=self._record[key])
+            result.add(coarser, posts, (), record=self._record[key])
+            epochs = result._authors[coarser]
+            for epoch, known in self._authors[key].items():
+                together = epochs.setdefault(epoch, set())
+                if len(together) < self._k:
+                    together |= known
         return result
 
     def blocks(self, least: int) -> Iterator[Key]:
