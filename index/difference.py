@@ -5,7 +5,7 @@ or in one condition. What only that decides is found where it occurs, and not am
 either of them finds.
 """
 
-from rules.tree import And, Near, Node, Not, Of, Or, Together
+from rules.tree import And, Near, Node, Not, Of, Or, Prefix, Term, Together
 
 
 def difference(first: Node | None, second: Node | None) -> Node | None:
@@ -30,7 +30,8 @@ def _condition(narrow: Node, wide: Node) -> Node | None:
 
 def _alternative(wide: Node, narrow: Node) -> Node | None:
     """`wide` with one operand of an OR in place of all of them, when `narrow` is `wide` without
-    that operand: so `wide` matches what one of the two does.
+    that operand, or with fewer words in the place of a beginning of words: so `wide` matches what
+    one of the two does.
     """
     match wide, narrow:
         case Or(), Or() if len(wide.children) == len(narrow.children):
@@ -38,6 +39,10 @@ def _alternative(wide: Node, narrow: Node) -> Node | None:
             return None if found is None else found[1]
         case Or(), _:
             return _lacking(wide, Or, narrow)
+        case Prefix(), Term():
+            return wide if narrow.form.startswith(wide.stem) else None
+        case Prefix(), Prefix():
+            return wide if narrow.stem.startswith(wide.stem) else None
         case And(), And():
             found = _one_apart(wide.children, narrow.children)
             return None if found is None else And(_with(wide.children, *found))
