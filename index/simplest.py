@@ -65,14 +65,14 @@ def simplest(question: Question, differ: Differ) -> Question:
             "keyword list, or the question into a rule"
         )
     tried = since = 0
-    simpler = _simpler_whole(question.query)
+    simpler = steps_from(question.query)
     while since < len(simpler):  # not all of them, since the last that made no difference
         other = msgspec.structs.replace(question, query=simpler[tried % len(simpler)])
         if differ(question, other):
             tried, since = tried + 1, since + 1
         else:
             question, since = other, 0
-            simpler = _simpler_whole(question.query)
+            simpler = steps_from(question.query)
     return question
 
 
@@ -176,7 +176,7 @@ def _misplaced(text: str, dates: Dates) -> Problem:
     return Problem(line, column, written, "date: as a condition of the whole question", hint)
 
 
-def _simpler_whole(tree: Node | None) -> Sequence[Node | None]:
+def steps_from(tree: Node | None) -> Sequence[Node | None]:
     """Every tree that is one step simpler; None is no condition at all."""
     return [] if tree is None else [None, *_simpler(tree, placed=False)]
 
