@@ -33,7 +33,7 @@ from index.testing import TIMEZONE, fill
 from peil.shipped import shipped_config
 from rules.documents import ActiveRule, load_book, version_of
 from rules.evaluator import evaluate
-from rules.matcher import Matcher
+from rules.matching.matcher import Matcher
 from rules.testing import tokenised_posts, trees
 from rules.tree import Node
 from stream.clock import ManualClock

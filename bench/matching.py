@@ -23,7 +23,7 @@ from bench.regexes import loop
 from bench.rulebook import RuleBook
 from rules import tokens
 from rules.documents import ActiveRule
-from rules.matcher import Matcher
+from rules.matching.matcher import Matcher
 from stream.testing import make_post
 
 BATCHES = (1, 10, 100, 1_000, 5_000)

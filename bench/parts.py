@@ -25,7 +25,7 @@ from index.local.store import LocalStore
 from peil.shipped import shipped_config
 from privacy.scrubbing import scrub
 from rules.documents import load_book
-from rules.matcher import Matcher
+from rules.matching.matcher import Matcher
 from rules.parser import parse
 from rules.tokens import tokenise
 from stream.clock import DAY_MS, ManualClock

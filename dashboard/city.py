@@ -20,8 +20,8 @@ from index.values import local_day
 from privacy.access import AccessLog
 from rules.documents import Book, RuleDocument
 from rules.guidance import Guidance
-from rules.library import Standings
-from rules.meaning import Known
+from rules.life.library import Standings
+from rules.lint.meaning import Known
 from stream.clock import Clock
 from stream.errors import Stop
 from stream.metrics import Metrics

@@ -8,7 +8,7 @@ from functools import cache
 
 from dashboard.languages import said
 from rules.errors import Note, Problem
-from rules.findings import Finding
+from rules.lint.findings import Finding
 
 PLACE = said("line %(line)s, column %(column)s: %(expected)s.")
 FOUND = said("line %(line)s, column %(column)s: %(expected)s instead of %(text)s.")

@@ -12,7 +12,7 @@ from dashboard.mistakes import finding_in, hint_in, note_in, problem_in
 from index.answers import Answers
 from rules.documents import Book
 from rules.errors import QueryError
-from rules.meaning import Known, lint_query
+from rules.lint.meaning import Known, lint_query
 from rules.parser import parse
 
 MOST = 12

@@ -13,7 +13,7 @@ from enrich.places import Places
 from enrich.settings import EnrichSettings
 from enrich.steps import Matches, Tokens
 from enrich.words import Words
-from rules.matcher import Matcher
+from rules.matching.matcher import Matcher
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):

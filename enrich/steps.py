@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from enrich.contract import Field, Scope
-from rules.matcher import Locate, Matcher
+from rules.matching.matcher import Locate, Matcher
 from rules.tokens import TOKENIZER_VERSION, tokenise
 from stream.post import Match, Post
 

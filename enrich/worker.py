@@ -6,8 +6,8 @@ import msgspec
 
 from enrich.chain import Chain
 from enrich.steps import Matches
-from rules.matcher import Matcher
-from rules.publishing import RuleFeed
+from rules.life.publishing import RuleFeed
+from rules.matching.matcher import Matcher
 from stream.broker import Entry, Record
 from stream.clock import DAY_MS
 from stream.codec import encode

@@ -20,8 +20,8 @@ from index.once import Once
 from index.tally import author_of
 from rules.documents import ActiveRule
 from rules.evaluator import Reading, holds
-from rules.matcher import Matcher
-from rules.plan import plan
+from rules.matching.matcher import Matcher
+from rules.matching.plan import plan
 from rules.tree import Node, Prefix, children
 from stream.batches import batched
 from stream.post import Post

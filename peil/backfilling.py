@@ -23,8 +23,8 @@ from peil.importing import Progress
 from peil.pipeline import Pipeline, actor
 from privacy.suppress import Size, about, shown
 from rules.documents import ActiveRule
-from rules.matcher import Matcher
-from rules.publishing import RuleFeed
+from rules.life.publishing import RuleFeed
+from rules.matching.matcher import Matcher
 from stream.batches import batched
 from stream.broker import Entry
 from stream.codec import encode

@@ -20,8 +20,8 @@ import index.tables
 import ingest.tables
 import peil.leases
 import privacy.tables
-import rules.judgement_tables
-import rules.tables
+import rules.judging.tables
+import rules.life.tables
 from peil.postgres import check_server, place, postgres_engine
 from stream.database import alone
 from stream.errors import Stop
@@ -32,8 +32,8 @@ METADATA = (
     index.tables.metadata,
     ingest.tables.metadata,
     privacy.tables.metadata,
-    rules.tables.metadata,
-    rules.judgement_tables.metadata,
+    rules.life.tables.metadata,
+    rules.judging.tables.metadata,
     peil.leases.metadata,
 )
 MIGRATIONS = Path(__file__).parent / "migrations"

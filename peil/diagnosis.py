@@ -21,7 +21,7 @@ from peil.guidance import personal, read_over
 from peil.pipeline import Pipeline
 from peil.rulebook import SINGLE_AUTHOR
 from privacy.suppress import text
-from rules.lint import check, known_of
+from rules.lint.linter import check, known_of
 from stream.broker import Broker, Record, TopicName
 from stream.clock import HOUR_MS, to_datetime
 from stream.errors import PeilError

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from index.answers import Answers
 from index.contract import TooBroad
 from peil.pipeline import Pipeline
-from rules.breadth import MOST_WORDS, Frequencies, Word
+from rules.lint.breadth import MOST_WORDS, Frequencies, Word
 from rules.tree import Prefix
 from rules.written import written
 from stream.errors import PeilError, Retry

@@ -10,8 +10,8 @@ from pathlib import Path
 from privacy.register import is_never
 from privacy.scrubbing import PERSONAL_HOST, scrub
 from rules.documents import Book
-from rules.findings import Finding, finding
 from rules.guidance import coverage, load_guidance
+from rules.lint.findings import Finding, finding
 
 SERVICE_NUMBER = re.compile(r"\b(?:0800|0900|088)[ -]?\d(?:[ -]?\d){3,6}\b")
 """Numbers that the Dutch numbering plan gives to organisations only."""

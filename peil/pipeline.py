@@ -49,11 +49,11 @@ from privacy.noise import Noise
 from privacy.register import Register
 from privacy.suppress import Thresholds
 from rules.documents import Book, Enrich, load_book
-from rules.judging import Judgements
+from rules.judging.judgements import Judgements
+from rules.life.publishing import Manifest, RuleFeed
+from rules.life.special import Special
 from rules.lists import Lists
-from rules.matcher import Matcher
-from rules.publishing import Manifest, RuleFeed
-from rules.special import Special
+from rules.matching.matcher import Matcher
 from stream.broker import Broker, Entry
 from stream.clock import DAY_MS, Clock
 from stream.codec import encode

@@ -11,8 +11,8 @@ from index.tables import gap, phenomenon, shadowed, volume
 from ingest.tables import cursor, reference, run, seen, source_author
 from peil.leases import lease
 from privacy.tables import access, erased_author, erased_post, key_mark, objection, register
-from rules.judgement_tables import judgement
-from rules.tables import generation, keyword_list, rule_document, rule_state
+from rules.judging.tables import judgement
+from rules.life.tables import generation, keyword_list, rule_document, rule_state
 from stream.broker import TopicName
 from stream.topics import LABELLED, POSTS, QUARANTINE, RULES
 

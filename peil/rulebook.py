@@ -7,14 +7,14 @@ from sqlalchemy import Engine
 
 from peil.locks import Locks
 from rules.documents import Book, Enrich, unchanged
-from rules.library import Library, Standing, Standings
-from rules.life import Change, State
-from rules.publishing import Manifest, last_published, publish, published
-from rules.readiness import missing
+from rules.life.history import Change, State
+from rules.life.library import Library, Standing, Standings
+from rules.life.publishing import Manifest, last_published, publish, published
+from rules.life.readiness import missing
+from rules.life.syncing import Synced, differing, sync
+from rules.life.takeover import adopt, carry_over, end_overdue
+from rules.life.versions import Version
 from rules.settings import RulesSettings
-from rules.syncing import Synced, differing, sync
-from rules.takeover import adopt, carry_over, end_overdue
-from rules.versions import Version
 from stream.broker import Broker
 from stream.clock import Clock, to_datetime
 from stream.errors import Retry, Stop

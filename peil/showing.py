@@ -22,7 +22,7 @@ from peil.schedule import next_run
 from privacy.register import Entry
 from privacy.suppress import about
 from rules.guidance import load_guidance
-from rules.lint import known_of
+from rules.lint.linter import known_of
 from stream.clock import to_datetime
 
 

@@ -4,10 +4,10 @@ import difflib
 
 from index.subject import Subject
 from rules.documents import Book, activate
-from rules.library import Standing, Standings
+from rules.life.library import Standing, Standings
+from rules.life.versions import Version
 from rules.lists import Lists
 from rules.parser import parse
-from rules.versions import Version
 from stream.errors import Stop
 
 

@@ -6,8 +6,8 @@ from pydantic import Field
 
 from dashboard.views.phenomenon import About, about
 from rules.documents import Book, RuleDocument
-from rules.library import Standings
-from rules.states import FileState, RuleState, states
+from rules.life.library import Standings
+from rules.life.states import FileState, RuleState, states
 
 
 class Listed(About):

@@ -8,13 +8,21 @@ from typing import Annotated
 
 import typer
 
-import peil.command.backtest
-import peil.command.judging
-import peil.command.rule_life
-import peil.command.shadows
-import peil.command.trying  # noqa: F401  (its commands are among those of `peil rules`)
 from dashboard.site import Site
-from peil.command import access, cluster, first, questions, sources, upkeep, users
+from peil.command import (
+    access,
+    backtest,
+    cluster,
+    first,
+    judging,
+    questions,
+    rule_life,
+    shadows,
+    sources,
+    trying,
+    upkeep,
+    users,
+)
 from peil.command import rules as rule_commands
 from peil.command.accounting import show, stages
 from peil.command.session import Session, SessionContext
@@ -41,6 +49,24 @@ application.add_typer(upkeep.quarantine, name="quarantine")
 application.add_typer(users.application, name="users")
 application.add_typer(access.application, name="access")
 application.add_typer(cluster.migrate, name="migrate")
+rule_commands.application.command(name="try")(trying.try_)
+rule_commands.application.command(name="backfill")(shadows.backfill_)
+for rule_command in (
+    backtest.backtest,
+    backtest.suggest,
+    judging.sample,
+    judging.verdicts,
+    judging.precision,
+    rule_life.sync,
+    rule_life.review,
+    rule_life.shadow,
+    rule_life.activate,
+    rule_life.withdraw,
+    rule_life.history,
+    rule_life.export,
+    shadows.shadowed,
+):
+    rule_commands.application.command()(rule_command)
 application.command(name="overview")(first.overview_)
 for command in (
     first.demo,

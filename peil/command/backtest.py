@@ -8,7 +8,6 @@ from index.results import Counts, Texts
 from index.subject import Subject
 from index.trial import Backtest, Change, Part
 from peil.command.period import Since, Until, period_of
-from peil.command.rules import application
 from peil.command.session import SessionContext
 from peil.display import as_json, bar, console, sparkline, table
 from peil.subjects import Subjects
@@ -27,7 +26,6 @@ Rule = Annotated[
 Query = Annotated[str, typer.Option(help="A query, in place of a rule.")]
 
 
-@application.command()
 def backtest(
     context: SessionContext,
     rule: Rule = "",
@@ -62,7 +60,6 @@ def backtest(
         _show(subject, done, drawn)
 
 
-@application.command()
 def suggest(
     context: SessionContext,
     rule: Rule = "",

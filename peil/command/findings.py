@@ -7,8 +7,8 @@ from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
-from rules.catalogue import CHECKS, Severity, entry, page
-from rules.findings import Finding
+from rules.lint.catalogue import CHECKS, Severity, entry, page
+from rules.lint.findings import Finding
 from stream.errors import Stop
 
 COLOURS: Mapping[Severity, str] = {"error": "bold red", "warning": "yellow", "hint": "cyan"}

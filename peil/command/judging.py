@@ -12,12 +12,11 @@ from index.answers import MAX_TEXTS
 from index.results import Excerpt
 from index.subject import Subject
 from peil.command.period import Since, Until, period_of
-from peil.command.rules import application
 from peil.command.session import SessionContext
 from peil.display import as_csv, as_json, console, table
 from peil.pipeline import Pipeline, actor
-from rules.judging import KINDS, Estimate, Judgement, Judgements, Kind, Verdict, together
-from rules.relaxing import near_misses
+from rules.judging.judgements import KINDS, Estimate, Judgement, Judgements, Kind, Verdict, together
+from rules.judging.relaxing import near_misses
 from rules.written import written
 from stream.errors import Stop
 
@@ -37,7 +36,6 @@ Rule = Annotated[str, typer.Argument(metavar="RULE", help="A rule's id, or RULE@
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@application.command()
 def sample(
     context: SessionContext,
     rule: Rule,
@@ -96,7 +94,6 @@ def sample(
         _show(judgements, subject, json=False)
 
 
-@application.command()
 def verdicts(
     context: SessionContext,
     file: Annotated[Path, typer.Argument(help="A file that `peil rules sample --out` wrote.")],
@@ -111,7 +108,6 @@ def verdicts(
     _say(f"{len(found)} verdicts are taken in. `peil rules precision RULE` shows what they say.")
 
 
-@application.command()
 def precision(context: SessionContext, rule: Rule, json: Json = False) -> None:
     """What share of a rule's texts is right, by what was judged: in all and by language, with the
     interval of 95% that it lies in.

@@ -17,8 +17,8 @@ from peil.display import Row, as_csv, as_json, bar, console, sparkline, table
 from peil.guidance import personal
 from peil.pipeline import Pipeline
 from privacy.suppress import text
-from rules.lint import known_of
-from rules.meaning import lint_query
+from rules.lint.linter import known_of
+from rules.lint.meaning import lint_query
 from rules.tree import named
 from stream.errors import Stop
 

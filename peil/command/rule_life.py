@@ -7,16 +7,15 @@ from typing import Annotated
 import msgspec
 import typer
 
-from peil.command.rules import application
 from peil.command.session import SessionContext
 from peil.display import as_json, console, table
 from peil.pipeline import Pipeline
 from peil.rulebook import SINGLE_AUTHOR
-from rules.exporting import export as write_back
-from rules.library import Standing
-from rules.life import OUTGOING_MS, PUBLISHED, Change, State
-from rules.publishing import published
-from rules.syncing import Synced
+from rules.life.exporting import export as write_back
+from rules.life.history import OUTGOING_MS, PUBLISHED, Change, State
+from rules.life.library import Standing
+from rules.life.publishing import published
+from rules.life.syncing import Synced
 from stream.clock import to_datetime
 from stream.errors import Stop
 
@@ -38,7 +37,6 @@ Note = Annotated[str, typer.Option(help="Why, for whoever reads the history.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@application.command()
 def sync(
     context: SessionContext,
     directory: Annotated[
@@ -69,7 +67,6 @@ def sync(
         raise typer.Exit(1)
 
 
-@application.command()
 def export(
     context: SessionContext,
     directory: Annotated[
@@ -92,7 +89,6 @@ def export(
     console().print(f"{len(written)} files written; the others are as they should be.")
 
 
-@application.command()
 def history(context: SessionContext, rule: Rule, json: Json = False) -> None:
     """All that became of a rule's versions: when, by whom, and why.
 
@@ -107,7 +103,6 @@ def history(context: SessionContext, rule: Rule, json: Json = False) -> None:
         console().print(table(_rows(changes)))
 
 
-@application.command()
 def review(
     context: SessionContext, rule: Rule, version: Version = "", note: Note = "", json: Json = False
 ) -> None:
@@ -118,7 +113,6 @@ def review(
     _advance(context, rule, version, "reviewed", note=note, json=json)
 
 
-@application.command()
 def shadow(
     context: SessionContext, rule: Rule, version: Version = "", note: Note = "", json: Json = False
 ) -> None:
@@ -129,7 +123,6 @@ def shadow(
     _advance(context, rule, version, "shadow", note=note, json=json)
 
 
-@application.command()
 def activate(
     context: SessionContext, rule: Rule, version: Version = "", note: Note = "", json: Json = False
 ) -> None:
@@ -140,7 +133,6 @@ def activate(
     _advance(context, rule, version, "active", note=note, json=json)
 
 
-@application.command()
 def withdraw(
     context: SessionContext,
     rule: Rule,

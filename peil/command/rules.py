@@ -20,12 +20,12 @@ from rules.errors import Note
 from rules.evaluator import evaluate
 from rules.explain import InContext, Reason, in_context
 from rules.explain import explain as why
-from rules.findings import Finding
-from rules.lint import check as lint
-from rules.lint import known_of
-from rules.meaning import Known, lint_query
+from rules.life.states import states
+from rules.lint.findings import Finding
+from rules.lint.linter import check as lint
+from rules.lint.linter import known_of
+from rules.lint.meaning import Known, lint_query
 from rules.parser import parse
-from rules.states import states
 from stream.clock import to_datetime
 from stream.errors import Stop
 

@@ -9,16 +9,14 @@ import typer
 from index.versions import Shadowed
 from peil.backfilling import Backfilled, backfill
 from peil.command.accounting import stages
-from peil.command.rules import application
 from peil.command.session import SessionContext
 from peil.display import as_json, console, table
 from peil.pipeline import Pipeline
 from privacy.suppress import text
-from rules.publishing import published
+from rules.life.publishing import published
 from stream.errors import Stop
 
 
-@application.command()
 def shadowed(
     context: SessionContext,
     rule: Annotated[str, typer.Argument(help="A rule's id.")],
@@ -78,7 +76,6 @@ def _show(found: Shadowed) -> None:
         console().print(f"Nothing can be shown yet: fewer than {found.k} posts, or none.")
 
 
-@application.command(name="backfill")
 def backfill_(
     context: SessionContext,
     rule: Annotated[str, typer.Argument(help="A rule's id.")],

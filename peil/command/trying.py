@@ -9,13 +9,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from peil.command.rules import application
 from peil.command.session import SessionContext
 from peil.display import as_json, console
 from peil.pipeline import Pipeline
 from rules.documents import ActiveRule, Example, asks_for_more, example_post, version_of
 from rules.explain import in_context
-from rules.matcher import Matcher
+from rules.matching.matcher import Matcher
 from rules.parser import parse
 from stream.errors import Stop
 from stream.post import Post
@@ -43,7 +42,6 @@ class Line(msgspec.Struct, frozen=True):
     right: str
 
 
-@application.command(name="try")
 def try_(
     context: SessionContext,
     rule: Annotated[str, typer.Argument(help="A rule's id, or a query.")],

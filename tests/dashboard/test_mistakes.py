@@ -19,11 +19,11 @@ from dashboard.mistakes import (
     sentence_in,
 )  # fmt: skip
 from peil.guidance import PERSONAL, personal
-from rules.alone import Groups
-from rules.catalogue import CHECKS
 from rules.errors import QueryError
-from rules.findings import finding
-from rules.meaning import Known, lint_query
+from rules.lint.alone import Groups
+from rules.lint.catalogue import CHECKS
+from rules.lint.findings import finding
+from rules.lint.meaning import Known, lint_query
 from rules.parser import parse
 
 SAYING = {"_wrong", "_wrong_at", "_note", "wrong"}

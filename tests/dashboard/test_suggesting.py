@@ -15,8 +15,8 @@ from peil.pipeline import Pipeline
 from peil.settings import load_settings
 from rules.documents import Book
 from rules.errors import QueryError
-from rules.lint import known_of
-from rules.meaning import Known
+from rules.lint.linter import known_of
+from rules.lint.meaning import Known
 from rules.parser import parse
 from stream.clock import DAY_MS, ManualClock
 from stream.errors import Stop

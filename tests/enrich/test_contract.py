@@ -8,7 +8,7 @@ from enrich.contract import Enricher
 from enrich.settings import EnrichSettings
 from enrich.testing import EnricherContract
 from rules.documents import activate, load_book
-from rules.matcher import Matcher
+from rules.matching.matcher import Matcher
 
 CONFIG = Path(__file__).parents[2] / "config"
 

@@ -13,11 +13,11 @@ from enrich.steps import Matches, Tokens
 from enrich.words import Words
 from enrich.worker import EnrichStep
 from rules.documents import RuleDocument
+from rules.life.publishing import RuleFeed, publish
+from rules.life.tables import metadata
+from rules.life.versions import Version, resolve
 from rules.lists import list_lookup
-from rules.matcher import Matcher
-from rules.publishing import RuleFeed, publish
-from rules.tables import metadata
-from rules.versions import Version, resolve
+from rules.matching.matcher import Matcher
 from stream.broker import Record
 from stream.clock import ManualClock
 from stream.codec import decode, encode

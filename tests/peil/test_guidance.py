@@ -6,8 +6,8 @@ from dashboard.calendar import load_calendar
 from peil.folder import WorkingFolder
 from peil.guidance import personal, read_over
 from rules.documents import load_book
-from rules.findings import finding
 from rules.guidance import load_guidance
+from rules.lint.findings import finding
 
 CONFIG = Path(__file__).parents[2] / "config"
 BOOK = load_book(CONFIG)

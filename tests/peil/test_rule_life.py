@@ -18,12 +18,12 @@ from peil.database import open_database
 from peil.folder import WorkingFolder
 from peil.rulebook import Rulebook
 from rules.documents import Book, Example, RuleDocument
-from rules.life import OUTGOING_MS
+from rules.life.history import OUTGOING_MS
+from rules.life.publishing import MANIFEST, RuleFeed, published
+from rules.life.versions import resolve
 from rules.lists import list_lookup
-from rules.matcher import Matcher
-from rules.publishing import MANIFEST, RuleFeed, published
+from rules.matching.matcher import Matcher
 from rules.settings import RulesSettings
-from rules.versions import resolve
 from stream.broker import Entry
 from stream.clock import Clock, ManualClock, SystemClock
 from stream.codec import decode, encode

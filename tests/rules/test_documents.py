@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from rules.documents import Book, Outcome, load_book, run_examples
-from rules.lint import check
+from rules.lint.linter import check
 from stream.errors import Stop
 
 SHIPPED = load_book(Path(__file__).parents[2] / "config")

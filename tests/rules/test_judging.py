@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, inspect
 
 from rules.evaluator import evaluate
-from rules.judging import FORGOTTEN_MS, Estimate, Judgements, together, wilson
+from rules.judging.judgements import FORGOTTEN_MS, Estimate, Judgements, together, wilson
+from rules.judging.relaxing import near_misses, relaxed
 from rules.parser import parse
-from rules.relaxing import near_misses, relaxed
 from rules.testing import tokenised_posts, trees
 from rules.tree import Node, Not
 from rules.written import written

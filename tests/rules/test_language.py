@@ -16,7 +16,7 @@ from rules.documents import (
 from rules.errors import QueryError
 from rules.evaluator import evaluate
 from rules.lists import ListEntries, list_lookup
-from rules.matcher import Matcher
+from rules.matching.matcher import Matcher
 from rules.parser import parse
 from rules.testing import tokenised_posts, trees
 from rules.tokens import tokenise

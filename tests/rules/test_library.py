@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from rules.documents import Book, Example, KeywordList, RuleDocument, load_book
-from rules.exporting import export, written
-from rules.library import Library
-from rules.life import OUTGOING_MS, state_of
-from rules.readiness import missing
-from rules.special import FRESH_MS, Special
-from rules.states import states
-from rules.syncing import Synced, differing, sync
-from rules.takeover import adopt, carry_over, end_overdue
-from rules.versions import Version, resolve
+from rules.life.exporting import export, written
+from rules.life.history import OUTGOING_MS, state_of
+from rules.life.library import Library
+from rules.life.readiness import missing
+from rules.life.special import FRESH_MS, Special
+from rules.life.states import states
+from rules.life.syncing import Synced, differing, sync
+from rules.life.takeover import adopt, carry_over, end_overdue
+from rules.life.versions import Version, resolve
 from stream.clock import ManualClock
 from stream.errors import Stop
 from stream.post import Place, Post

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from rules.life import FOLLOWING, Change, State, state_of, step
+from rules.life.history import FOLLOWING, Change, State, state_of, step
 from stream.errors import Stop
 
 VERSIONS = ("v1", "v2", "v3")

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peil.guidance import personal, read_over
-from rules.alone import Groups
-from rules.breadth import Word
-from rules.catalogue import CHECKS, GROUPS, Check, page
 from rules.documents import Book, KeywordList, RuleDocument, load_book
-from rules.findings import Finding
-from rules.lint import check, known_of, lint_list, lint_rule
-from rules.meaning import Known, lint_query
+from rules.lint.alone import Groups
+from rules.lint.breadth import Word
+from rules.lint.catalogue import CHECKS, GROUPS, Check, page
+from rules.lint.findings import Finding
+from rules.lint.linter import check, known_of, lint_list, lint_rule
+from rules.lint.meaning import Known, lint_query
 from rules.tree import Prefix, Term
 
 ROOT = Path(__file__).parents[2]

@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.alone import Groups, enough
-from rules.contradiction import always, never
 from rules.documents import Example, example_post
 from rules.evaluator import Reading, holds, spans
-from rules.logic import exclude_each_other, implies, must_occur, same_spans
-from rules.parser import parse
-from rules.redundancy import (
+from rules.lint.alone import Groups, enough
+from rules.lint.contradiction import always, never
+from rules.lint.logic import exclude_each_other, implies, must_occur, same_spans
+from rules.lint.redundancy import (
     covered_branches,
     dead_branches,
     double_members,
     idle_conditions,
 )
+from rules.parser import parse
 from rules.testing import tokenised_posts, trees
 from rules.tree import (
     And,

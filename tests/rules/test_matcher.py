@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rules.documents import ActiveRule, Example, example_post, version_of
 from rules.evaluator import evaluate
-from rules.matcher import Matcher
+from rules.matching.matcher import Matcher
 from rules.testing import texts, tokenised_posts, trees
 from rules.tree import And, Field, Near, Node, Of, Or, Phrase, Prefix, Term
 from stream.post import Match, Place, Post
@@ -107,7 +107,7 @@ def test_what_it_remembers_is_bounded_and_changes_nothing(monkeypatch: pytest.Mo
     found = [f"geen huis {number}, geen-huizen{number}! geen" for number in range(40)]
     posts = [example_post(Example(text)) for text in found]
     expected = pairs(by_evaluator(rules, posts))
-    monkeypatch.setattr("rules.matcher.MEMO", 7)
+    monkeypatch.setattr("rules.matching.matcher.MEMO", 7)
     matcher = Matcher(rules, timezone=ZONE)
     for _ in range(2):
         assert list(matcher.find(posts).pairs()) == expected

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import Engine
 
 from rules.documents import RuleDocument
+from rules.life.publishing import MANIFEST, Manifest, RuleFeed, publish, published
+from rules.life.versions import Version, resolve
 from rules.lists import ListEntries, list_lookup
-from rules.publishing import MANIFEST, Manifest, RuleFeed, publish, published
-from rules.versions import Version, resolve
 from stream.broker import Entry, Record
 from stream.clock import ManualClock
 from stream.errors import Stop

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rules.plan import Atom, Pair, Plan
-from rules.rows import Rows
+from rules.matching.plan import Atom, Pair, Plan
+from rules.matching.rows import Rows
 from stream.post import Token
 
 BITS = 8

@@ -7,10 +7,10 @@ from typing import Literal
 import msgspec
 
 from rules.documents import Book, RuleDocument
-from rules.library import Standing, Standings
-from rules.life import PUBLISHED, State
+from rules.life.history import PUBLISHED, State
+from rules.life.library import Standing, Standings
+from rules.life.versions import resolve
 from rules.lists import Lists
-from rules.versions import resolve
 from stream.errors import Stop
 
 FileState = State | Literal["not synced", "no file", "wrong"]

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from rules.documents import Book, Enrich, KeywordList, run_examples, unchanged
-from rules.lint import check
-from rules.versions import Version, as_document
+from rules.life.versions import Version, as_document
+from rules.lint.linter import check
 
 
 def missing(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rules.classes import Classes
+from rules.matching.classes import Classes
 
 
 def candidates_of(numbers: Sequence[int], classes: Classes, tables: Sequence[int]) -> Sequence[int]:

@@ -5,9 +5,9 @@ from itertools import repeat
 
 import numpy as np
 
-from rules.classes import Classes
-from rules.joins import Batch
-from rules.rows import Rows
+from rules.matching.classes import Classes
+from rules.matching.joins import Batch
+from rules.matching.rows import Rows
 from rules.tokens import only_word, tokenise
 from stream.post import Post, Token
 

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from rules.catalogue import CHECKS, Severity
 from rules.errors import AROUND
+from rules.lint.catalogue import CHECKS, Severity
 from rules.tree import At
 
 

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import msgspec
 from sqlalchemy import Engine, delete, func, insert, select, update
 
-from rules.judgement_tables import judgement
+from rules.judging.tables import judgement
 from stream.clock import DAY_MS, Clock
 from stream.database import alone
 from stream.errors import Stop

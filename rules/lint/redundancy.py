@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from rules.contradiction import never
-from rules.logic import MANY, implies, must_occur, same_spans, same_word
+from rules.lint.contradiction import never
+from rules.lint.logic import MANY, implies, must_occur, same_spans, same_word
 from rules.tree import (
     And,
     Cased,

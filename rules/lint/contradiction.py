@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rules.fields import VALUES
-from rules.logic import MANY, SINGLE, exclude_each_other, implies, must_occur
+from rules.lint.logic import MANY, SINGLE, exclude_each_other, implies, must_occur
 from rules.tree import (
     And,
     Dates,

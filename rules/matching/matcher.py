@@ -14,14 +14,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rules.classes import Classes
 from rules.documents import ActiveRule, Example, example_post
 from rules.evaluator import MAX_SPANS, Reading, evidence, holds
-from rules.joins import Batch, bits_set
-from rules.loops import candidates_of
-from rules.memo import TextMemo, TokenMemo
-from rules.plan import plan
-from rules.rows import Numbers
+from rules.matching.classes import Classes
+from rules.matching.joins import Batch, bits_set
+from rules.matching.loops import candidates_of
+from rules.matching.memo import TextMemo, TokenMemo
+from rules.matching.plan import plan
+from rules.matching.rows import Numbers
 from rules.tree import named
 from stream.post import Match, Post
 

@@ -8,8 +8,8 @@ import msgspec
 from sqlalchemy import Engine, insert, select
 
 from rules.documents import ActiveRule
-from rules.tables import generation
-from rules.versions import Version
+from rules.life.tables import generation
+from rules.life.versions import Version
 from stream.broker import Broker, Entry
 from stream.clock import Clock
 from stream.database import alone

@@ -28,7 +28,7 @@ rule_document = Table(
     Column("at", WHOLE, nullable=False),
     Column("actor", WORDS, nullable=False),
 )
-"""`rules.versions.Version` as JSON: the newest row of a version tells its title and owner."""
+"""`rules.life.versions.Version` as JSON: the newest row of a version tells its title and owner."""
 
 Index("ix_rule_document_rule_version", rule_document.c.rule, rule_document.c.version)
 
@@ -54,6 +54,6 @@ rule_state = Table(
     Column("actor", WORDS, nullable=False),
     Column("note", WORDS, nullable=False),
 )
-"""`rules.life.Change`: the newest row of a version tells its state."""
+"""`rules.life.history.Change`: the newest row of a version tells its state."""
 
 Index("ix_rule_state_rule_version", rule_state.c.rule, rule_state.c.version)

@@ -1,7 +1,7 @@
 """Which rules that count are on a special category of personal data."""
 
-from rules.library import Library
-from rules.life import PUBLISHED
+from rules.life.history import PUBLISHED
+from rules.life.library import Library
 
 FRESH_MS = 30_000
 """What counts can change while a process runs: it looks again after so long."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.classes import BITS, NO_WORD, Classes
-from rules.rows import Numbers
+from rules.matching.classes import BITS, NO_WORD, Classes
+from rules.matching.rows import Numbers
 
 Keys = NDArray[np.int32] | NDArray[np.int64]
 

@@ -7,11 +7,11 @@ from typing import Literal
 import msgspec
 
 from rules.documents import Book, Enrich, RuleDocument, unchanged
-from rules.library import Library, Standing, Standings, Turn
-from rules.life import PUBLISHED, State
+from rules.life.history import PUBLISHED, State
+from rules.life.library import Library, Standing, Standings, Turn
+from rules.life.readiness import missing
+from rules.life.versions import Version, resolve
 from rules.lists import Lists
-from rules.readiness import missing
-from rules.versions import Version, resolve
 from stream.errors import Stop
 
 FILE_GONE = "its file is gone"

@@ -9,8 +9,8 @@ import tomlkit
 from tomlkit.items import Item, String, StringType, Trivia
 
 from rules.documents import Document, Example, KeywordList, RuleDocument
-from rules.library import Library, Standing, Standings
-from rules.life import State
+from rules.life.history import State
+from rules.life.library import Library, Standing, Standings
 from stream.errors import Stop
 
 EXPORTED: frozenset[State] = frozenset({"draft", "reviewed", "shadow", "active"})

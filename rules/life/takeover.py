@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import date
 
-from rules.library import Library, Standing, Standings, Turn
-from rules.life import OUTGOING_MS, PUBLISHED, Change
-from rules.versions import Version, as_document, resolve
+from rules.life.history import OUTGOING_MS, PUBLISHED, Change
+from rules.life.library import Library, Standing, Standings, Turn
+from rules.life.versions import Version, as_document, resolve
 
 BY_ITSELF = "peil"
 """Who does what no person asked for."""

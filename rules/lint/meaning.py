@@ -5,22 +5,22 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 import regex
 
-from rules.alone import Groups, enough, field_enough, is_short
-from rules.breadth import BROAD, MOST_WORDS, Frequencies, prefixes, share_at_least
-from rules.contradiction import never
 from rules.errors import AROUND, Problem, QueryError
 from rules.fields import PERSONS
-from rules.findings import Finding, Spot, finding, spot_of
-from rules.lists import Lists, no_lists
-from rules.parser import Use, parse
-from rules.persons import QUOTE, handles, is_quotation, looks_like_a_name, wordings
-from rules.redundancy import (
+from rules.lint.alone import Groups, enough, field_enough, is_short
+from rules.lint.breadth import BROAD, MOST_WORDS, Frequencies, prefixes, share_at_least
+from rules.lint.contradiction import never
+from rules.lint.findings import Finding, Spot, finding, spot_of
+from rules.lint.persons import QUOTE, handles, is_quotation, looks_like_a_name, wordings
+from rules.lint.redundancy import (
     Covered,
     covered_branches,
     dead_branches,
     double_members,
     idle_conditions,
 )
+from rules.lists import Lists, no_lists
+from rules.parser import Use, parse
 from rules.tree import Keywords, Node, Term, children
 
 MOST_EFFORT = 10_000

@@ -1,5 +1,5 @@
 """What can be said of rules, lists and searches without posts. Every check is in
-`rules.catalogue`, and what they find is so; where something cannot be decided, nothing is said.
+`rules.lint.catalogue`, and what they find is so; of what cannot be decided, nothing is said.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -7,14 +7,14 @@ from datetime import date
 
 import regex
 
-from rules.alone import Groups
-from rules.breadth import Frequencies
 from rules.documents import Book, KeywordList, RuleDocument
 from rules.errors import QueryError
-from rules.findings import Finding, finding
-from rules.meaning import Known, lint_query, nothing, problem_spot, said
+from rules.lint.alone import Groups
+from rules.lint.breadth import Frequencies
+from rules.lint.findings import Finding, finding
+from rules.lint.meaning import Known, lint_query, nothing, problem_spot, said
+from rules.lint.redundancy import covered
 from rules.parser import parse
-from rules.redundancy import covered
 from rules.tree import Node, is_positional
 
 MONTHS = 6

@@ -7,10 +7,10 @@ import msgspec
 from sqlalchemy import Connection, Engine, RowMapping, Select, Table, func, insert, select
 
 from rules.documents import KeywordList
-from rules.life import Change, State, step
+from rules.life.history import Change, State, step
+from rules.life.tables import keyword_list, rule_document, rule_state
+from rules.life.versions import Version
 from rules.lists import ListEntries
-from rules.tables import keyword_list, rule_document, rule_state
-from rules.versions import Version
 from stream.clock import Clock
 from stream.database import alone, upsert
 from stream.errors import Stop

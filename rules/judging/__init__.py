@@ -1,0 +1,1 @@
+"""How good a rule is, by texts that people judged."""

@@ -1,0 +1,1 @@
+"""Many rules against many posts, fast."""
