@@ -96,7 +96,7 @@ def _pairs(batch: Batch, classes: Classes, hits: Numbers) -> tuple[Numbers, Numb
     apart = int(classes.pair_distance.max()) + 2  # so no pair reaches into the next post
     where = tokens + batch.posts[tokens].astype(np.int64) * apart
     span = int(where[-1]) + apart if len(where) else 1
-    spots, side = (sides // 2) * span + where, sides % 2
+    spots, side = sides.astype(np.int64) // 2 * span + where, sides % 2
     order = np.argsort(spots)
     spots, side, tokens = spots[order], side[order], tokens[order]
     starts = _first_of_each(spots)

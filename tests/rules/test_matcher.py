@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rules.documents import ActiveRule, Example, example_post, version_of
 from rules.evaluator import evaluate
-from rules.matching.matcher import Matcher
+from rules.matching.matcher import FEW, Matcher
 from rules.testing import texts, tokenised_posts, trees
 from rules.tree import And, Field, Near, Node, Of, Or, Phrase, Prefix, Term
 from stream.post import Match, Place, Post
@@ -132,3 +132,15 @@ def test_places_are_looked_for_only_where_a_rule_on_them_may_match() -> None:
     assert [[each.rule for each in found] for found in matcher.match(posts)] == [["r0"], ["r1"], []]
     assert asked == posts[:1]
     assert Matcher(rules, timezone=ZONE).match(posts[:1]) == [()]
+
+
+def test_many_pairs_in_a_large_batch_are_told_apart() -> None:
+    """Their places need more than 32 bits, which loops over a few posts do not."""
+    pair = Near(Term("huis"), Term("woning"), 50)
+    rules = [active(number, Near(Term(f"a{number}"), Term("b"), 50)) for number in range(4_300)]
+    rules = [active(0, pair), *rules[1:-1], active(len(rules) - 1, pair)]
+    found = [f"huis {number} a{number % len(rules)} woning b" for number in range(10_000)]
+    posts = [example_post(Example(text)) for text in found]
+    matcher = Matcher(rules, timezone=ZONE)
+    few = [matcher.find(posts[start : start + FEW]) for start in range(0, len(posts), FEW)]
+    assert matcher.find(posts).rules.tolist() == [rule for hits in few for rule in hits.rules]
