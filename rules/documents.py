@@ -3,10 +3,10 @@
 import difflib
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -21,6 +21,12 @@ from stream.errors import Stop
 from stream.post import Label, Post
 
 VERSION_DIGITS = 10
+
+ID = re.compile(r"[a-z0-9][a-z0-9-]*")
+"""What a rule or a list may be called: `@` and `$` have a meaning beside an id."""
+
+Number = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+"""The version of a list; every database can hold it."""
 
 Enrich = Callable[[Post], Post]
 """Fills what a text does not say by itself, as it is filled in real posts: the language where none
@@ -45,7 +51,7 @@ class KeywordList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """A list file in `config/lists`."""
 
     id: str
-    version: int
+    version: Number
     title: str
     owner: str
     entries: tuple[str, ...]
@@ -158,6 +164,7 @@ def load_book(config: Path) -> Book:
     problems: list[str] = []
     rules = _load(config / "rules", RuleDocument, problems)
     lists = _load(config / "lists", KeywordList, problems)
+    problems += _twice(lists)
     if problems:
         raise Stop("rule files are wrong:\n" + "\n".join(f"  {line}" for line in problems))
     return Book(
@@ -174,22 +181,46 @@ def _load(folder: Path, kind: type[Document], problems: list[str]) -> dict[str, 
     """The documents by the names of their files."""
     documents: dict[str, Document] = {}
     for path in sorted(folder.glob("*.toml")):
+        name = f"{path.parent.name}/{path.name}"
         try:
-            document = msgspec.toml.decode(path.read_bytes(), type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
-            problems.append(f"{path.parent.name}/{path.name}: {error}{_suggest(str(error), kind)}")
+            text = path.read_bytes().decode("utf-8-sig")
+            document = msgspec.toml.decode(text, type=kind)
+        except (ValueError, OSError) as error:
+            problems.append(f"{name}: {error}{_suggest(str(error), kind)}")
             continue
-        if path.stem not in _names(document):
-            problems.append(
-                f"{path.parent.name}/{path.name}: its id is {document.id!r}; name both the same"
-            )
-        if isinstance(document, RuleDocument) and _lacks_approval(document):
-            problems.append(
-                f"{path.parent.name}/{path.name}: a rule with special_category needs `ground` (of "
-                "GDPR, article 9) and `approved_by`, somebody else than its owner"
-            )
+        except RecursionError:
+            problems.append(f"{name}: its brackets are nested too deeply; write it flat")
+            continue
+        problems += [f"{name}: {wrong}" for wrong in _mistakes(path.stem, document)]
         documents[path.stem] = document
     return documents
+
+
+def _mistakes(stem: str, document: RuleDocument | KeywordList) -> Iterator[str]:
+    """What is wrong with `document` in the file called `stem`."""
+    if ID.fullmatch(document.id) is None:
+        yield (
+            f"{document.id!r} cannot be an id; use small letters a-z, digits and hyphens, and "
+            "begin with a letter or a digit"
+        )
+    elif stem not in _names(document):
+        yield f"its id is {document.id!r}; name both the same"
+    if isinstance(document, RuleDocument) and _lacks_approval(document):
+        yield (
+            "a rule with special_category needs `ground` (of GDPR, article 9) and `approved_by`, "
+            "somebody else than its owner"
+        )
+
+
+def _twice(lists: Mapping[str, KeywordList]) -> Iterator[str]:
+    """Files that say what the same version of a list is."""
+    files: dict[tuple[str, int], str] = {}
+    for stem, each in lists.items():
+        if (other := files.setdefault((each.id, each.version), stem)) != stem:
+            yield (
+                f"lists/{other}.toml and lists/{stem}.toml are both version {each.version} of "
+                f"list {each.id}; take one out, or raise the version in {each.id}.toml"
+            )
 
 
 def _names(document: RuleDocument | KeywordList) -> tuple[str, ...]:

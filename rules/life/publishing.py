@@ -163,7 +163,7 @@ class RuleFeed:
             _version(held, name, version).activate() for name, version in manifest.rules.items()
         )
         shadows = tuple(
-            _version(held, name.partition("@")[0], version).activate()
+            _version(held, name.rpartition("@")[0], version).activate()
             for name, version in manifest.shadows.items()
         )
         self._ends = ends
@@ -183,9 +183,14 @@ def _manifest(held: Mapping[str, bytes]) -> Manifest | None:
 
 
 def _version(held: Mapping[str, bytes], rule: str, version: str) -> Version:
-    """The record of that version; releases before versions had a life wrote one a rule."""
-    value = held.get(_key(f"{rule}@{version}"), held.get(_key(rule)))
-    if value is None:
-        raise Stop(f"rule {rule} is in the manifest and not on the topic; publish again")
-    found = msgspec.json.decode(value, type=Version)
-    return msgspec.structs.replace(found, version=version)
+    """The record of that version; Stop when the topic does not hold it."""
+    name = f"{rule}@{version}"
+    if value := held.get(_key(name)):
+        found = msgspec.json.decode(value, type=Version)
+        if found.name != name:
+            raise Stop(f"the record of {name} on the topic holds {found.name}; publish again")
+        return found
+    if value := held.get(_key(rule)):  # releases before versions had a life wrote one a rule
+        found = msgspec.json.decode(value, type=Version)
+        return msgspec.structs.replace(found, version=version)
+    raise Stop(f"rule {rule} is in the manifest and not on the topic; publish again")

@@ -80,3 +80,45 @@ def test_a_title_changes_no_version_and_a_word_does(tmp_path: Path) -> None:
     (again,) = book(tmp_path, "woord -- note", extra='ground = "x"\n').active(today=today)
     (other,) = book(tmp_path, "woorden").active(today=today)
     assert first.version == again.version != other.version
+
+
+LIST = 'id = "{name}"\nversion = {version}\ntitle = "t"\nowner = "o"\nentries = ["woning"]\n'
+
+
+def words(folder: Path, file: str, *, name: str = "mm", version: str = "3") -> None:
+    (folder / "lists").mkdir(exist_ok=True)
+    (folder / "lists" / file).write_text(LIST.format(name=name, version=version))
+
+
+@pytest.mark.parametrize("name", ["a@b", "A", "-a", "a_b", "a.b", "é", ""])
+def test_an_id_is_small_letters_digits_and_hyphens(tmp_path: Path, name: str) -> None:
+    (tmp_path / "rules").mkdir()
+    text = RULE.format(query="a").replace("a-rule", name)
+    (tmp_path / "rules" / f"{name}.toml").write_text(text)
+    words(tmp_path, f"{name}.toml", name=name)
+    with pytest.raises(Stop) as refused:
+        load_book(tmp_path)
+    assert str(refused.value).count(f"{name!r} cannot be an id") == 2
+
+
+@pytest.mark.parametrize("version", ["0", "-1", str(2**31), "1" * 5_000, "[" * 100_000])
+def test_a_version_that_no_database_holds_is_refused(tmp_path: Path, version: str) -> None:
+    words(tmp_path, "mm.toml", version=version)
+    with pytest.raises(Stop, match=r"lists/mm\.toml: "):
+        load_book(tmp_path)
+
+
+def test_two_files_of_the_same_version_are_refused(tmp_path: Path) -> None:
+    words(tmp_path, "mm.toml")
+    words(tmp_path, "mm@3.toml")
+    with pytest.raises(Stop, match=r"lists/mm\.toml and lists/mm@3\.toml are both version 3"):
+        load_book(tmp_path)
+    words(tmp_path, "mm.toml", version="4")
+    assert [each.version for each in load_book(tmp_path).older] == [3]
+
+
+def test_a_byte_order_mark_is_none_of_the_text(tmp_path: Path) -> None:
+    words(tmp_path, "mm.toml")
+    file = tmp_path / "lists" / "mm.toml"
+    file.write_text(file.read_text(), encoding="utf-8-sig")
+    assert load_book(tmp_path).lists["mm"].version == 3

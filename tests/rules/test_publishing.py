@@ -160,3 +160,14 @@ def test_a_version_that_is_read_differently_here_stops(
     publish(broker, [other], engine=database, clock=CLOCK, models={})
     with pytest.raises(Stop, match="upgrade all processes together"):
         RuleFeed(broker).refresh()
+
+
+def test_a_record_under_the_name_of_another_version_stops(
+    broker: LocalBroker, database: Engine
+) -> None:
+    asked = version("woord")
+    publish(broker, [asked], engine=database, clock=CLOCK, models={})
+    wrong = Entry(f"rule:{asked.name}", msgspec.json.encode(version("anders")))
+    broker.append(RULES.name, [wrong])
+    with pytest.raises(Stop, match=f"the record of {asked.name} on the topic holds a-rule@"):
+        RuleFeed(broker).refresh()
