@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sqlalchemy import Engine
 
+from peil.guidance import personal
 from peil.locks import Locks
 from rules.documents import Book, Enrich, unchanged
 from rules.life.history import Change, State
@@ -120,7 +121,7 @@ class Rulebook:
         """What keeps a version from being reviewed or from counting."""
         today = to_datetime(self._clock.now()).date()
         return missing(
-            standing.version, lists=book.lists.values(), today=today, enrich=self._enrich
+            standing.version, book=book, today=today, personal=personal, enrich=self._enrich
         )
 
     def standings_of(self, rule: str) -> Sequence[Standing]:
@@ -151,6 +152,7 @@ class Rulebook:
             single_author=self._settings.single_author,
             as_drafts=as_drafts,
             whole=whole,
+            personal=personal,
             enrich=self._enrich,
         )
 

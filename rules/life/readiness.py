@@ -1,35 +1,43 @@
 """What keeps a version from being reviewed and from counting: mistakes, and its own examples."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
-from rules.documents import Book, Enrich, KeywordList, run_examples, unchanged
+from rules.documents import Book, Enrich, run_examples, unchanged
 from rules.life.versions import Version, as_document
-from rules.lint.linter import check
+from rules.lint.linter import known_of, lint_rule, names_alike
+from rules.lint.meaning import nothing
 
 
 def missing(
     version: Version,
     *,
-    lists: Iterable[KeywordList],
+    book: Book,
     today: date,
+    personal: Callable[[str], Sequence[str]] = nothing,
     enrich: Enrich = unchanged,
 ) -> Sequence[str]:
     """What must be mended in `version` first, a line each; nothing when it is ready.
 
-    Of `lists` only those count that say what a rule may not be about: the words of the others
-    are in the version.
+    Of `book` count the names of the other rules and the lists that say what a rule may not be
+    about: the words of other lists are in the version. `personal` names what in a text leads to
+    a person.
     """
     document = version.document
-    book = Book(
+    alone = Book(
         rules={document.id: document},
-        lists={each.id: each for each in lists if each.lint},
+        lists={name: each for name, each in book.lists.items() if each.lint},
         older=tuple(map(as_document, version.lists)),
     )
-    found = [each.message for each in check(book, today=today) if each.severity == "error"]
+    others = [name for name in book.rules if name != document.id]
+    findings = [
+        *lint_rule(document, today, known=known_of(alone, personal=personal)),
+        *(each for each in names_alike([*others, document.id]) if each.document == document.id),
+    ]
+    found = [each.message for each in findings if each.severity == "error"]
     if not found:  # what cannot be read has no examples that can be tried
         found = [
-            str(outcome) for outcome in run_examples(book, enrich=enrich) if not outcome.passed
+            str(outcome) for outcome in run_examples(alone, enrich=enrich) if not outcome.passed
         ]
     if document.expires <= today:
         found.append(f"it expired on {document.expires}: give it a later date, then sync it")

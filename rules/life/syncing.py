@@ -1,6 +1,6 @@
 """From the files of a folder to versions: what is new comes in as a draft."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Literal
 
@@ -11,6 +11,7 @@ from rules.life.history import PUBLISHED, State
 from rules.life.library import Library, Standing, Standings, Turn
 from rules.life.readiness import missing
 from rules.life.versions import Version, resolve
+from rules.lint.meaning import nothing
 from rules.lists import Lists
 from stream.errors import Stop
 
@@ -51,6 +52,7 @@ def sync(
     single_author: bool = False,
     as_drafts: bool = False,
     whole: bool = True,
+    personal: Callable[[str], Sequence[str]] = nothing,
     enrich: Enrich = unchanged,
 ) -> Sequence[Synced]:
     """Bring the rules and lists of `book` in; returns what became of each, in the order of ids.
@@ -74,7 +76,9 @@ def sync(
     if whole:
         found |= {rule: _gone(each) for rule, each in _without_file(before, book).items()}
     if single_author and not as_drafts:
-        found |= _settled(library, found, book, by=by, today=today, enrich=enrich)
+        found |= _settled(
+            library, found, book, by=by, today=today, personal=personal, enrich=enrich
+        )
     return [found[rule] for rule in sorted(found)]
 
 
@@ -153,6 +157,7 @@ def _settled(
     *,
     by: str,
     today: date,
+    personal: Callable[[str], Sequence[str]],
     enrich: Enrich,
 ) -> Mapping[str, Synced]:
     """As one person alone would have it: what is ready counts, and what has no file ends."""
@@ -162,8 +167,9 @@ def _settled(
     waiting = {
         rule: missing(
             versions[f"{rule}@{each.version}"],
-            lists=book.lists.values(),
+            book=book,
             today=today,
+            personal=personal,
             enrich=enrich,
         )
         for rule, each in found.items()

@@ -265,7 +265,7 @@ _ALL = (
     Check(
         code="R507",
         severity="error",
-        title="A text of the rule leads to a person.",
+        title="A text of the rule or the list leads to a person.",
         why="Titles, purposes and examples are read by many and kept for long. Write an example "
         "yourself; do not copy a post.",
         subject="rule",

@@ -2,7 +2,7 @@
 `rules.lint.catalogue`, and what they find is so; of what cannot be decided, nothing is said.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 import regex
@@ -11,8 +11,9 @@ from rules.documents import Book, KeywordList, RuleDocument
 from rules.errors import QueryError
 from rules.lint.alone import Groups
 from rules.lint.breadth import Frequencies
-from rules.lint.findings import Finding, finding
+from rules.lint.findings import Finding, finding, spot_of
 from rules.lint.meaning import Known, lint_query, nothing, problem_spot, said
+from rules.lint.persons import leads
 from rules.lint.redundancy import covered
 from rules.parser import parse
 from rules.tree import Node, is_positional
@@ -51,10 +52,11 @@ def check(
     for name, rule in book.rules.items():
         if only is None or name in only:
             found += lint_rule(rule, today, known=known)
-    found += [each for each in _alike(book.rules, known) if only is None or each.document in only]
+    alike = (*names_alike(book.rules), *_queries_alike(book.rules, known))
+    found += [each for each in alike if only is None or each.document in only]
     for name, each in book.lists.items():
         if only is None or f"${name}" in only:
-            found += lint_list(each)
+            found += lint_list(each, known=known)
     return found
 
 
@@ -74,19 +76,16 @@ def lint_rule(document: RuleDocument, today: date, *, known: Known) -> Sequence[
             if not getattr(document, field)
         ),
         *_expiry(document, today),
-        *(
-            finding("R507", name, f"{what} holds {kind}; write it without")
-            for what, text in _texts(document)
-            for kind in known.personal(text)
-        ),
+        *_texts_of_persons(name, document, known),
     ]
 
 
-def lint_list(document: KeywordList) -> Sequence[Finding]:
+def lint_list(document: KeywordList, *, known: Known) -> Sequence[Finding]:
     """All that can be said of one keyword list."""
     name = f"${document.id}"
+    told = [*_texts_of_persons(name, document, known)]
     if not document.entries:
-        return [finding("R602", name, "it has no entries; add some, or take the list out")]
+        return [*told, finding("R602", name, "it has no entries; add some, or take the list out")]
     nodes: list[Node] = []
     found: list[Finding] = []
     text_of: dict[int, str] = {}
@@ -104,9 +103,16 @@ def lint_list(document: KeywordList) -> Sequence[Finding]:
                 finding("R601", name, f"entry {entry!r}: words, phrases and prefixes only")
             )
             continue
+        found += [
+            finding(
+                each.code, name, f"entry {entry!r}: {each.message}", spot_of(entry, each.node.at)
+            )
+            for each in leads(entry, node, personal=known.personal)
+        ]
         nodes.append(node)
         text_of[id(node)] = entry
     return [
+        *told,
         *found,
         *(
             finding("R204", name, f"entry {text_of[id(each.part)]!r} is covered by "
@@ -138,22 +144,35 @@ def _later(day: date, months: int) -> date:
         return date(year, month + 1, 1)
 
 
-def _texts(document: RuleDocument) -> Iterator[tuple[str, str]]:
+def _texts_of_persons(
+    name: str, document: RuleDocument | KeywordList, known: Known
+) -> Iterator[Finding]:
+    for what, text in _texts(document):
+        for kind in known.personal(text):
+            yield finding("R507", name, f"{what} holds {kind}; write it without")
+
+
+def _texts(document: RuleDocument | KeywordList) -> Iterator[tuple[str, str]]:
     yield "its title", document.title
-    yield "its purpose", document.purpose
+    if isinstance(document, RuleDocument):
+        yield "its purpose", document.purpose
     for field in ("match", "no_match"):
         for number, example in enumerate(getattr(document, field), 1):
             yield f"[[{field}]] example {number}", f"{example.text}\n{example.why}"
 
 
-def _alike(rules: Mapping[str, RuleDocument], known: Known) -> Iterator[Finding]:
-    """Rules of the same name, and rules that ask for the same."""
+def names_alike(rules: Iterable[str]) -> Iterator[Finding]:
+    """Rules whose names are nearly that of one before them."""
     names: dict[str, str] = {}
-    queries: dict[Node, str] = {}
-    for name, document in rules.items():
+    for name in rules:
         plain = regex.sub(r"[\W_]", "", name.casefold())
         if (other := names.setdefault(plain, name)) != name:
             yield finding("R505", name, f"its name is nearly that of {other}; give it another one")
+
+
+def _queries_alike(rules: Mapping[str, RuleDocument], known: Known) -> Iterator[Finding]:
+    queries: dict[Node, str] = {}
+    for name, document in rules.items():
         try:
             tree = parse(document.query, lists=known.lists, use="stream").tree
         except QueryError:

@@ -3,15 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
-import regex
 
-from rules.errors import AROUND, Problem, QueryError
+from rules.errors import Problem, QueryError
 from rules.fields import PERSONS
 from rules.lint.alone import Groups, enough, field_enough, is_short
 from rules.lint.breadth import BROAD, MOST_WORDS, Frequencies, prefixes, share_at_least
 from rules.lint.contradiction import never
 from rules.lint.findings import Finding, Spot, finding, spot_of
-from rules.lint.persons import QUOTE, handles, is_quotation, looks_like_a_name, wordings
+from rules.lint.persons import cut, leads
 from rules.lint.redundancy import (
     Covered,
     covered_branches,
@@ -21,12 +20,10 @@ from rules.lint.redundancy import (
 )
 from rules.lists import Lists, no_lists
 from rules.parser import Use, parse
-from rules.tree import Keywords, Node, Term, children
+from rules.tree import Keywords, Node, children
 
 MOST_EFFORT = 10_000
 """What a query so long and so deep means together is not looked at: it would take seconds."""
-
-_QUOTED = regex.compile(r'["“”„‟«»]([^"“”„‟«»]*)["“”„‟«»]')
 
 
 def nothing(_text: str) -> Sequence[str]:
@@ -57,6 +54,7 @@ def lint_query(
         *_meaning(name, query, tree, use),
         *_breadth(name, query, tree, known.frequencies),
         *_persons(name, query, tree, known),
+        *(_by_lists(name, query, tree, known) if use == "stream" else ()),
     ]
 
 
@@ -156,31 +154,30 @@ def _persons(name: str, query: str, tree: Node, known: Known) -> Iterator[Findin
             "is not a phenomenon; put the behaviour that you look for beside it",
             spot_of(query, way[0].at),
         )  # fmt: skip
-    for node in wordings(tree):
-        text, spot = query[node.at.start : node.at.end], spot_of(query, node.at)
-        if accounts := handles(text):
-            yield finding("R402", name, f"{accounts[0]} is an account; take it out", spot)
-        elif kinds := known.personal(_plain(text)):
-            yield finding("R403", name, f"{_cut(text)} is {kinds[0]}; take it out", spot)
-        elif is_quotation(node):
-            yield finding(
-                "R405", name, f"{QUOTE} words and more in a row are one person's text; take the "
-                "words that matter", spot,
-            )  # fmt: skip
-        elif not isinstance(node, Term) and looks_like_a_name(_plain(text)):
-            yield finding("R404", name, f"{_cut(text)} may be the name of a person", spot)
+    for lead in leads(query, tree, personal=known.personal):
+        yield finding(lead.code, name, lead.message, spot_of(query, lead.node.at))
 
 
-def _plain(text: str) -> str:
-    """What stands between the quotes, if there are."""
-    quoted = _QUOTED.search(text)
-    return quoted[1] if quoted else text
+def _by_lists(name: str, query: str, tree: Node, known: Known) -> Iterator[Finding]:
+    """What the lists that a query names hold of persons: once a list and a check."""
+    for node in _lists(tree):
+        entries = known.lists(node.name, node.version)
+        found = {
+            lead.code: lead.message
+            for text, entry in zip(entries.entries if entries else (), node.entries, strict=True)
+            for lead in leads(text, entry, personal=known.personal)
+        }
+        for code, message in found.items():
+            where = spot_of(query, node.at)
+            yield finding(code, name, f"in {_shown(query, node)}: {message}", where)
+
+
+def _lists(node: Node) -> Iterator[Keywords]:
+    if isinstance(node, Keywords):
+        yield node
+    for child in children(node):
+        yield from _lists(child)
 
 
 def _shown(query: str, node: Node) -> str:
-    return f"`{_cut(query[node.at.start : node.at.end])}`"
-
-
-def _cut(text: str) -> str:
-    line = "".join(each if each.isprintable() else "·" for each in " ".join(text.split()))
-    return line if len(line) <= AROUND else f"{line[:AROUND]}…"
+    return f"`{cut(query[node.at.start : node.at.end])}`"

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from peil.guidance import personal
 from rules.documents import Book, Example, KeywordList, RuleDocument, load_book
 from rules.life.exporting import export, written
 from rules.life.history import OUTGOING_MS, state_of
@@ -186,13 +187,13 @@ def test_what_a_person_stopped_or_put_beside_stays_so(bring: Bring, library: Lib
 
 def test_what_is_missing_is_said_in_full() -> None:
     wrong = document("woord", owner="", expires=TODAY, match=(Example("iets anders"),))
-    found = "\n".join(missing(resolve(wrong, book().lookup()), lists=(), today=TODAY))
+    found = "\n".join(missing(resolve(wrong, book().lookup()), book=book(), today=TODAY))
     assert "owner" in found
     assert f"it expired on {TODAY}" in found
     unlike = document("woord", match=(Example("iets anders"),))
-    (example,) = missing(resolve(unlike, book().lookup()), lists=(), today=TODAY)
+    (example,) = missing(resolve(unlike, book().lookup()), book=book(), today=TODAY)
     assert "should match and does not" in example
-    assert missing(resolve(document(), book().lookup()), lists=(), today=TODAY) == []
+    assert missing(resolve(document(), book().lookup()), book=book(), today=TODAY) == []
 
 
 def test_examples_are_tried_with_what_posts_get() -> None:
@@ -200,21 +201,40 @@ def test_examples_are_tried_with_what_posts_get() -> None:
         return msgspec.structs.replace(post, places=(Place("Delft", "city", 0, 1),))
 
     version = resolve(document("woord place:delft"), book().lookup())
-    assert missing(version, lists=(), today=TODAY, enrich=delft) == []
-    assert missing(version, lists=(), today=TODAY) != []
+    assert missing(version, book=book(), today=TODAY, enrich=delft) == []
+    assert missing(version, book=book(), today=TODAY) != []
 
 
 def test_a_group_alone_is_missing_its_behaviour_also_by_a_list() -> None:
     groups = msgspec.structs.replace(words("west"), id="protected", lint=True)
     version = resolve(document("$wijken"), book(lists=(words("west"),)).lookup())
-    (found,) = missing(version, lists=(groups,), today=TODAY)
+    (found,) = missing(version, book=book(lists=(groups,)), today=TODAY)
     assert "group" in found
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"query": '"06 12345678" OR woord'}, "phone"),
+        ({"query": "woord OR $wijken"}, "phone"),
+        ({"title": "Ask jan.jansen@example.org"}, "email"),
+        ({"id": "arule"}, "its name is nearly that of a-rule"),
+    ],
+)
+def test_what_leads_to_a_person_or_has_anothers_name_is_not_ready(
+    changes: dict[str, object], said: str
+) -> None:
+    lists = (words('"06 12345678"'),)
+    version = resolve(document(**changes), book(lists=lists).lookup())
+    whole = book(document(), version.document, lists=lists)
+    (found,) = missing(version, book=whole, today=TODAY, personal=personal)
+    assert said in found
 
 
 def test_every_shipped_rule_is_ready() -> None:
     for each in SHIPPED.rules.values():
         version = resolve(each, SHIPPED.lookup())
-        assert missing(version, lists=SHIPPED.lists.values(), today=TODAY) == [], each.id
+        assert missing(version, book=SHIPPED, today=TODAY, personal=personal) == [], each.id
 
 
 def test_what_counts_as_special_does_so_while_it_is_counted(
@@ -340,7 +360,7 @@ RULES = st.builds(
     match=EXAMPLES, no_match=EXAMPLES,
 )  # fmt: skip
 LISTS = st.builds(
-    KeywordList, id=TEXTS, version=st.integers(0, 2**53), title=TEXTS, owner=TEXTS,
+    KeywordList, id=TEXTS, version=st.integers(1, 2**31 - 1), title=TEXTS, owner=TEXTS,
     entries=st.lists(TEXTS).map(tuple), lint=st.booleans(), match=EXAMPLES,
 )  # fmt: skip
 

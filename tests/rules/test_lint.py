@@ -77,7 +77,9 @@ def found(each: Check, example: str, at: Path) -> Sequence[Finding]:
         case "rule":
             return lint_rule(rule(example), TODAY, known=KNOWN)
         case "list":
-            return lint_list(msgspec.convert(LIST | tomllib.loads(example), KeywordList))
+            return lint_list(
+                msgspec.convert(LIST | tomllib.loads(example), KeywordList), known=KNOWN
+            )
         case "folder":
             return folder(example, at)
 
@@ -164,6 +166,8 @@ def test_a_group_beside_a_behaviour_is_left_alone(query: str) -> None:
         ("dank u/jan_janssen", "R402"),
         ('"via @nu.nl"', "R104"),
         ('"Ahmed el Amrani"', "R404"),
+        ("case:Jan ONEAR/0 case:Jansen", "R404"),
+        ("0612345678*", "R403"),
         ('"NL91 ABNA 0417 1643 00"', "R403"),
         ("ik -- een woord", "R301"),
         ("a OR woning NOT huis", "R301"),
@@ -174,7 +178,17 @@ def test_what_leads_to_a_person_or_says_too_little_is_found(query: str, code: st
 
 
 @pytest.mark.parametrize(
-    "query", ['"Den Haag"', '"te duur"', "🔥", "水", "a b", "ov lang:nl NEAR/3 x"]
+    "query",
+    [
+        '"Den Haag"',
+        '"te duur"',
+        "🔥",
+        "水",
+        "a b",
+        "case:Den ONEAR/0 case:Haag",
+        "case:Jan NEAR/3 case:Huis",
+        "ov lang:nl NEAR/3 x",
+    ],
 )
 def test_what_only_looks_like_it_is_left_alone(query: str) -> None:
     codes = [each.code for each in lint_query(query, known=KNOWN)]
@@ -222,10 +236,28 @@ def test_all_mistakes_of_a_query_are_findings_with_their_places() -> None:
 def test_an_entry_twice_and_one_that_a_prefix_covers_are_told() -> None:
     entries = 'entries = ["scooter*", "scooters", "bus", "Bus", \'"bus halte"\']'
     each = msgspec.convert(LIST | tomllib.loads(entries), KeywordList)
-    assert [finding.message for finding in lint_list(each)] == [
+    assert [finding.message for finding in lint_list(each, known=KNOWN)] == [
         "entry 'scooters' is covered by 'scooter*'; take it out",
         "entry 'Bus' is covered by 'bus'; take it out",
     ]
+
+
+def test_a_list_names_no_person_and_a_rule_does_not_by_a_list() -> None:
+    entries = """
+        title = "Ask jan.jansen@example.org"
+        entries = [
+            '"06 12345678"', '"dank u/jandevries"', '"Jan Jansen"', "woning",
+            '"een twee drie vier vijf zes zeven acht"',
+        ]
+        match = [{text = "bel 06 12345678", why = "a number"}]
+    """
+    each = msgspec.convert(LIST | tomllib.loads(entries), KeywordList)
+    codes = ["R507", "R507", "R403", "R402", "R404", "R405"]
+    assert [finding.code for finding in lint_list(each, known=KNOWN)] == codes
+    known = known_of(Book(rules={}, lists={each.id: each}), personal=personal)
+    through = lint_query("woord OR $vervoer", known=known, use="stream")
+    assert [finding.code for finding in through] == codes[2:]
+    assert all(finding.message.startswith("in `$vervoer`: ") for finding in through)
 
 
 def test_words_that_must_meet_are_not_called_broad() -> None:
@@ -290,4 +322,6 @@ def test_long_queries_and_lists_are_checked_in_a_moment() -> None:
     assert not lint_query(many[:19_000].rpartition(" OR ")[0], known=KNOWN)
     assert not lint_query("x" * 3 + "".join(f" NOT w{n}" for n in range(1_500)), known=KNOWN)
     entries = tuple(f"lang{number}woord" for number in range(5_000))
-    assert not lint_list(KeywordList(id="l", version=1, title="t", owner="o", entries=entries))
+    assert not lint_list(
+        KeywordList(id="l", version=1, title="t", owner="o", entries=entries), known=KNOWN
+    )
