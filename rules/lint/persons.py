@@ -56,9 +56,9 @@ def leads(query: str, tree: Node, *, personal: Callable[[str], Sequence[str]]) -
             )
         elif looks_like_a_name(plain):
             yield _may_be_a_name(text, node)
-    for node, words in _side_by_side(tree):
+    for near, words in _side_by_side(tree):
         if looks_like_a_name(words):
-            yield _may_be_a_name(query[node.at.start : node.at.end], node)
+            yield _may_be_a_name(query[near.at.start : near.at.end], near)
 
 
 def _may_be_a_name(text: str, node: Node) -> Lead:
