@@ -34,7 +34,8 @@ CONTEXT = 40
 """How far from a number its word (BSN, kimlik) may stand, in characters."""
 
 _INVISIBLE = regex.compile(
-    r"[\u00ad\u200b\u2060\ufeff\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]+"
+    r"[\u00ad\u200b\u2060\ufeff\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069"
+    r"\x01-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]+"  # what commands a terminal is no text
 )
 _SURROGATE = regex.compile(r"[\ud800-\udfff]")
 _STRAY_MARK = regex.compile("|".join(map(regex.escape, PLACEHOLDERS)) + "|(?P<stray>[‹›])")
@@ -111,8 +112,8 @@ class Scrubbed(msgspec.Struct, frozen=True):
 
 
 def repair(text: str) -> Repaired:
-    """NFC, without NUL and invisible controls; lone surrogates replaced; at most 32,000
-    characters. Joiners stay: emoji and some scripts need them.
+    """NFC, without NUL, invisible controls and those of terminals; lone surrogates replaced; at
+    most 32,000 characters. Joiners stay: emoji and some scripts need them.
     """
     flags: list[str] = []
     if _SURROGATE.search(text):

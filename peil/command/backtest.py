@@ -13,6 +13,10 @@ from peil.display import as_json, bar, console, sparkline, table
 from peil.subjects import Subjects
 from privacy.suppress import text
 
+NOISE = (
+    "Counts are those that may be shown: each is off by a few posts, so that parts need not add up "
+    "to the whole, nor one count be smaller than another that holds it."
+)
 TITLES = {
     "recent": "Everything that came in during the last two to three days",
     "kept": "What was kept, also what came in before that",
@@ -101,6 +105,7 @@ def _show(subject: Subject, done: Backtest, drawn: Texts | None) -> None:
     _say(f"{subject.name or 'query'}: {' '.join(subject.query.split())}")
     for part in done.parts:
         _show_part(part)
+    _say(f"\n{NOISE}")
     if drawn is not None:
         _say(f"\n{text(drawn.posts, k=drawn.k)} kept posts; some texts of them, drawn at random:")
         if drawn.excerpts:
@@ -142,7 +147,7 @@ def _show_days(days: Counts) -> None:
     values = list(days.cells.values())
     if values:
         first, last = next(iter(days.cells))[0], list(days.cells)[-1][0]
-        _say(f"by {name}, {first} to {last}: {sparkline(values)}")
+        _say(f"written by {name}, {first} to {last}: {sparkline(values)}")
 
 
 def _show_counts(name: str, counts: Counts) -> None:

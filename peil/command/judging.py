@@ -27,6 +27,11 @@ ANSWERS: Mapping[str, Verdict] = {
     **dict.fromkeys(("?", "unsure"), "unsure"),
 }
 COLUMNS = ("sample", "row", "verdict")
+MOST_DIGITS = 6
+REPEATED = (
+    "texts are drawn anew each time, of each author one, and nobody remembers which were judged: "
+    "one can come again, and then counts again"
+)
 HINT = (
     "near misses are of posts that are still here, because another rule matched them or their "
     "source keeps everything; what it misses altogether nobody sees: a hint at recall, not recall"
@@ -90,6 +95,10 @@ def sample(
             return
         if near_miss:
             _say(f"Note: {HINT}.")
+        if done.judged:
+            _say(f"Note: {REPEATED}.")
+        if len(texts) < left:
+            _say(f"{len(texts)} texts can be shown at once; for {left} type the command again.")
         _judge(judgements, texts, title=_title(pipeline, subject))
         _show(judgements, subject, json=False)
 
@@ -193,17 +202,24 @@ def _read(path: Path) -> Iterator[tuple[tuple[str, int], Verdict]]:
     lacking = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
     if lacking:
         raise Stop(f"{path} has no column {lacking[0]!r}; it needs {', '.join(COLUMNS)}")
-    for row in rows:
+    for row in _rows_of(rows, path):
         verdict = (row["verdict"] or "").strip().casefold()
         if not verdict:
             continue
         number = (row["row"] or "").strip()
-        if verdict not in ANSWERS or not number.isdecimal():
+        if verdict not in ANSWERS or not (number.isdecimal() and len(number) <= MOST_DIGITS):
             raise Stop(
-                f"{path}, line {rows.line_num}: row {number!r} has verdict {verdict!r}; write y, n "
+                f"{path}, line {rows.line_num}: row {number[:20]!r} has verdict {verdict!r}; write y, n "
                 "or ? in the column verdict, and leave the other columns as they are"
             )
         yield ((row["sample"] or "").strip(), int(number)), ANSWERS[verdict]
+
+
+def _rows_of(rows: "csv.DictReader[str]", path: Path) -> Iterator[dict[str, str | None]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise Stop(f"{path}, line {rows.line_num + 1} is no CSV: {error}") from error
 
 
 def _delimiter(lines: Sequence[str]) -> str:

@@ -126,7 +126,7 @@ def _text(line: str, where: str) -> str:
         return line
     try:
         item = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Stop(f"{where} begins as JSON and cannot be read: {error}") from error
     text = item.get("text", item.get("body"))
     if not isinstance(text, str):

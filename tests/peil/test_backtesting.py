@@ -99,6 +99,9 @@ def test_texts_are_judged_here_and_in_a_file(peil: Peil, city: Path, tmp_path: P
     (total, *_) = json.loads(peil("rules", "precision", rule, "--json").stdout)["estimates"]
     assert (total["right"], total["wrong"], total["unsure"]) == (5, 1, 1)
     assert total["low"] < 5 / 6 < total["high"]
+    for wrong in ("9" * 30, "9" * 5_000, "x" * 200_000):
+        write(path, [rows[0] | {"verdict": "y", "row": wrong}])
+        assert "line 2" in peil("rules", "verdicts", str(path), code=3).stderr
     rows[0]["verdict"] = "perhaps"
     write(path, rows)
     assert "line 2" in peil("rules", "verdicts", str(path), code=3).stderr

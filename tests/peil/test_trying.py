@@ -46,11 +46,12 @@ def test_what_depends_on_the_language_is_looked_at_as_of_posts(
     ("content", "said"),
     [
         (b'{"text": ', "line 1 begins as JSON and cannot be read"),
+        (b'{"text": ' + b"[" * 90_000, "line 1 begins as JSON and cannot be read"),
         (b'{"title": "x"}', "line 1 has no `text` or `body`"),
         (b"goed\n\xff\xfe", "is not UTF-8 text"),
         (b"x" * 200_000, "line 1 has 200,000 characters"),
     ],
-    ids=["no JSON", "no text", "no UTF-8", "too long"],
+    ids=["no JSON", "deep", "no text", "no UTF-8", "too long"],
 )
 def test_a_file_that_cannot_be_read_is_named(
     peil: Peil, folder: Path, tmp_path: Path, content: bytes, said: str

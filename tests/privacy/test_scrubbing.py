@@ -61,3 +61,9 @@ def test_a_text_is_repaired_and_flagged() -> None:
     assert repaired.flags == ("surrogates", "nul", "cut")
     assert len(repaired.text) <= 32_000
     assert "\u202e" not in repaired.text
+
+
+def test_what_would_command_a_terminal_goes_and_line_breaks_stay() -> None:
+    assert repair("een \x1b[2J\x1b]0;x\x07\x9b1m woning\x85\nhier\tnu").text == (
+        "een [2J]0;x1m woning\x85\nhier\tnu"
+    )
