@@ -26,6 +26,9 @@ from stream.settings import StreamSettings
 
 PREFIX = "PEIL_"
 
+IN_THE_FILE = ("rules", "single_author")
+"""Who could set it for one command would do without the second person whom the others expect."""
+
 
 def _known_zone(name: str) -> str:
     try:
@@ -121,7 +124,8 @@ def load_settings(
     """The settings of the file at `path`, changed by `environ` and then by `overrides`.
 
     A variable `PEIL_STREAM__BATCH` and an override `stream.batch=200` both set `batch` in
-    section `[stream]`. Raises Stop with all that is wrong, and where each value came from.
+    section `[stream]`; `rules.single_author` is the file's alone. Raises Stop with all that is
+    wrong, and where each value came from.
     """
     values = _read(path)
     if secret := next(_secrets(values, ()), None):
@@ -133,6 +137,7 @@ def load_settings(
     for name, text in sorted(environ.items()):
         if name.startswith(PREFIX):
             keys = tuple(name.removeprefix(PREFIX).lower().split("__"))
+            _refuse_alone(keys, text, f"the environment variable {name}", path)
             _put(values, keys, text)
             _note(origins, keys, f"the environment variable {name}")
     for override in overrides:
@@ -145,6 +150,7 @@ def load_settings(
                 f"--set {secret}: everybody on this machine can read a command line; put the "
                 f"secret in a file and name that with {secret}_file, or in the environment"
             )
+        _refuse_alone(keys, text, f"--set {_name(name)}", path)
         _put(values, keys, text)
         _note(origins, keys, f"--set {_name(name)}")
     try:
@@ -170,6 +176,19 @@ def _put(values: dict[str, Any], keys: tuple[str, ...], text: str) -> None:
             raise Stop(f"{'.'.join(keys)}: {key} is a value, not a section")
         values = inner
     values[keys[-1]] = text if _is_secret(keys) else _value(text)
+
+
+def _refuse_alone(keys: tuple[str, ...], text: str, origin: str, path: Path) -> None:
+    """Stop when `text` at `keys` says whether one person alone answers for the rules."""
+    section, name = IN_THE_FILE
+    value = _value(text)
+    if keys[:2] == IN_THE_FILE or (
+        keys == (section,) and isinstance(value, dict) and name in value
+    ):
+        raise Stop(
+            f"{origin}: whether rules count without a review is said in the file alone, so that it "
+            f"is the same for all who work on them; write {name} in section [{section}] of {path}"
+        )
 
 
 def _value(text: str) -> Any:

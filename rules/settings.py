@@ -11,5 +11,5 @@ class RulesSettings(BaseModel):
     single_author: bool = Field(
         default=False,
         description="Whether one person alone answers for the rules: files that have no error "
-        "count at once, and nobody else looks at them first.",
+        "count at once, and nobody else looks at them first. Set it in the file: nothing else can.",
     )

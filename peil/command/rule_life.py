@@ -19,12 +19,15 @@ from rules.life.syncing import Synced
 from stream.clock import to_datetime
 from stream.errors import Stop
 
-MEANT: dict[State, tuple[State, ...]] = {
-    "reviewed": ("draft", "expired", "withdrawn"),
-    "shadow": ("reviewed", "draft"),
-    "active": ("shadow", "reviewed", "draft", "expired"),
+OVER: frozenset[State] = frozenset({"expired", "withdrawn"})
+MEANT: dict[State, tuple[frozenset[State], ...]] = {
+    "reviewed": (frozenset({"draft"}), OVER),
+    "shadow": (frozenset({"reviewed"}), frozenset({"draft"})),
+    "active": (frozenset({"shadow"}), frozenset({"reviewed"}), frozenset({"draft"}), OVER),
 }
-"""Of which state is the version that is meant when none is named: the first that there is."""
+"""Of which states is the version that is meant when none is named: the newest of the first that
+there are. Of those that are over one is not looked for before another: the newest ended last.
+"""
 
 NOT_YET = "Nothing counts before the first `peil run` or `peil import`."
 NEXT_BATCH = "It is published: a running peil takes it over with its next batch."
@@ -182,7 +185,7 @@ def _named(standings: Sequence[Standing], version: str) -> Standing:
 def _meant(standings: Sequence[Standing], state: State) -> Standing:
     for before in MEANT[state]:
         for each in reversed(standings):
-            if each.state == before:
+            if each.state in before:
                 return each
     raise Stop(
         f"no version of {standings[0].change.rule} can become {state}: it has "

@@ -34,6 +34,9 @@ FOLLOWING: Mapping[State, frozenset[State]] = {
 ALONE: frozenset[State] = frozenset({"draft", "expired", "withdrawn"})
 """From here a single author goes on to shadow and active without a review."""
 
+UNREVIEWED = "no review: one person alone answers for the rules"
+"""In the note of each change that a single author made and that rests on no review."""
+
 ADOPTED: frozenset[State] = frozenset({"draft", "shadow", "active"})
 """In what a version may begin: one that counted before it was written down goes on counting."""
 
@@ -63,7 +66,8 @@ def step(
     history: Sequence[Change], change: Change, *, single_author: bool = False
 ) -> tuple[Change, ...]:
     """What is to be added to one rule's `history` (oldest first) for `change` to happen: when it
-    makes a version active, also that the one before is outgoing. Stop says what is missing.
+    makes a version active, also that the one before is outgoing. A single author's without a
+    review gets that in its note. Stop says what is missing.
     """
     own = [each for each in history if each.version == change.version]
     _check_following(own, change, single_author=single_author)
@@ -72,11 +76,14 @@ def step(
             f"{change.name} was brought in by {own[0].by}: somebody else must review it, with "
             f"`peil rules review {change.rule}`"
         )
-    if change.state in {"shadow", "active"} and own and not (single_author or _reviewed(own)):
-        raise Stop(
-            f"{change.name} was never reviewed: somebody else than {own[0].by} does it with "
-            f"`peil rules review {change.rule} --version {change.version}`"
-        )
+    if change.state in {"shadow", "active"} and own and not _reviewed(own):
+        if not single_author:
+            raise Stop(
+                f"{change.name} was never reviewed: somebody else than {own[0].by} does it with "
+                f"`peil rules review {change.rule} --version {change.version}`"
+            )
+        said = f"{change.note}; {UNREVIEWED}" if change.note else UNREVIEWED
+        change = msgspec.structs.replace(change, note=said)
     before = [
         each.version
         for each in _newest(history)

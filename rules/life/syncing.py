@@ -119,7 +119,8 @@ def _bring_in(
     if held.version != version:
         turn.describe(version, by=by)
         what = "described otherwise"
-    way_back = f"{WITHDRAWN}: `peil rules review {rule}` is the way back"
+    verb = "review" if strict else "activate"
+    way_back = f"{WITHDRAWN}: `peil rules {verb} {rule}` is the way back"
     return Synced(
         rule=rule,
         what=what,
@@ -200,8 +201,6 @@ def _end(turn: Turn, synced: Synced, standings: Sequence[Standing], *, by: str) 
 def _activate(turn: Turn, synced: Synced, standings: Sequence[Standing], *, by: str) -> Synced:
     (state,) = [each.state for each in standings if each.version.version == synced.version]
     if state == synced.state:  # else another person was faster
-        turn.move(
-            synced.rule, synced.version, "active", by=by, note="single author", single_author=True
-        )
+        turn.move(synced.rule, synced.version, "active", by=by, single_author=True)
         state = "active"
     return msgspec.structs.replace(synced, state=state)

@@ -14,8 +14,6 @@ from rules.documents import Book
 from tests.dashboard.conftest import FOLDERS_PURPOSE
 from tests.dashboard.town import RULES, SCRIPT, City, built
 
-ALONE = "rules.single_author=true"
-
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
@@ -23,7 +21,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     beside, one was only brought in, and the file of one that counts is gone.
     """
     titles = f"dashboard.purpose_titles={{nl = '{FOLDERS_PURPOSE[::-1]}'}}"
-    with built(tmp_path_factory.mktemp("alone") / "folder", ALONE, titles) as made:
+    with built(tmp_path_factory.mktemp("alone") / "folder", titles) as made:
         rulebook, book = made.writer.rulebook, made.writer.book
         files = {rule: book.rules[rule] for rule in RULES}
         lost = msgspec.structs.replace(book.rules[RULES[0]], id="weg", title="Weg")
@@ -84,7 +82,7 @@ def test_that_one_person_alone_answers_for_the_rules_is_said(
 
 
 def test_where_others_look_at_rules_nothing_is_said_of_that(tmp_path: Path) -> None:
-    with built(tmp_path / "folder", "rules.single_author=false") as city:
+    with built(tmp_path / "folder", several_authors=True) as city:
         page = LexborHTMLParser(city.got("/rules").text)
     assert page.css("tbody tr")
     assert not page.css(".note.warn")

@@ -121,10 +121,14 @@ def make(number: int, text: str, *, rules: Sequence[str], days: int) -> Post:
 
 
 @contextmanager
-def built(root: Path, *more: str) -> Generator[City]:
+def built(root: Path, *more: str, several_authors: bool = False) -> Generator[City]:
     """The city in a new folder `root`; `more` are settings."""
     folder = WorkingFolder.init(root)
     config = folder.config
+    if several_authors:
+        written = folder.settings.read_text()
+        assert "single_author = true" in written
+        folder.settings.write_text(written.replace("single_author = true", "single_author = false"))
     for name, special, approval in (
         (EVIL_RULE, "false", ""),
         (SPECIAL_RULE, "true", 'ground = "9(2)(g)"\napproved_by = "somebody"'),

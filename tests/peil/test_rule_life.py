@@ -18,7 +18,7 @@ from peil.database import open_database
 from peil.folder import WorkingFolder
 from peil.rulebook import Rulebook
 from rules.documents import Book, Example, RuleDocument
-from rules.life.history import OUTGOING_MS
+from rules.life.history import OUTGOING_MS, UNREVIEWED
 from rules.life.publishing import MANIFEST, RuleFeed, published
 from rules.life.versions import resolve
 from rules.lists import list_lookup
@@ -392,8 +392,12 @@ def test_one_person_syncs_withdraws_and_takes_back(peil: Peil, folder: Path) -> 
     assert "one person alone" in peil("rules", "list").stdout
     assert "one person alone" in peil("doctor").stdout
     assert "somebody else must review it" in peil("rules", "review", "woningnood", code=3).stderr
+    assert "peil rules activate woningnood" in peil("rules", "sync").stdout
     version = withdrawn[0]["version"]
-    assert "woningnood@" in peil("rules", "activate", "woningnood", "--version", version).stdout
+    assert f"woningnood@{version}" in peil("rules", "activate", "woningnood").stdout
+    changes = json.loads(peil("rules", "history", "woningnood", "--json").stdout)
+    notes = [each["note"] for each in changes if each["state"] == "active"]
+    assert notes == [UNREVIEWED, UNREVIEWED]
     exported = json.loads(peil("rules", "export", str(folder / "out"), "--json").stdout)
     assert str(folder / "out" / "rules" / "woningnood.toml") in exported
     same = json.loads(peil("rules", "sync", str(folder / "out"), "--json").stdout)

@@ -99,6 +99,20 @@ def test_a_secret_in_a_section_on_the_command_line_is_refused(tmp_path: Path) ->
         assert PLANTED not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["true", "false", "{}"])
+def test_that_nobody_reviews_rules_is_said_in_the_file_alone(text: str, tmp_path: Path) -> None:
+    path = settings_file(tmp_path)
+    for name, given in (
+        ("PEIL_RULES__SINGLE_AUTHOR", text),
+        ("PEIL_RULES", f"{{single_author = {text}}}"),
+    ):
+        with pytest.raises(Stop, match=f"{name}: whether rules count without a review"):
+            load_settings(path, environ={name: given})
+        setting = name.removeprefix("PEIL_").lower().replace("__", ".")
+        with pytest.raises(Stop, match=f"--set {setting}: whether rules count without a review"):
+            load_settings(path, environ={}, overrides=[f"{setting}={given}"])
+
+
 @pytest.mark.parametrize(
     ("setting", "given", "told"),
     [

@@ -1,11 +1,12 @@
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from rules.life.history import FOLLOWING, Change, State, state_of, step
+from rules.life.history import FOLLOWING, UNREVIEWED, Change, State, state_of, step
 from stream.errors import Stop
 
 VERSIONS = ("v1", "v2", "v3")
@@ -63,6 +64,19 @@ def test_what_a_single_author_made_count_is_reviewed_before_it_counts_again() ->
     assert step(history, change("v1", "active"))
 
 
+def test_what_rests_on_no_review_says_so_in_its_note() -> None:
+    alone = lived(("v1", "draft", "anna"), ("v1", "shadow", "anna"), single_author=True)
+    (noted,) = step(
+        alone,
+        Change(rule="a-rule", version="v1", state="active", at=0, by="anna", note="why"),
+        single_author=True,
+    )
+    assert [each.note for each in (*alone, noted)] == ["", UNREVIEWED, f"why; {UNREVIEWED}"]
+    assert not any(
+        each.note for each in lived(*REVIEWED, ("v1", "active", "anna"), single_author=True)
+    )
+
+
 def test_what_counted_before_lives_had_a_history_goes_on() -> None:
     history = lived(("v1", "active", "peil"))
     history = [*history, *lived(("v2", "active", "peil"))]
@@ -104,7 +118,11 @@ class Life(RuleBasedStateMachine):
             assert not self._must_be_possible(version, before, state, by)
             return
         assert before != state
-        assert added[-1] == change(version, state, by=by, at=len(self.history))
+        rests = state not in {"shadow", "active"} or before is None or version in self.looked_at
+        noted = msgspec.structs.replace(
+            change(version, state, by=by, at=len(self.history)), note="" if rests else UNREVIEWED
+        )
+        assert added[-1] == noted
         self.history += added
         for each in added:
             self.states[each.version] = each.state
