@@ -11,6 +11,7 @@ from peil.command.session import SessionContext
 from peil.display import as_json, console, table
 from peil.pipeline import Pipeline
 from peil.rulebook import SINGLE_AUTHOR
+from rules.life.descriptions import Redescribed
 from rules.life.exporting import export as write_back
 from rules.life.history import OUTGOING_MS, PUBLISHED, Change, State
 from rules.life.library import Standing
@@ -25,9 +26,13 @@ MEANT: dict[State, tuple[frozenset[State], ...]] = {
     "shadow": (frozenset({"reviewed"}), frozenset({"draft"})),
     "active": (frozenset({"shadow"}), frozenset({"reviewed"}), frozenset({"draft"}), OVER),
 }
-"""Of which states is the version that is meant when none is named: the newest of the first that
-there are. Of those that are over one is not looked for before another: the newest ended last.
+"""Of which states is the version that is meant when none is named: the newest one of the first
+of these that there is. An old version that expired is not meant before a newer one that was
+withdrawn.
 """
+
+OTHERWISE = "described otherwise"
+"""In the history, where else a state is: what stands beside the query changed, the state not."""
 
 NOT_YET = "Nothing counts before the first `peil run` or `peil import`."
 NEXT_BATCH = "It is published: a running peil takes it over with its next batch."
@@ -93,17 +98,19 @@ def export(
 
 
 def history(context: SessionContext, rule: Rule, json: Json = False) -> None:
-    """All that became of a rule's versions: when, by whom, and why.
+    """All that became of a rule's versions and of what stands beside their queries: when, by whom,
+    and why.
 
     Example: peil rules history woningnood
     """
     with context.obj.pipeline() as pipeline:
         pipeline.rulebook.standings_of(rule)
-        changes = pipeline.rulebook.library.history(rule)
+        library = pipeline.rulebook.library
+        rows = _rows(library.history(rule), library.redescribed(rule))
     if json:
-        _print(changes)
+        print(as_json(rows))  # noqa: T201  (JSON is the answer)
     else:
-        console().print(table(_rows(changes)))
+        console().print(table(rows))
 
 
 def review(
@@ -232,15 +239,21 @@ def _print(changes: Sequence[Change]) -> None:
     print(as_json(_rows(changes)))  # noqa: T201  (JSON is the answer)
 
 
-def _rows(changes: Sequence[Change]) -> list[dict[str, str]]:
+def _rows(
+    changes: Sequence[Change], redescribed: Sequence[Redescribed] = ()
+) -> list[dict[str, str]]:
+    told: list[tuple[Change | Redescribed, str, str]] = [
+        *((each, each.state, each.note) for each in changes),
+        *((each, OTHERWISE, each.what) for each in redescribed),
+    ]
     return [
         {
             "rule": each.rule,
             "version": each.version,
-            "state": each.state,
+            "state": state,
             "at": f"{to_datetime(each.at):%Y-%m-%dT%H:%M:%SZ}",
             "by": each.by,
-            "note": each.note,
+            "note": note,
         }
-        for each in changes
+        for each, state, note in sorted(told, key=lambda row: row[0].at)
     ]

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, RowMapping, Select, Table, func, insert, select
 
 from rules.documents import KeywordList
+from rules.life.descriptions import Description, Redescribed, redescribed
 from rules.life.history import Change, State, step
 from rules.life.tables import keyword_list, rule_document, rule_state
 from rules.life.versions import Version
@@ -70,6 +71,22 @@ class Library:
         """All that became of a rule's versions, oldest first."""
         with self._engine.connect() as connection:
             return _history(connection, rule)
+
+    def redescribed(self, rule: str) -> Sequence[Redescribed]:
+        """All that changed beside the queries of a rule's versions, oldest first."""
+        rows = select(rule_document).where(rule_document.c.rule == rule)
+        with self._engine.connect() as connection:
+            found = connection.execute(rows.order_by(rule_document.c.number)).mappings()
+            return redescribed(
+                [
+                    Description(
+                        version=msgspec.json.decode(row["content"], type=Version),
+                        at=row["at"],
+                        by=row["actor"],
+                    )
+                    for row in found
+                ]
+            )
 
     @contextmanager
     def turn(self) -> Generator["Turn"]:

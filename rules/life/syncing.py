@@ -120,7 +120,9 @@ def _bring_in(
         turn.describe(version, by=by)
         what = "described otherwise"
     verb = "review" if strict else "activate"
-    way_back = f"{WITHDRAWN}: `peil rules {verb} {rule}` is the way back"
+    way_back = (
+        f"{WITHDRAWN}: `peil rules {verb} {rule} --version {version.version}` is the way back"
+    )
     return Synced(
         rule=rule,
         what=what,

@@ -392,12 +392,18 @@ def test_one_person_syncs_withdraws_and_takes_back(peil: Peil, folder: Path) -> 
     assert "one person alone" in peil("rules", "list").stdout
     assert "one person alone" in peil("doctor").stdout
     assert "somebody else must review it" in peil("rules", "review", "woningnood", code=3).stderr
-    assert "peil rules activate woningnood" in peil("rules", "sync").stdout
     version = withdrawn[0]["version"]
+    path = text_of(folder, "woningnood")
+    path.write_text(path.read_text() + '\n[[match]]\ntext = "weer woningnood"\n')
+    synced = {each["rule"]: each for each in json.loads(peil("rules", "sync", "--json").stdout)}
+    way_back = f"`peil rules activate woningnood --version {version}`"
+    assert way_back in synced["woningnood"]["says"]
     assert f"woningnood@{version}" in peil("rules", "activate", "woningnood").stdout
     changes = json.loads(peil("rules", "history", "woningnood", "--json").stdout)
     notes = [each["note"] for each in changes if each["state"] == "active"]
     assert notes == [UNREVIEWED, UNREVIEWED]
+    described = [each["note"] for each in changes if each["state"] == "described otherwise"]
+    assert described == ["other match"]
     exported = json.loads(peil("rules", "export", str(folder / "out"), "--json").stdout)
     assert str(folder / "out" / "rules" / "woningnood.toml") in exported
     same = json.loads(peil("rules", "sync", str(folder / "out"), "--json").stdout)

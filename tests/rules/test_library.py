@@ -87,6 +87,9 @@ def test_a_sync_says_of_every_rule_what_its_file_is(bring: Bring, library: Libra
     assert (named.what, named.version) == ("described otherwise", first.version)
     (standing,) = library.standings()["a-rule"]
     assert standing.version.document.title == "B"
+    (change,) = library.redescribed("a-rule")
+    assert (change.by, change.version) == ("anna", first.version)
+    assert change.what == f"title was A, is B; expires was {LATE}, is {LATE + timedelta(1)}"
     changed = bring(book(document("woorden")))["a-rule"]
     assert (changed.what, changed.state) == ("changed", "draft")
     assert changed.version != first.version
