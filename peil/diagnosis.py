@@ -258,6 +258,7 @@ NEEDS: Mapping[str, str] = {
     "keys": "database",
     "register": "database",
     "sources": "database",
+    "rules": "database",
     "log": "kafka",
     "quarantine": "kafka",
     "access log": "database",

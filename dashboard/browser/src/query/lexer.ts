@@ -14,6 +14,8 @@ export interface Piece {
 }
 
 const Q = '"“”„‟«»';
+/** One of the values of a field: a comma before anything else ends them. */
+const VALUE = `[^\\s(),${Q}]+`;
 const PIECES: readonly (readonly [Kind | "space", RegExp])[] = [
   ["space", /\s+/y],
   ["comment", /--[^\n]*/y],
@@ -21,7 +23,7 @@ const PIECES: readonly (readonly [Kind | "space", RegExp])[] = [
   ["close", /\)/y],
   ["comma", /,/y],
   ["field", new RegExp(`(?:case|lemma|part):[${Q}][^${Q}\\n]*[${Q}]`, "iy")],
-  ["field", new RegExp(`[A-Za-z_]+:(?:[${Q}][^${Q}\\n]*[${Q}]|[^\\s()${Q}]*)`, "iy")],
+  ["field", new RegExp(`[A-Za-z_]+:(?:[${Q}][^${Q}\\n]*[${Q}]|(?:${VALUE}(?:,${VALUE})*)?)`, "iy")],
   ["string", new RegExp(`[${Q}][^${Q}\\n]*[${Q}]`, "y")],
   ["bad", new RegExp(`[${Q}][^\\n]*`, "y")],
   ["slop", /~[^\s()",]*/y],
