@@ -209,8 +209,8 @@ def _read(path: Path) -> Iterator[tuple[tuple[str, int], Verdict]]:
         number = (row["row"] or "").strip()
         if verdict not in ANSWERS or not (number.isdecimal() and len(number) <= MOST_DIGITS):
             raise Stop(
-                f"{path}, line {rows.line_num}: row {number[:20]!r} has verdict {verdict!r}; write y, n "
-                "or ? in the column verdict, and leave the other columns as they are"
+                f"{path}, line {rows.line_num}: row {number[:20]!r} has verdict {verdict[:20]!r}; "
+                "write y, n or ? in the column verdict, and leave the other columns as they are"
             )
         yield ((row["sample"] or "").strip(), int(number)), ANSWERS[verdict]
 

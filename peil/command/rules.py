@@ -1,5 +1,6 @@
 """`peil rules`: the rules, what is wrong with them, and what their examples say."""
 
+import difflib
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -26,6 +27,7 @@ from rules.lint.linter import check as lint
 from rules.lint.linter import known_of
 from rules.lint.meaning import Known, lint_query
 from rules.parser import parse
+from rules.words import asks_for_words
 from stream.clock import to_datetime
 from stream.errors import Stop
 
@@ -179,8 +181,7 @@ def explain(
     if not post.strip():
         raise Stop("the text is empty; write one")
     with context.obj.pipeline() as pipeline:
-        book = pipeline.book
-        query = book.rules[rule].query if rule in book.rules else rule
+        query = query_of(rule, pipeline.book)
         explained = _explained(query, Example(post, lang=lang), pipeline)
     if json:
         print(as_json(msgspec.to_builtins(explained)))  # noqa: T201  (the same)
@@ -195,6 +196,18 @@ def explain(
         console().print(reasons.shown(explained.why))
     if not explained.matches:
         raise typer.Exit(1)
+
+
+def query_of(rule: str, book: Book) -> str:
+    """The query of a rule of `book`, or what was typed as one; a likely slip is told."""
+    if rule in book.rules:
+        return book.rules[rule].query
+    for close in difflib.get_close_matches(rule, book.rules, n=1, cutoff=0.8):
+        console(error=True).print(
+            f"Note: no rule is called {rule!r}, so it is read as a query; did you mean {close}?",
+            markup=False,
+        )
+    return rule
 
 
 class _Explained(msgspec.Struct, frozen=True):
@@ -215,7 +228,10 @@ def _explained(query: str, example: Example, pipeline: Pipeline) -> _Explained:
     outcome = evaluate(parsed.tree, post, timezone=zone)
     words = [in_context(post, span) for span in outcome.spans]
     reason = why(parsed.tree, post, query=query, timezone=zone)
-    return _Explained(outcome.matched, words, parsed.notes, reason)
+    notes = parsed.notes
+    if asks_for_words(parsed.tree) and not (post.lang and post.lang.value):
+        notes = (*notes, Note(1, 1, "no language was recognised in the text: say it with --lang"))
+    return _Explained(outcome.matched, words, notes, reason)
 
 
 def _query_of(document: str, book: Book) -> str:

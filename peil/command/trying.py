@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from peil.command.rules import query_of
 from peil.command.session import SessionContext
 from peil.display import as_json, console
 from peil.pipeline import Pipeline
@@ -57,8 +58,7 @@ def try_(
     Example: peil rules try "vuurwerk NEAR/5 overlast" my-texts.txt
     """
     with context.obj.pipeline() as pipeline:
-        query = pipeline.book.rules[rule].query if rule in pipeline.book.rules else rule
-        tried = _try(query, file, pipeline, missed=missed, limit=limit)
+        tried = _try(query_of(rule, pipeline.book), file, pipeline, missed=missed, limit=limit)
     if as_data:
         print(as_json(msgspec.to_builtins(tried)))  # noqa: T201  (that is what --json asks for)
         return

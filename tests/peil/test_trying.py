@@ -42,6 +42,19 @@ def test_what_depends_on_the_language_is_looked_at_as_of_posts(
     assert [each["line"] for each in rule["shown"]] == [1]
 
 
+def test_a_slip_in_a_rules_name_and_a_language_that_lacks_are_told(
+    peil: Peil, folder: Path, texts: Path
+) -> None:
+    tried = peil("rules", "try", "voertuigoverlst", str(texts))
+    assert "no rule is called 'voertuigoverlst'" in tried.stderr
+    assert "did you mean voertuigoverlast?" in tried.stderr
+    said = peil("rules", "explain", "lemma:lopen", "hij liep", code=1).stdout
+    assert "Note: no language was recognised in the text: say it with --lang" in said
+    assert (
+        "It matches" in peil("rules", "explain", "lemma:lopen", "hij liep", "--lang", "nl").stdout
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
