@@ -14,6 +14,7 @@ import msgspec
 from index.conditions import conditions
 from index.contract import Cell, Dimension, Question
 from index.contract import Term as Counted
+from index.disclosure import size_of
 from index.local.store import LocalStore
 from index.simplest import settled
 from index.testing import TIMEZONE, fill
@@ -80,8 +81,8 @@ class Weighed:
         found = self.store.count_over_time(question) if by == "day" else None
         table = found or self.store.top(question, by=by, limit=10_000)
         result = suppress(
-            {key: _size(cell) for key, cell in table.cells.items()},
-            _size(table.total),
+            {key: size_of(cell) for key, cell in table.cells.items()},
+            size_of(table.total),
             additive=[by not in ("rule", "hashtag")],
             noise=lambda key, size: self._noise(question, (by,), key, size),
         )
@@ -106,15 +107,11 @@ class Weighed:
         return self.noise(size.posts, size.record, f"{size.record}")
 
     def _shown(self, question: Question, cell: Cell) -> Answer:
-        size = _size(cell)
+        size = size_of(cell)
         return self._rounded(shown(size, noise=self._noise(question, (), (), size)))
 
     def _rounded(self, posts: Answer) -> Answer:
         return None if posts is None else self.base * round(posts / self.base)
-
-
-def _size(cell: Cell) -> Size:
-    return Size(cell.posts, cell.authors, cell.record)
 
 
 def period_of(question: Question) -> Question:

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.servers.cache import cached, maven, program
+from bench.servers.cache import jars, program
 from rules.tree import And, Near, Node, Not, Or, Phrase, Prefix, Term, children
 
 VERSION = "9.11.1"
@@ -37,14 +37,14 @@ def percolate(
     """Texts per CPU second by batch size, and which of the first `checked` texts match which
     rules. The words of a text are separated by spaces.
     """
-    jars = cached(f"lucene-{VERSION}", _fetch)
+    classpath = jars(f"lucene-{VERSION}", PROJECT)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         (work / "rules").write_text("".join(f"{line(tree)}\n" for tree in trees), "utf-8")
         (work / "texts").write_text("".join(f"{text}\n" for text in texts), "utf-8")
         done = subprocess.run(
             [
-                program("java"), f"-Xmx{HEAP}", "-XX:+UseSerialGC", "-cp", f"{jars}/*",
+                program("java"), f"-Xmx{HEAP}", "-XX:+UseSerialGC", "-cp", f"{classpath}/*",
                 str(PROGRAM), str(work / "rules"), str(work / "texts"), str(seconds),
                 str(checked), str(work / "matches"), *map(str, batches),
             ],
@@ -56,12 +56,6 @@ def percolate(
             for text, rule in map(str.split, (work / "matches").read_text().splitlines())
         }
     return rates, matches
-
-
-def _fetch(work: Path) -> Path:
-    jars = work / "jars"
-    maven("copy-dependencies", work, project=PROJECT, outputDirectory=str(jars))
-    return jars
 
 
 def line(tree: Node) -> str:

@@ -115,7 +115,7 @@ class Answers:
         """How many posts match."""
         question = self._inquiry.asked("count", query, period)
         k = self._disclosure.k(question)
-        return Count(posts=self._disclosure.posts(question, self._store.count(question), k=k), k=k)
+        return Count(posts=self._disclosure.count(self._store, question, k=k), k=k)
 
     def over_time(
         self,
@@ -195,9 +195,7 @@ class Answers:
         question = self._inquiry.asked(f"facets:{','.join(by)}", query, period)
         k = self._disclosure.k(question)
         return Facets(
-            count=Count(
-                posts=self._disclosure.posts(question, self._store.count(question), k=k), k=k
-            ),
+            count=Count(posts=self._disclosure.count(self._store, question, k=k), k=k),
             by={each: self._top(question, each, limit) for each in by},
         )
 

@@ -35,7 +35,6 @@ from stream.partitions import RECENT_TERM_MS
 
 BY: tuple[Dimension, ...] = ("language", "source")
 SCOPES: dict[Period, Scope] = {"recent": "both", "kept": "kept"}
-PERIODS: tuple[Period, ...] = ("recent", "kept")
 MOST_BRANCHES = 200
 MOST_VALUES = 50
 
@@ -73,7 +72,7 @@ class Backtests:
         if against is not None:
             said |= {"against": against.query, "against_rule": against.name or against.rule}
         self._inquiry.write("backtest", said)
-        recent, kept = (self._part(each, subject, against, period, asides) for each in PERIODS)
+        recent, kept = (self._part(each, subject, against, period, asides) for each in SCOPES)
         return Backtest(query=subject.query, recent=recent, kept=kept)
 
     def suggest(self, subject: Subject, *, period: Within, limit: int) -> Suggestions:
@@ -139,7 +138,7 @@ class Backtests:
         )
 
     def _count(self, question: Question, *, k: int) -> int | None:
-        return self._disclosure.posts(question, self._store.count(question), k=k)
+        return self._disclosure.count(self._store, question, k=k)
 
     def _overlap(self, question: Question, subject: Subject, *, k: int) -> tuple[Overlap, ...]:
         """The other rules that matched what `question` finds, and all that they matched then."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from rules.tree import And, At, Keywords, Near, Node, Not, Of, Or, Together
+from rules.tree import And, At, Keywords, Near, Node, Not, Of, Or, Together, with_one
 from rules.written import written
 
 Put = Callable[[Node], Node]
@@ -108,7 +108,7 @@ def _in_place(node: Node, parts: tuple[Node, ...], index: int) -> Put:
     """`node`, of which `parts` are the operands, with another one at `index`."""
 
     def put(part: Node) -> Node:
-        changed = (*parts[:index], part, *parts[index + 1 :])
+        changed = with_one(parts, index, part)
         match node:
             case And():
                 return And(changed)

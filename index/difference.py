@@ -5,7 +5,7 @@ or in one condition. What only that decides is found where it occurs, and not am
 either of them finds.
 """
 
-from rules.tree import And, Near, Node, Not, Of, Or, Prefix, Term, Together
+from rules.tree import And, Near, Node, Not, Of, Or, Prefix, Term, Together, with_one
 
 
 def difference(first: Node | None, second: Node | None) -> Node | None:
@@ -45,23 +45,23 @@ def _alternative(wide: Node, narrow: Node) -> Node | None:
             return wide if narrow.stem.startswith(wide.stem) else None
         case And(), And():
             found = _one_apart(wide.children, narrow.children)
-            return None if found is None else And(_with(wide.children, *found))
+            return None if found is None else And(with_one(wide.children, *found))
         case Of(), Of() if wide.least == narrow.least:
             found = _one_apart(wide.members, narrow.members)
-            return None if found is None else Of(wide.least, _with(wide.members, *found))
+            return None if found is None else Of(wide.least, with_one(wide.members, *found))
         case Near(), Near() if (wide.distance, wide.ordered) == (narrow.distance, narrow.ordered):
             sides = wide.left, wide.right
             found = _one_apart(sides, (narrow.left, narrow.right))
             if found is None:
                 return None
-            left, right = _with(sides, *found)
+            left, right = with_one(sides, *found)
             return Near(left, right, wide.distance, wide.ordered)
         case Together(), Together():
             sides = wide.left, wide.right
             found = _one_apart(sides, (narrow.left, narrow.right))
             if found is None:
                 return None
-            left, right = _with(sides, *found)
+            left, right = with_one(sides, *found)
             return Together(left, right)
         case _:
             return None
@@ -87,7 +87,3 @@ def _lacking(whole: Node, kind: type[And] | type[Or], part: Node) -> Node | None
         if whole.children[:index] + whole.children[index + 1 :] == rest:
             return child
     return None
-
-
-def _with(nodes: tuple[Node, ...], index: int, node: Node) -> tuple[Node, ...]:
-    return (*nodes[:index], node, *nodes[index + 1 :])

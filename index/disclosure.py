@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from index.conditions import conditions
-from index.contract import Cell, Dimension, Question, Table
+from index.contract import Asked, Cell, Dimension, Question, Table
 from index.results import Counts
 from index.values import MULTIPLE
 from privacy.noise import Noise
@@ -38,6 +38,10 @@ class Disclosure:
     def k_of_rule(self, key: Key) -> int:
         """The threshold of a cell whose last value is a rule or a rule's version."""
         return self.thresholds.of_rule(key[-1].partition("@")[0])
+
+    def count(self, store: Asked, question: Question, *, k: int) -> int | None:
+        """What may be shown of how many posts of `store` answer a whole question."""
+        return self.posts(question, store.count(question), k=k)
 
     def posts(self, question: Question, cell: Cell, *, k: int) -> int | None:
         """What may be shown of the count of a whole question."""

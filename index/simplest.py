@@ -43,8 +43,9 @@ from rules.tree import (
     Prefix,
     Term,
     Together,
-    children,
     is_positional,
+    size,
+    walk,
 )  # fmt: skip
 
 MOST_OPERANDS = 100
@@ -59,7 +60,7 @@ T = TypeVar("T")
 
 def simplest(question: Question, differ: Differ) -> Question:
     """The question that is asked in place of `question`."""
-    if question.query is not None and _size(question.query) > MOST_OPERANDS:
+    if question.query is not None and size(question.query) > MOST_OPERANDS:
         raise TooBroad(
             f"a question has at most {MOST_OPERANDS} words and operators: put the words into a "
             "keyword list, or the question into a rule"
@@ -91,7 +92,9 @@ def with_dates(question: Question, text: str, *, timezone: str) -> Question:
             since = first if since is None else max(since, first)
             until = end if until is None else min(until, end)
     rest = tuple(part for part in parts if not isinstance(part, Dates))
-    problems = [_misplaced(text, dates) for part in rest for dates in _dates(part)]
+    problems = [
+        _misplaced(text, dates) for part in rest for dates in walk(part) if isinstance(dates, Dates)
+    ]
     if problems:
         raise QueryError(text, problems)
     query = _together(And, rest) if rest else None
@@ -155,17 +158,6 @@ def axis(
         bin_name(hours_to(within[0]), name),
         bin_name(hours_to(within[-1]) + last, name),
     ]
-
-
-def _size(node: Node) -> int:
-    return 1 if isinstance(node, Keywords) else 1 + sum(map(_size, children(node)))
-
-
-def _dates(node: Node) -> Iterator[Dates]:
-    if isinstance(node, Dates):
-        yield node
-    for child in children(node):
-        yield from _dates(child)
 
 
 def _misplaced(text: str, dates: Dates) -> Problem:

@@ -18,11 +18,11 @@ from index.counted import Counted
 from index.finder import Finder
 from index.once import Once
 from index.tally import author_of
-from rules.documents import ActiveRule
+from rules.documents import unnamed
 from rules.evaluator import Reading, holds
 from rules.matching.matcher import Matcher
 from rules.matching.plan import plan
-from rules.tree import Node, Prefix, children
+from rules.tree import Node, Prefix, walk
 from stream.batches import batched
 from stream.post import Post
 
@@ -127,13 +127,9 @@ class Verifier(Generic[Q]):
                 if holds(tree, NarrowReading(post, self._timezone, vocabulary)):
                     yield post
             return
-        matcher = Matcher([_rule(tree)], timezone=self._timezone)
+        matcher = Matcher([unnamed(tree)], timezone=self._timezone)
         for some in batched(posts, AT_ONCE):
             yield from (some[number] for number in matcher.find(some).posts.tolist())
-
-
-def _rule(tree: Node) -> ActiveRule:
-    return ActiveRule(id="", version="", title="", category="", special_category=False, tree=tree)
 
 
 class Vocabulary(msgspec.Struct, frozen=True):
@@ -147,7 +143,8 @@ class Vocabulary(msgspec.Struct, frozen=True):
         """Those of `tree`."""
         if tree is None:
             return cls(frozenset(), ())
-        return cls(frozenset(forms_of(tree)), tuple(sorted(set(_stems(tree)))))
+        stems = {each.stem for each in walk(tree) if isinstance(each, Prefix)}
+        return cls(frozenset(forms_of(tree)), tuple(sorted(stems)))
 
 
 class NarrowReading(Reading):
@@ -166,13 +163,6 @@ class NarrowReading(Reading):
                 if form in forms or (stems and form.startswith(stems)):
                     places.setdefault(form, []).append(position)
         return places
-
-
-def _stems(node: Node) -> Iterator[str]:
-    if isinstance(node, Prefix):
-        yield node.stem
-    for child in children(node):
-        yield from _stems(child)
 
 
 def _within(post: Post, question: Question) -> bool:

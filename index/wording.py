@@ -36,7 +36,9 @@ class Wording:
         stand out most first; with `pairs` also two words beside each other.
         """
         against = msgspec.structs.replace(question, query=None)
-        whole, everything = (self._posts(each, k=k) for each in (question, against))
+        whole, everything = (
+            self._disclosure.count(self._store, each, k=k) for each in (question, against)
+        )
         if whole is None or everything is None:
             return []
         found: list[TypicalTerm] = []
@@ -60,9 +62,6 @@ class Wording:
             for tree, cell in zip(trees, (term.inside, term.outside), strict=True)
         )
         return None if here is None or there is None else (here, there)
-
-    def _posts(self, question: Question, *, k: int) -> int | None:
-        return self._disclosure.posts(question, self._store.count(question), k=k)
 
 
 def lacking(tree: Node) -> Callable[[str], bool]:

@@ -88,3 +88,8 @@ def console(*, error: bool = False) -> Console:
     """Where to print: plain text, and nothing cut off, when the output is no terminal."""
     terminal = (sys.stderr if error else sys.stdout).isatty()
     return Console(stderr=error, highlight=False, soft_wrap=True, width=None if terminal else WIDE)
+
+
+def say(line: str) -> None:
+    """Print a line as it is, never as markup."""
+    console().print(line, markup=False)

@@ -9,12 +9,11 @@ from peil.guidance import personal
 from peil.locks import Locks
 from rules.documents import Book, Enrich, unchanged
 from rules.life.history import Change, State
-from rules.life.library import Library, Standing, Standings
+from rules.life.library import Library, Standing, those_in
 from rules.life.publishing import Manifest, last_published, publish, published
 from rules.life.readiness import missing
 from rules.life.syncing import Synced, differing, sync
 from rules.life.takeover import adopt, carry_over, end_overdue
-from rules.life.versions import Version
 from rules.settings import RulesSettings
 from stream.broker import Broker
 from stream.clock import Clock, to_datetime
@@ -137,11 +136,7 @@ class Rulebook:
 
     def active(self) -> Sequence[str]:
         """The rules of which a version is active."""
-        return [
-            rule
-            for rule, found in self.library.standings().items()
-            if any(each.state == "active" for each in found)
-        ]
+        return [each.change.rule for each in those_in(self.library.standings(), "active")]
 
     def _sync(self, book: Book, *, as_drafts: bool = False, whole: bool = True) -> Sequence[Synced]:
         return sync(
@@ -174,13 +169,9 @@ class Rulebook:
             standings = self.library.standings()
             return publish(
                 self._broker(),
-                _in(standings, "active"),
-                shadows=_in(standings, "shadow", "outgoing"),
+                [each.version for each in those_in(standings, "active")],
+                shadows=[each.version for each in those_in(standings, "shadow", "outgoing")],
                 engine=self._engine,
                 clock=self._clock,
                 models=models,
             )
-
-
-def _in(standings: Standings, *states: State) -> list[Version]:
-    return [each.version for found in standings.values() for each in found if each.state in states]

@@ -147,6 +147,11 @@ def activate(document: RuleDocument, lists: Lists) -> ActiveRule:
     )
 
 
+def unnamed(tree: Node) -> ActiveRule:
+    """A query as a matcher takes it, that is no rule of a book."""
+    return ActiveRule(id="", version="", title="", category="", special_category=False, tree=tree)
+
+
 def version_of(tree: Node) -> str:
     """The hash of all that decides what a rule matches: its query with the lists' entries, the
     tokenizer, and word analysis where it asks for that. A title or an owner changes nothing.

@@ -3,6 +3,7 @@
 Adding a node makes every `match` over `Node` fail to type-check until it handles it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
@@ -176,8 +177,24 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
 
 
+def walk(node: Node) -> Iterator[Node]:
+    """`node` and all below it, each before what is below that."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
 def named(node: Node) -> list[tuple[str, str]]:
     """The fields that a query names with their values, wherever in it: `rule:x` is (rule, x)."""
-    if isinstance(node, Field):
-        return [(node.name, value) for value in node.values]
-    return [pair for child in children(node) for pair in named(child)]
+    fields = (each for each in walk(node) if isinstance(each, Field))
+    return [(each.name, value) for each in fields for value in each.values]
+
+
+def size(node: Node) -> int:
+    """How many words and operators a query has; a keyword list is one."""
+    return 1 if isinstance(node, Keywords) else 1 + sum(map(size, children(node)))
+
+
+def with_one(nodes: tuple[Node, ...], index: int, node: Node) -> tuple[Node, ...]:
+    """`nodes` with `node` at `index`."""
+    return (*nodes[:index], node, *nodes[index + 1 :])

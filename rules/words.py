@@ -6,7 +6,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from rules.tree import Lemma, Node, Part, children
+from rules.tree import Lemma, Node, Part, walk
 from stream.post import Label, Token
 
 WORDS_VERSION = "1"
@@ -48,4 +48,4 @@ def analysed(
 
 def asks_for_words(node: Node) -> bool:
     """Whether a query asks for lemmas or parts, wherever in it."""
-    return isinstance(node, Lemma | Part) or any(map(asks_for_words, children(node)))
+    return any(isinstance(each, Lemma | Part) for each in walk(node))

@@ -54,6 +54,16 @@ def cached(name: str, fill: Callable[[Path], Path]) -> Path:
     return kept
 
 
+def jars(name: str, project: str) -> Path:
+    """The folder `name` of the cache with the jars that a project of Maven depends on."""
+
+    def fill(work: Path) -> Path:
+        maven("copy-dependencies", work, project=project, outputDirectory=str(work / "jars"))
+        return work / "jars"
+
+    return cached(name, fill)
+
+
 def maven(goal: str, work: Path, *, project: str | None = None, **options: str) -> None:
     """Run a goal of Maven's dependency plugin. All that Maven itself keeps goes into `work`."""
     words = [program("mvn"), "-B", "-q", "-C", f"-Dmaven.repo.local={work / 'repository'}"]

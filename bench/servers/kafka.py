@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.servers.cache import cached, maven, program
+from bench.servers.cache import jars, program
 from bench.servers.certificates import Authority
 from bench.servers.server import HOST, Server, free_port
 from stream.errors import Stop
@@ -77,13 +77,7 @@ PROPERTIES = {
 
 def installed() -> Path:
     """The folder of its jars, fetched at the first call."""
-    return cached(f"kafka-{VERSION}", _fetch)
-
-
-def _fetch(work: Path) -> Path:
-    jars = work / "jars"
-    maven("copy-dependencies", work, project=PROJECT, outputDirectory=str(jars))
-    return jars
+    return jars(f"kafka-{VERSION}", PROJECT)
 
 
 class Kafka(Server):

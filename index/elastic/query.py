@@ -19,6 +19,7 @@ from rules.tree import (
     Prefix,
     Term,
     children,
+    walk,
 )  # fmt: skip
 
 Query = Mapping[str, Any]
@@ -102,13 +103,8 @@ def may_be_too_wide(node: Node) -> bool:
 
 
 def _has_near_prefix(node: Node) -> bool:
-    if isinstance(node, Near):
-        return _has_prefix(node)
-    return any(_has_near_prefix(child) for child in children(node))
-
-
-def _has_prefix(node: Node) -> bool:
-    return isinstance(node, Prefix) or any(_has_prefix(child) for child in children(node))
+    pairs = (each for each in walk(node) if isinstance(each, Near))
+    return any(isinstance(each, Prefix) for pair in pairs for each in walk(pair))
 
 
 def _width(node: Node) -> int | None:

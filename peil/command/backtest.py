@@ -9,7 +9,7 @@ from index.subject import Subject
 from index.trial import Backtest, Change, Part
 from peil.command.period import Since, Until, period_of
 from peil.command.session import SessionContext
-from peil.display import as_json, bar, console, sparkline, table
+from peil.display import as_json, bar, console, say, sparkline, table
 from peil.subjects import Subjects
 from privacy.suppress import text
 
@@ -85,13 +85,13 @@ def suggest(
     if json:
         print(as_json({"rule": subject.name, "bias": found.bias, "terms": found.rows()}))  # noqa: T201  (the same)
         return
-    _say(f"From: {TITLES[found.period].lower()}")
+    say(f"From: {TITLES[found.period].lower()}")
     if found.bias:
-        _say(f"Not a fair sample: {found.bias}.")
+        say(f"Not a fair sample: {found.bias}.")
     if found.terms:
         console().print(table(found.rows()))
     else:
-        _say(f"Nothing stands out that {found.k} people or more wrote.")
+        say(f"Nothing stands out that {found.k} people or more wrote.")
 
 
 def meant(subjects: Subjects, rule: str, query: str) -> Subject:
@@ -102,23 +102,23 @@ def meant(subjects: Subjects, rule: str, query: str) -> Subject:
 
 
 def _show(subject: Subject, done: Backtest, drawn: Texts | None) -> None:
-    _say(f"{subject.name or 'query'}: {' '.join(subject.query.split())}")
+    say(f"{subject.name or 'query'}: {' '.join(subject.query.split())}")
     for part in done.parts:
         _show_part(part)
-    _say(f"\n{NOISE}")
+    say(f"\n{NOISE}")
     if drawn is not None:
-        _say(f"\n{text(drawn.posts, k=drawn.k)} kept posts; some texts of them, drawn at random:")
+        say(f"\n{text(drawn.posts, k=drawn.k)} kept posts; some texts of them, drawn at random:")
         if drawn.excerpts:
             console().print(table(drawn.rows()))
         else:
-            _say(f"none: texts are shown when at least {drawn.k} people wrote them")
+            say(f"none: texts are shown when at least {drawn.k} people wrote them")
 
 
 def _show_part(part: Part) -> None:
-    _say(f"\n{TITLES[part.period]}")
+    say(f"\n{TITLES[part.period]}")
     if part.bias:
-        _say(f"Not a fair sample: {part.bias}.")
-    _say(
+        say(f"Not a fair sample: {part.bias}.")
+    say(
         f"{_number(part.posts, part)} posts, {_share(part.share)} of all "
         f"{_number(part.everything, part)}"
     )
@@ -147,7 +147,7 @@ def _show_days(days: Counts) -> None:
     values = list(days.cells.values())
     if values:
         first, last = next(iter(days.cells))[0], list(days.cells)[-1][0]
-        _say(f"written by {name}, {first} to {last}: {sparkline(values)}")
+        say(f"written by {name}, {first} to {last}: {sparkline(values)}")
 
 
 def _show_counts(name: str, counts: Counts) -> None:
@@ -161,7 +161,7 @@ def _show_counts(name: str, counts: Counts) -> None:
 
 
 def _show_change(part: Part, change: Change) -> None:
-    _say(
+    say(
         f"\nAgainst {change.against} with {_number(change.before, part)} posts: "
         f"{_number(change.gained, part)} gained, {_number(change.lost, part)} lost"
     )
@@ -180,14 +180,14 @@ def _show_earned(part: Part) -> None:
     if rows:
         console().print(table(rows, title="\nWhat each branch and entry earned"))
     if len(some) > LONG:
-        _say(f"and {len(some) - LONG} more; --json has them all")
+        say(f"and {len(some) - LONG} more; --json has them all")
     none = [each.text for each in part.earned if each.posts is None]
     if none:
-        _say(f"\nFewer than {part.k} people or none: {', '.join(none)}")
+        say(f"\nFewer than {part.k} people or none: {', '.join(none)}")
     if part.branches_left_out:
-        _say(f"{part.branches_left_out} more branches and entries were not looked at")
+        say(f"{part.branches_left_out} more branches and entries were not looked at")
     for each in part.taken_out:
-        _say(f"{each.text} keeps out {_number(each.posts, part)}")
+        say(f"{each.text} keeps out {_number(each.posts, part)}")
 
 
 def _number(posts: int | None, part: Part) -> str:
@@ -196,7 +196,3 @@ def _number(posts: int | None, part: Part) -> str:
 
 def _share(share: float | None) -> str:
     return "unknown" if share is None else f"{share:.1%}"
-
-
-def _say(line: str) -> None:
-    console().print(line, markup=False)

@@ -13,7 +13,7 @@ from index.results import Excerpt
 from index.subject import Subject
 from peil.command.period import Since, Until, period_of
 from peil.command.session import SessionContext
-from peil.display import as_csv, as_json, console, table
+from peil.display import as_csv, as_json, console, say, table
 from peil.pipeline import Pipeline, actor
 from rules.judging.judgements import KINDS, Estimate, Judgement, Judgements, Kind, Verdict, together
 from rules.judging.relaxing import near_misses
@@ -73,13 +73,13 @@ def sample(
         done = together(judgements.estimates(subject.rule, subject.version, kind=kind))
         left = number - done.judged - done.unsure
         if left <= 0:
-            _say(f"{done.judged + done.unsure} texts are judged already; ask for more with -n")
+            say(f"{done.judged + done.unsure} texts are judged already; ask for more with -n")
             return
         asked = _nearly(subject) if near_miss else subject
         period = period_of(since, until, zone=pipeline.settings.timezone)
         drawn = pipeline.answers().texts(asked, limit=min(left, MAX_TEXTS), reason=reason, **period)
         if not drawn.excerpts:
-            _say(f"No texts: they are shown when at least {drawn.k} people wrote them.")
+            say(f"No texts: they are shown when at least {drawn.k} people wrote them.")
             raise typer.Exit(1)
         languages = [each.language for each in drawn.excerpts]
         rows = judgements.draw(
@@ -88,17 +88,17 @@ def sample(
         texts = list(zip(rows, drawn.excerpts, strict=True))
         if out is not None:
             _write(out, texts)
-            _say(
+            say(
                 f"{len(texts)} texts are in {out}. Fill in the column verdict with y, n or ?, then:"
                 f"\n  peil rules verdicts {out}\nDelete the file after that: its texts have a term."
             )
             return
         if near_miss:
-            _say(f"Note: {HINT}.")
+            say(f"Note: {HINT}.")
         if done.judged:
-            _say(f"Note: {REPEATED}.")
+            say(f"Note: {REPEATED}.")
         if len(texts) < left:
-            _say(f"{len(texts)} texts can be shown at once; for {left} type the command again.")
+            say(f"{len(texts)} texts can be shown at once; for {left} type the command again.")
         _judge(judgements, texts, title=_title(pipeline, subject))
         _show(judgements, subject, json=False)
 
@@ -114,7 +114,7 @@ def verdicts(
     found = dict(_read(file))
     with context.obj.pipeline() as pipeline:
         pipeline.judgements.judge(found, by=actor())
-    _say(f"{len(found)} verdicts are taken in. `peil rules precision RULE` shows what they say.")
+    say(f"{len(found)} verdicts are taken in. `peil rules precision RULE` shows what they say.")
 
 
 def precision(context: SessionContext, rule: Rule, json: Json = False) -> None:
@@ -152,10 +152,10 @@ def _judge(
     judgements: Judgements, texts: Sequence[tuple[Judgement, Excerpt]], *, title: str
 ) -> None:
     """Ask about each text; every verdict is written down at once."""
-    _say(f"Is it about {title!r}? y = yes, n = no, ? = cannot tell, q = stop here")
+    say(f"Is it about {title!r}? y = yes, n = no, ? = cannot tell, q = stop here")
     for number, (row, text) in enumerate(texts, 1):
-        _say(f"\n{number} of {len(texts)}, {text.language}, {text.day}, {text.source}")
-        _say(f"{text.left}[{text.keyword}]{text.right}")
+        say(f"\n{number} of {len(texts)}, {text.language}, {text.day}, {text.source}")
+        say(f"{text.left}[{text.keyword}]{text.right}")
         answer = _answer()
         if answer == QUIT:
             return
@@ -170,7 +170,7 @@ def _answer() -> str:
             return QUIT
         if answer == QUIT or answer in ANSWERS:
             return answer
-        _say("Type y, n, ? or q.")
+        say("Type y, n, ? or q.")
 
 
 def _write(path: Path, texts: Sequence[tuple[Judgement, Excerpt]]) -> None:
@@ -241,9 +241,9 @@ def _show(judgements: Judgements, subject: Subject, *, json: bool) -> None:
         return
     if not any(found.values()):
         older = [each for each in judgements.versions(subject.rule) if each != subject.version]
-        _say(f"Nothing of {subject.name} is judged yet: peil rules sample {subject.rule}")
+        say(f"Nothing of {subject.name} is judged yet: peil rules sample {subject.rule}")
         if older:
-            _say(f"Judged before: {', '.join(f'{subject.rule}@{each}' for each in older)}")
+            say(f"Judged before: {', '.join(f'{subject.rule}@{each}' for each in older)}")
         return
     titles = (
         f"Precision of {subject.name}: texts that it found and that are right",
@@ -254,7 +254,7 @@ def _show(judgements: Judgements, subject: Subject, *, json: bool) -> None:
         if rows:
             console().print(table(rows, title=f"\n{title}"))
     if found["near miss"]:
-        _say(f"Note: {HINT}.")
+        say(f"Note: {HINT}.")
 
 
 def _with_all(languages: Mapping[str, Estimate]) -> Iterator[tuple[str, Estimate]]:
@@ -285,7 +285,3 @@ def _row(estimate: Estimate) -> dict[str, object]:
         "share": "" if share is None else f"{share:.0%}",
         "95% between": f"{low:.0%} and {high:.0%}",
     }
-
-
-def _say(line: str) -> None:
-    console().print(line, markup=False)

@@ -1,7 +1,6 @@
 """`peil search` and `peil series`: questions to the index on the command line."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
 from typing import Annotated, TypeVar, get_args
 
 import msgspec
@@ -10,8 +9,8 @@ import typer
 from index.answers import LongBin
 from index.contract import Bin, Dimension, Question
 from index.results import Counts
-from index.values import start_of
 from index.versions import LongSeries
+from peil.command.period import period_of
 from peil.command.session import SessionContext
 from peil.display import Row, as_csv, as_json, bar, console, sparkline, table
 from peil.guidance import personal
@@ -62,13 +61,7 @@ def search(
         raise typer.BadParameter("what no rule matched is only counted: add --count or --by")
     with context.obj.pipeline() as pipeline:
         answers = pipeline.answers(scope="both" if recent else "kept")
-        zone = pipeline.settings.timezone
-        first, end = _day(since, zone), _day(until, zone)
-        if first is not None and end is not None and first >= end:
-            raise typer.BadParameter(
-                f"--until {until} is the day after the last: not before {since}"
-            )
-        period = {"since": first, "until": end}
+        period = period_of(since, until, zone=pipeline.settings.timezone)
         _note_unknown(pipeline, answers.question(query))
         _note_findings(pipeline, query)
         for problem in pipeline.store.problems():
@@ -154,15 +147,6 @@ def _show_versions(found: LongSeries, *, json: bool, csv: bool) -> None:
             "older one counted by it.",
             markup=False,
         )
-
-
-def _day(day: str, zone: str) -> int | None:
-    if not day:
-        return None
-    try:
-        return start_of(date.fromisoformat(day), zone)
-    except (ValueError, OverflowError) as error:
-        raise typer.BadParameter(f"{day!r} is not a day; write it as 2026-11-24") from error
 
 
 def _check_output(*, json: bool, csv: bool) -> None:

@@ -13,7 +13,7 @@ from peil.command.rules import query_of
 from peil.command.session import SessionContext
 from peil.display import as_json, console
 from peil.pipeline import Pipeline
-from rules.documents import ActiveRule, Example, asks_for_more, example_post, version_of
+from rules.documents import Example, asks_for_more, example_post, unnamed
 from rules.explain import in_context
 from rules.matching.matcher import Matcher
 from rules.parser import parse
@@ -70,15 +70,7 @@ def try_(
 
 def _try(query: str, file: Path, pipeline: Pipeline, *, missed: bool, limit: int) -> Tried:
     tree = parse(query, lists=pipeline.book.lookup()).tree
-    rule = ActiveRule(
-        id="tried",
-        version=version_of(tree),
-        title=query,
-        category="",
-        special_category=False,
-        tree=tree,
-    )
-    matcher = Matcher([rule], timezone=pipeline.settings.timezone)
+    matcher = Matcher([unnamed(tree)], timezone=pipeline.settings.timezone)
     texts = matching = 0
     shown: list[Line] = []
     lines = _lines(file)

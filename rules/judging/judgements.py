@@ -25,7 +25,6 @@ Verdict = Literal["right", "wrong", "unsure"]
 """`right`: it is what the rule is about. Whoever cannot tell is unsure, and not counted."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 NAME_BYTES = 5
 FORGOTTEN_MS = 90 * DAY_MS

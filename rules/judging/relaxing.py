@@ -9,7 +9,6 @@ from rules.tree import (
     And,
     Dates,
     Field,
-    Keywords,
     Near,
     Node,
     Not,
@@ -19,8 +18,9 @@ from rules.tree import (
     Prefix,
     Term,
     Together,
-    children,
     is_positional,
+    size,
+    with_one,
 )  # fmt: skip
 
 WIDER = 10
@@ -35,9 +35,9 @@ def near_misses(tree: Node) -> Node | None:
     None when there is none.
     """
     found: list[Node] = []
-    room = MOST_NODES - _size(tree)
+    room = MOST_NODES - size(tree)
     for each in dict.fromkeys(relaxed(tree)):
-        room -= _size(each)
+        room -= size(each)
         if room >= 0:
             found.append(each)
     if not found:
@@ -58,11 +58,11 @@ def _relaxed(node: Node, *, placed: bool) -> Iterator[Node]:
             for index, child in enumerate(node.children):
                 if not isinstance(child, Not):
                     for other in _relaxed(child, placed=placed):
-                        yield And(_with(node.children, index, other))
+                        yield And(with_one(node.children, index, other))
         case Or():
             for index, child in enumerate(node.children):
                 for other in _relaxed(child, placed=placed):
-                    yield Or(_with(node.children, index, other))
+                    yield Or(with_one(node.children, index, other))
         case Near():
             if node.distance < MAX_DISTANCE:
                 wider = min(node.distance + WIDER, MAX_DISTANCE)
@@ -118,12 +118,3 @@ def _sides(node: Near | Together) -> Iterator[tuple[Node, Node]]:
     for right in _relaxed(node.right, placed=True):
         if is_positional(right):
             yield node.left, right
-
-
-def _with(nodes: tuple[Node, ...], index: int, node: Node) -> tuple[Node, ...]:
-    return (*nodes[:index], node, *nodes[index + 1 :])
-
-
-def _size(node: Node) -> int:
-    """Words and operators, as `index.simplest` counts them."""
-    return 1 if isinstance(node, Keywords) else 1 + sum(map(_size, children(node)))

@@ -32,6 +32,11 @@ Standings = Mapping[str, Sequence[Standing]]
 """By rule: its versions, in the order in which they were brought in."""
 
 
+def those_in(standings: Standings, *states: State) -> list[Standing]:
+    """The versions of all rules that are in one of these states, by rule."""
+    return [each for found in standings.values() for each in found if each.state in states]
+
+
 class Library:
     """Reading needs no turn; what is written is written in one, so that who checks a state and
     then changes it is not overtaken.

@@ -1,7 +1,7 @@
 """Which rules that count are on a special category of personal data."""
 
 from rules.life.history import PUBLISHED
-from rules.life.library import Library
+from rules.life.library import Library, those_in
 
 FRESH_MS = 30_000
 """What counts can change while a process runs: it looks again after so long."""
@@ -23,10 +23,7 @@ class Special:
 
     def _marked(self) -> frozenset[str]:
         return frozenset(
-            rule
-            for rule, standings in self._library.standings().items()
-            if any(
-                each.version.document.special_category and each.state in PUBLISHED
-                for each in standings
-            )
+            each.change.rule
+            for each in those_in(self._library.standings(), *PUBLISHED)
+            if each.version.document.special_category
         )

@@ -8,7 +8,7 @@ import msgspec
 
 from rules.documents import Book, RuleDocument
 from rules.life.history import PUBLISHED, State
-from rules.life.library import Standing, Standings
+from rules.life.library import Standing, Standings, those_in
 from rules.life.versions import resolve
 from rules.lists import Lists
 from stream.errors import Stop
@@ -34,11 +34,7 @@ class RuleState(msgspec.Struct, frozen=True, kw_only=True):
 
 def states(book: Book, standings: Standings) -> Sequence[RuleState]:
     """Every rule that has a file or that counts, by id."""
-    counting = {
-        rule
-        for rule, found in standings.items()
-        if any(each.state in PUBLISHED for each in found)
-    }  # fmt: skip
+    counting = {each.change.rule for each in those_in(standings, *PUBLISHED)}
     lookup = book.lookup()
     return [
         _state(rule, book.rules.get(rule), lookup, standings.get(rule, ()))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from rules.life.history import OUTGOING_MS, PUBLISHED, Change
-from rules.life.library import Library, Standing, Standings, Turn
+from rules.life.library import Library, Standing, Turn, those_in
 from rules.life.versions import Version, as_document, resolve
 
 BY_ITSELF = "peil"
@@ -35,7 +35,7 @@ def carry_over(library: Library) -> Sequence[Change]:
     name of that one, in the same state; returns what changed. Stop when one cannot be read.
     """
     renamed: dict[str, Version] = {}
-    for each in _published(library.standings()):
+    for each in those_in(library.standings(), *PUBLISHED):
         read = resolve(each.version.document, each.version.lookup())
         if read.version != each.version.version:
             renamed[each.version.name] = read
@@ -45,7 +45,7 @@ def carry_over(library: Library) -> Sequence[Change]:
     with library.turn() as turn:
         standings = turn.standings()
         names = {each.version.name for found in standings.values() for each in found}
-        for each in _published(standings):
+        for each in those_in(standings, *PUBLISHED):
             if each.version.name in renamed:
                 read = renamed[each.version.name]
                 changes += _carried(turn, each, read, known=read.name in names)
@@ -54,22 +54,17 @@ def carry_over(library: Library) -> Sequence[Change]:
 
 def end_overdue(library: Library, *, today: date) -> Sequence[Change]:
     """End what is over its date, and what ran long enough beside its successor."""
-    if not any(
-        _over(each, now=library.now(), today=today) for each in _published(library.standings())
-    ):
+    counting = those_in(library.standings(), *PUBLISHED)
+    if not any(_over(each, now=library.now(), today=today) for each in counting):
         return ()
     ended: list[Change] = []
     with library.turn() as turn:
-        for each in _published(turn.standings()):
+        for each in those_in(turn.standings(), *PUBLISHED):
             if why := _over(each, now=turn.now, today=today):
                 ended += turn.move(
                     each.change.rule, each.change.version, "expired", by=BY_ITSELF, note=why
                 )
     return ended
-
-
-def _published(standings: Standings) -> Sequence[Standing]:
-    return [each for found in standings.values() for each in found if each.state in PUBLISHED]
 
 
 def _carried(turn: Turn, standing: Standing, read: Version, *, known: bool) -> Sequence[Change]:

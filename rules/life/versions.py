@@ -1,13 +1,12 @@
 """A version of a rule: its document with the lists that it names, as it is stored and travels."""
 
-from collections.abc import Iterator
 from datetime import date
 
 import msgspec
 
 from rules.documents import ActiveRule, Book, KeywordList, RuleDocument, activate
 from rules.lists import ListEntries, Lists, list_lookup
-from rules.tree import Keywords, Node, children
+from rules.tree import Keywords, walk
 from stream.errors import Stop
 
 
@@ -48,7 +47,9 @@ def resolve(document: RuleDocument, lists: Lists) -> Version:
     """The version that `document` is with these lists; Stop with every mistake in its query."""
     rule = activate(document, lists)
     named = {
-        (each.name, each.version): lists(each.name, each.version) for each in _named(rule.tree)
+        (each.name, each.version): lists(each.name, each.version)
+        for each in walk(rule.tree)
+        if isinstance(each, Keywords)
     }
     return Version(
         document=document,
@@ -70,13 +71,6 @@ def as_document(entries: ListEntries) -> KeywordList:
     return KeywordList(
         id=entries.name, version=entries.version, title="", owner="", entries=entries.entries
     )
-
-
-def _named(node: Node) -> Iterator[Keywords]:
-    if isinstance(node, Keywords):
-        yield node
-    for child in children(node):
-        yield from _named(child)
 
 
 def _lookup(lists: tuple[ListEntries, ...]) -> Lists:

@@ -20,7 +20,7 @@ from rules.lint.redundancy import (
 )
 from rules.lists import Lists, no_lists
 from rules.parser import Use, parse
-from rules.tree import Keywords, Node, children
+from rules.tree import Keywords, Node, children, walk
 
 MOST_EFFORT = 10_000
 """What a query so long and so deep means together is not looked at: it would take seconds."""
@@ -160,7 +160,9 @@ def _persons(name: str, query: str, tree: Node, known: Known) -> Iterator[Findin
 
 def _by_lists(name: str, query: str, tree: Node, known: Known) -> Iterator[Finding]:
     """What the lists that a query names hold of persons: once a list and a check."""
-    for node in _lists(tree):
+    for node in walk(tree):
+        if not isinstance(node, Keywords):
+            continue
         entries = known.lists(node.name, node.version)
         found = {
             lead.code: lead.message
@@ -170,13 +172,6 @@ def _by_lists(name: str, query: str, tree: Node, known: Known) -> Iterator[Findi
         for code, message in found.items():
             where = spot_of(query, node.at)
             yield finding(code, name, f"in {_shown(query, node)}: {message}", where)
-
-
-def _lists(node: Node) -> Iterator[Keywords]:
-    if isinstance(node, Keywords):
-        yield node
-    for child in children(node):
-        yield from _lists(child)
 
 
 def _shown(query: str, node: Node) -> str:
