@@ -1,5 +1,6 @@
 """Which collectors there are. Others register under the entry point group `peil.collectors`."""
 
+import random
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
@@ -9,10 +10,10 @@ import msgspec
 from pydantic import BaseModel, ValidationError
 
 from ingest.contract import Collector
-from ingest.feeds import FeedCollector, FeedSettings
-from ingest.files import FileCollector, FileSettings
-from ingest.http import Web
+from ingest.feeds.collector import FeedCollector, FeedSettings
+from ingest.files.collector import FileCollector, FileSettings
 from ingest.sources import Source
+from ingest.web.client import Web
 from stream.clock import Clock
 from stream.errors import Stop
 
@@ -24,6 +25,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
     web: Web
     clock: Clock
+    rng: random.Random
+    """For what must not happen to all at once, such as coming back to a server."""
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,11 +26,21 @@ class Rejected(msgspec.Struct, frozen=True):
     skeleton: Mapping[str, str]
 
 
+class Budget(msgspec.Struct, frozen=True):
+    """How many requests a server still allows of `limit`, until `resets` (Unix ms)."""
+
+    remaining: int
+    limit: int
+    resets: int
+
+
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """What one poll brought. `cursor` is saved only after all items are acknowledged.
 
     `read` counts native items, mapped or not: read = items + rejected + skipped. `skipped`
     counts by reason the items that carry no post by design (a boost without text, a header).
+    `watermark` is up to when, in the source's own time (Unix ms), everything was read, where the
+    source says that; `budget` what its server said last of its limits.
     """
 
     cursor: Cursor
@@ -40,6 +50,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     skipped: Mapping[str, int] = {}
     gaps: Sequence[Gap] = ()
     warnings: Sequence[str] = ()
+    watermark: int | None = None
+    budget: Budget | None = None
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -69,6 +81,17 @@ class Rechecking(Protocol):
         ...
 
 
+@runtime_checkable
+class Backfilling(Protocol):
+    """A collector that can bring what was there in a period that is over."""
+
+    def backfill(self, start: int, end: int, cursor: Cursor) -> Iterator[Batch]:
+        """What was written from `start` to `end` (exclusive, Unix ms), as `poll` brings it. The
+        cursor is one of this backfill alone: a killed one goes on where it stopped.
+        """
+        ...
+
+
 class Collector(Protocol):
     """One source's way into peil. Built per run from its settings; holds no state of its own
     beyond the run: what must be remembered is in the cursor.
@@ -89,6 +112,11 @@ class Collector(Protocol):
 
     live: ClassVar[bool]
     """Whether what is older than the source's retention is dropped as `too_old`."""
+
+    endless: ClassVar[bool]
+    """Whether `poll` goes on for good, as a stream does. It then brings a batch at least every
+    five seconds, an empty one if need be, so that the caller can end it by closing the iterator.
+    """
 
     def poll(self, cursor: Cursor) -> Iterator[Batch]:
         """Everything there is since `cursor` (empty: from the start), in batches; may block.

@@ -35,6 +35,9 @@ class IngestSettings(BaseModel):
     fetch_seconds: float = Field(
         default=60.0, gt=0, description="An answer that takes longer is given up."
     )
+    pause_seconds: float = Field(
+        default=1.0, ge=0.05, le=60, description="What lies between two requests to one server."
+    )
     private_hosts: tuple[str, ...] = Field(
         default=(), description="Hosts that may have a private address."
     )

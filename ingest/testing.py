@@ -35,6 +35,7 @@ def _check_settings(collector: Collector) -> None:
     assert collector.name.isidentifier()
     assert isinstance(collector.repeats, bool)
     assert isinstance(collector.live, bool)
+    assert isinstance(collector.endless, bool)
     with pytest.raises(pydantic.ValidationError, match="there_is_no_such_key"):
         collector.Settings.model_validate({"there_is_no_such_key": 1})
 

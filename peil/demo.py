@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from ingest.contract import Batch, Cursor
-from ingest.files import FileCollector, FileSettings
+from ingest.files.collector import FileCollector, FileSettings
 from ingest.intake import Account
 from peil.folder import WorkingFolder
 from peil.importing import Accounting, Progress, collect
@@ -157,6 +157,7 @@ class _Interrupted:
     Settings: ClassVar[type[BaseModel]] = FileSettings
     repeats: ClassVar[bool] = FileCollector.repeats
     live: ClassVar[bool] = FileCollector.live
+    endless: ClassVar[bool] = FileCollector.endless
 
     def __init__(self, files: FileCollector, gaps: Sequence[Gap]) -> None:
         self._files = files

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.contract import Collector
-from ingest.files import FileCollector, FileSettings
+from ingest.files.collector import FileCollector, FileSettings
 from ingest.intake import Account
 from ingest.sources import Source
 from peil.housekeeping import keep_house

@@ -21,11 +21,11 @@ from index.worker import IndexStep
 from ingest.catalogue import Parts as CollectorParts
 from ingest.catalogue import make_collector
 from ingest.contract import Collector
-from ingest.http import Web
 from ingest.intake import Account, Intake
 from ingest.memory import Memory
 from ingest.sources import Source, load_sources
 from ingest.vault import Vault
+from ingest.web.client import Web
 from peil.backends import (
     INDEX,
     Backend,
@@ -241,12 +241,14 @@ class Pipeline:
             max_bytes=settings.fetch_bytes,
             max_seconds=settings.fetch_seconds,
             private_hosts=settings.private_hosts,
+            pause_seconds=settings.pause_seconds,
         )
         return self._closing(web, web.close)
 
     def collector(self, source: Source) -> Collector:
         """The collector of a source that runs by itself."""
-        return make_collector(source, CollectorParts(web=self.web, clock=self.clock))
+        rng = random.Random()  # noqa: S311  (when a server is come back to is no secret)
+        return make_collector(source, CollectorParts(web=self.web, clock=self.clock, rng=rng))
 
     # Rules and enrichment.
 

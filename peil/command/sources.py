@@ -7,7 +7,7 @@ import typer
 
 from ingest.catalogue import settings_of
 from ingest.contract import Rechecking
-from ingest.files import FileCollector
+from ingest.files.collector import FileCollector
 from ingest.health import warning
 from ingest.sources import Source
 from peil.command.accounting import show, stages

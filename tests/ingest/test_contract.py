@@ -7,10 +7,10 @@ import pytest
 import stamina
 
 from ingest.contract import Rechecking
-from ingest.feeds import FeedCollector, FeedSettings
-from ingest.files import FileCollector, FileSettings
-from ingest.http import Web
+from ingest.feeds.collector import FeedCollector, FeedSettings
+from ingest.files.collector import FileCollector, FileSettings
 from ingest.testing import check_collector
+from ingest.web.client import Web
 from stream.clock import ManualClock
 from stream.testing import START
 

@@ -6,9 +6,10 @@ import pytest
 import stamina
 
 from ingest.contract import Batch, Reference
-from ingest.documents import as_text, read
-from ingest.feeds import FeedCollector, FeedSettings
-from ingest.http import Web
+from ingest.feeds.collector import FeedCollector, FeedSettings
+from ingest.feeds.documents import read
+from ingest.text import as_text
+from ingest.web.client import Web
 from stream.clock import DAY_MS, ManualClock
 from stream.errors import PeilError, Retry, Stop
 from stream.post import RawDelete, RawPost

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingest import reading
 from ingest.contract import Batch
-from ingest.files import FileCollector, FileSettings
+from ingest.files import reading
+from ingest.files.collector import FileCollector, FileSettings
 from ingest.timestamps import parse_moment
 from stream.clock import ManualClock
 from stream.errors import Stop

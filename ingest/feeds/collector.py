@@ -9,8 +9,8 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.contract import Batch, Cursor, RawItem, Reference, Rejected, Standing
-from ingest.documents import Document, Entry, read
-from ingest.http import Page, Web
+from ingest.feeds.documents import Document, Entry, read
+from ingest.web.client import Page, Web
 from stream.clock import DAY_MS, Clock
 from stream.errors import PeilError, Retry, Stop
 from stream.events import Gap
@@ -51,6 +51,7 @@ class FeedCollector:
     Settings: ClassVar[type[BaseModel]] = FeedSettings
     repeats: ClassVar[bool] = True
     live: ClassVar[bool] = True
+    endless: ClassVar[bool] = False
 
     def __init__(self, settings: FeedSettings, *, source: str, web: Web, clock: Clock) -> None:
         self._settings = settings

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.contract import Batch, Cursor, RawItem, Rejected
-from ingest.mapping import Mapper, skeleton
-from ingest.reading import Row, Unreadable, digest, items
+from ingest.files.mapping import Mapper, skeleton
+from ingest.files.reading import Row, Unreadable, digest, items
 from stream.clock import Clock
 from stream.errors import Reject, Stop
 
@@ -43,6 +43,7 @@ class FileCollector:
     Settings: ClassVar[type[BaseModel]] = FileSettings
     repeats: ClassVar[bool] = True
     live: ClassVar[bool] = False
+    endless: ClassVar[bool] = False
 
     def __init__(
         self,

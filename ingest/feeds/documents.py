@@ -9,13 +9,12 @@ import feedparser
 import msgspec
 from selectolax.lexbor import LexborHTMLParser
 
+from ingest.text import as_text
 from ingest.timestamps import parse_moment
 from stream.clock import MINUTE_MS
 from stream.errors import Stop
 
 PERIODS = {"hourly": 60, "daily": 1440, "weekly": 10_080, "monthly": 43_200, "yearly": 525_600}
-BLOCKS = "p, div, br, li, h1, h2, h3, h4, h5, h6, tr, blockquote, pre"
-UNREAD = "script, style, template, noscript, iframe"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,18 +159,3 @@ def _json_entry(item: Any, feed: Mapping[str, Any]) -> Entry:
 
 def _string(value: Any) -> str:
     return str(value).strip() if isinstance(value, str | int) else ""
-
-
-def as_text(html: str) -> str:
-    """What a reader sees of a piece of HTML; a plain text comes back as it is."""
-    if "<" not in html and "&" not in html:
-        return html.strip()
-    tree = LexborHTMLParser(html)
-    for node in tree.css(UNREAD):
-        node.decompose()
-    for node in tree.css(BLOCKS):
-        node.insert_after("\n")
-    body = tree.body
-    text = body.text() if body is not None else ""
-    lines = (" ".join(line.split()) for line in text.splitlines())
-    return "\n".join(line for line in lines if line)

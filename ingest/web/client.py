@@ -3,8 +3,7 @@
 Every collector that asks a server goes through `Web`.
 """
 
-import ipaddress
-import socket
+import threading
 from collections.abc import Callable, Collection, Mapping
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -16,15 +15,13 @@ import msgspec
 import stamina
 from protego import Protego
 
+from ingest.web.guard import Guard, GuardedTransport, Resolve, resolve
 from stream.clock import Clock, to_milliseconds
 from stream.errors import Retry, Stop
 
 OK = 200
 MAX_REDIRECTS = 5
 ATTEMPTS = 3
-HOST_PAUSE_MS = 1_000
-"""Between two requests to one host."""
-
 LONGEST_PAUSE_MS = 60_000
 ROBOTS_BYTES = 512_000
 ROBOTS_FRESH_MS = 86_400_000
@@ -34,9 +31,6 @@ REDIRECTS = (301, 302, 303, 307, 308)
 BUSY = (429, 503)
 PASSING = (500, 502, 504)
 """Errors of a server that are often over a moment later."""
-
-Resolve = Callable[[str, int], Collection[str]]
-"""From host and port to IP addresses; OSError when there are none."""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,45 +43,13 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     moved_to: str | None = None
 
 
-def resolve(host: str, port: int) -> Collection[str]:
-    """The addresses of `host`, by the system's resolver."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[4][0]) for address in found]
-
-
-class _Guard(httpx2.BaseTransport):
-    """Connects only to public addresses, and to the very address that was looked at: a name
-    that changes its address between look and connect gains nothing.
-    """
-
-    def __init__(self, *, private_hosts: Collection[str], resolve: Resolve) -> None:
-        self._inner = httpx2.HTTPTransport(retries=0)
-        self._private_hosts = private_hosts
-        self._resolve = resolve
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        host, port = request.url.host, request.url.port
-        addresses = self._resolve(host, port or (443 if request.url.scheme == "https" else 80))
-        refused = [each for each in addresses if not ipaddress.ip_address(each).is_global]
-        if refused and host not in self._private_hosts:
-            raise Stop(
-                f"{host} leads to a private address and is not fetched; when that is meant, name "
-                "the host in the setting ingest.private_hosts"
-            )
-        address = next(iter(addresses))
-        request.extensions = {**request.extensions, "sni_hostname": host}
-        request.url = request.url.copy_with(host=address)
-        return self._inner.handle_request(request)
-
-    def close(self) -> None:
-        self._inner.close()
-
-
 class Web:
-    """GETs pages for collectors. Not shared between threads; close it.
+    """GETs pages for collectors. May be shared between threads; close it.
 
     `contact` is an address that a server's operator can write to; without one nothing is
-    fetched. `private_hosts` may have private addresses.
+    fetched. `private_hosts` may have private addresses. `pause_seconds` lie between two requests
+    to one host. `agent` and `guard` are for what does not go over HTTP's GET, such as a
+    websocket.
     """
 
     def __init__(
@@ -98,6 +60,7 @@ class Web:
         max_bytes: int,
         max_seconds: float,
         private_hosts: Collection[str] = (),
+        pause_seconds: float = 1.0,
         resolve: Resolve = resolve,
     ) -> None:
         if not contact.strip():
@@ -105,19 +68,22 @@ class Web:
                 "nothing is fetched from the web before the setting ingest.contact says how a "
                 "server's operator can reach you: a mail address or a page"
             )
-        self._agent = f"peil/0.1 (+{contact})"
+        self.guard = Guard(private_hosts=private_hosts, resolve=resolve)
+        self.agent = f"peil/0.1 (+{contact})"
         self._clock = clock
         self._max_bytes = max_bytes
         self._max_seconds = max_seconds
+        self._pause_ms = int(pause_seconds * 1000)
         self._client = httpx2.Client(
-            transport=_Guard(private_hosts=private_hosts, resolve=resolve),
-            headers={"User-Agent": self._agent},
+            transport=GuardedTransport(self.guard),
+            headers={"User-Agent": self.agent},
             timeout=min(20.0, max_seconds),
             follow_redirects=False,
             trust_env=False,
         )
         self._robots: dict[str, tuple[int, Protego]] = {}
         self._asked: dict[str, int] = {}
+        self._asking = threading.Lock()
 
     def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Page:
         """The page at `url`, redirects followed; blocks for seconds.
@@ -127,6 +93,10 @@ class Web:
         when it is too large or no web address, or leads to a private one.
         """
         return self._follow(url, headers or {}, self._max_bytes, check=self._check_robots)
+
+    def ask(self, url: str, *, headers: Mapping[str, str] | None = None) -> Page:
+        """As `get`, of an interface for programs: robots.txt is for pages."""
+        return self._follow(url, headers or {}, self._max_bytes, check=lambda _address: None)
 
     def _follow(
         self,
@@ -167,7 +137,7 @@ class Web:
             found = page.body.decode("utf-8", "replace") if page.status == OK else ""
             rules = Protego.parse(found)
             self._robots[origin] = self._clock.now(), rules
-        if not rules.can_fetch(url, self._agent):
+        if not rules.can_fetch(url, self.agent):
             raise Stop(f"{url} may not be fetched: the server's robots.txt forbids it")
 
     def _patiently(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Page:
@@ -207,15 +177,17 @@ class Web:
             )
 
     def _pause(self, url: str) -> None:
-        """At most one request a second to a host, or as its robots.txt asks."""
+        """Wait for one's turn: so long after the request before it, or as robots.txt asks."""
         parts = urlsplit(url)
         _, rules = self._robots.get(f"{parts.scheme}://{parts.netloc}", (0, None))
-        asked = rules.crawl_delay(self._agent) if rules is not None else None
-        pause = min(LONGEST_PAUSE_MS, max(HOST_PAUSE_MS, int((asked or 0) * 1000)))
-        wait = self._asked.get(parts.netloc, -pause) + pause - self._clock.now()
-        if wait > 0:
-            self._clock.sleep(wait / 1000)
-        self._asked[parts.netloc] = self._clock.now()
+        asked = rules.crawl_delay(self.agent) if rules is not None else None
+        pause = min(LONGEST_PAUSE_MS, max(self._pause_ms, int((asked or 0) * 1000)))
+        with self._asking:
+            now = self._clock.now()
+            turn = max(now, self._asked.get(parts.netloc, now - pause) + pause)
+            self._asked[parts.netloc] = turn
+        if turn > now:
+            self._clock.sleep((turn - now) / 1000)
 
     def _after(self, value: str) -> float | None:
         """Retry-After in seconds: a number, or a date (RFC 9110, 10.2.3)."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import stamina
 
-from ingest.http import Web
+from ingest.web.client import Web
 from stream.clock import ManualClock
 from stream.errors import Retry, Stop
 from stream.testing import START

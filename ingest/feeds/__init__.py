@@ -1,0 +1,1 @@
+"""News, blogs and fora by RSS, Atom and JSON Feed."""
