@@ -13,6 +13,7 @@ from peil.command import (
     access,
     backtest,
     cluster,
+    collecting,
     first,
     judging,
     questions,
@@ -43,6 +44,8 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+sources.application.command(name="list")(collecting.list_)
+sources.application.command(name="run")(collecting.run)
 application.add_typer(sources.application, name="sources")
 application.add_typer(rule_commands.application, name="rules")
 application.add_typer(upkeep.quarantine, name="quarantine")
