@@ -1,0 +1,46 @@
+"""The process that is killed: a collect role whose clock goes faster than the wall's."""
+
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from peil.folder import WorkingFolder
+from peil.health import Pulse
+from peil.pipeline import Pipeline
+from peil.roles import ROLES
+from peil.settings import load_settings
+
+
+class FastClock:
+    """Hours pass in minutes: since `began` (Unix ms) time goes `speed` times as fast."""
+
+    def __init__(self, *, began: int, speed: float) -> None:
+        self._began = began
+        self._speed = speed
+
+    def now(self) -> int:
+        wall = time.time_ns() / 1_000_000
+        return int(self._began + (wall - self._began) * self._speed)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds / self._speed)
+
+
+def opened(folder: Path, clock: FastClock) -> Pipeline:
+    working = WorkingFolder.open(folder)
+    return Pipeline(working, load_settings(working.settings, environ={}), clock=clock)
+
+
+def main(folder: Path, *, began: int, speed: float) -> None:
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    clock = FastClock(began=began, speed=speed)
+    with opened(folder, clock) as pipeline:
+        print("ready", flush=True)
+        ROLES["collect"](pipeline, Pulse(clock=clock), stop.is_set)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), began=int(sys.argv[2]), speed=float(sys.argv[3]))
