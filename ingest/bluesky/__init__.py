@@ -1,0 +1,1 @@
+"""Bluesky: the stream of the network, and accounts of organisations."""
