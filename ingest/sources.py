@@ -1,20 +1,38 @@
 """What is collected: one TOML file a source in `config/sources`."""
 
-import difflib
 import re
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Self
+from datetime import date
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from stream.errors import Stop
 from stream.post import Keep
 
 SHORTEST_SECONDS = 600
 SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 CRON = re.compile(r"[\d*,/a-z-]+(?: [\d*,/a-z-]+){4}", re.IGNORECASE)
+
+
+class Declared(BaseModel):
+    """`[register]` of a source's file: what the register is to hold once the source is opened.
+    Nothing of it counts before `peil sources open`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    owner: str = Field(default="", description="Who answers for it (a role).")
+    purpose: str = Field(default="", description="What it is collected for.")
+    basis: str = Field(default="", description="The legal basis.")
+    dpia: str = Field(default="", description="The reference of the DPIA.")
+    obtained: str = Field(default="", description="How the data are obtained.")
+    until: date | None = Field(
+        default=None, description="The first day on which it is closed again, in a year at most."
+    )
+    organisation: bool = Field(default=False, description="It is one verified organisation.")
+    officer: str = Field(
+        default="", description="The privacy officer who approved a platform of the never-list."
+    )
 
 
 class Source(BaseModel):
@@ -35,49 +53,39 @@ class Source(BaseModel):
     every: str | None = Field(default=None, pattern=r"^[1-9][0-9]{0,3} ?[mhd]$")
     cron: str | None = None
     settings: Mapping[str, Any] = Field(default_factory=dict)
+    declared: Declared = Field(default_factory=Declared, alias="register")
 
-    @model_validator(mode="after")
-    def _one_schedule(self) -> Self:
-        if self.every is not None and self.cron is not None:
+    @field_validator("every")
+    @classmethod
+    def _not_too_often(cls, every: str | None) -> str | None:
+        if every is not None and _seconds(every) < SHORTEST_SECONDS:
+            raise ValueError(f"every = {every!r}: ten minutes (10m) is the shortest")
+        return every
+
+    @field_validator("cron")
+    @classmethod
+    def _five_fields(cls, cron: str | None, others: ValidationInfo) -> str | None:
+        if cron is not None and not CRON.fullmatch(cron):
+            raise ValueError(f"cron = {cron!r}: write it as five fields, such as '30 6 * * *'")
+        if cron is not None and others.data.get("every") is not None:
             raise ValueError("it has `every` and `cron`; leave one of them out")
-        if self.every is not None and self.every_seconds < SHORTEST_SECONDS:
-            raise ValueError(f"every = {self.every!r}: ten minutes (10m) is the shortest")
-        if self.cron is not None and not CRON.fullmatch(self.cron):
-            raise ValueError(f"cron = {self.cron!r}: write it as five fields, such as '30 6 * * *'")
-        return self
+        return cron
 
     @property
     def every_seconds(self) -> int:
         """The seconds of `every`, 0 without it."""
-        return int(self.every[:-1]) * SECONDS[self.every[-1]] if self.every else 0
+        return _seconds(self.every) if self.every else 0
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """The platforms that its settings name."""
+        named = [self.settings.get("platform"), *_listed(self.settings.get("platforms"))]
+        return tuple(dict.fromkeys(each for each in named if isinstance(each, str) and each))
 
 
-def load_sources(folder: Path) -> Mapping[str, Source]:
-    """All sources by id; Stop with everything that is wrong in any of the files."""
-    sources: dict[str, Source] = {}
-    problems: list[str] = []
-    for path in sorted(folder.glob("*.toml")):
-        try:
-            source = Source.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except ValidationError as error:
-            problems += [f"{path.name}: {_explain(problem)}" for problem in error.errors()]
-            continue
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            problems.append(f"{path.name}: {error}")
-            continue
-        if source.id != path.stem:
-            problems.append(f"{path.name}: its id is {source.id!r}; name both the same")
-        sources[source.id] = source
-    if problems:
-        raise Stop("source files are wrong:\n" + "\n".join(f"  {line}" for line in problems))
-    return sources
+def _seconds(every: str) -> int:
+    return int(every[:-1]) * SECONDS[every[-1]]
 
 
-def _explain(problem: Any) -> str:
-    if problem["type"] == "value_error" and not problem["loc"]:
-        return str(problem["ctx"]["error"])
-    name = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] != "extra_forbidden":
-        return f"{name}: {problem['msg']}"
-    close = difflib.get_close_matches(name, list(Source.model_fields), n=1)
-    return f"{name}: there is no such key" + (f"; did you mean {close[0]!r}?" if close else "")
+def _listed(value: Any) -> list[Any] | tuple[Any, ...]:
+    return value if isinstance(value, list | tuple) else ()

@@ -6,7 +6,7 @@ import pwd
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -21,9 +21,10 @@ from index.worker import IndexStep
 from ingest.catalogue import Parts as CollectorParts
 from ingest.catalogue import make_collector
 from ingest.contract import Collector
+from ingest.declarations import Declaration, read_folder, sound
 from ingest.intake import Account, Intake
 from ingest.memory import Memory
-from ingest.sources import Source, load_sources
+from ingest.sources import Source
 from ingest.vault import Vault
 from ingest.web.client import Web
 from peil.backends import (
@@ -39,6 +40,7 @@ from peil.locks import Held, Locks
 from peil.rulebook import Rulebook
 from peil.settings import Settings
 from peil.subjects import Subjects
+from peil.timetable import wrong_times
 from privacy.access import AccessLog
 from privacy.gate import Gate
 from privacy.keys import KeyRing
@@ -181,8 +183,18 @@ class Pipeline:
     # Collecting.
 
     @cached_property
+    def declarations(self) -> Mapping[str, Declaration]:
+        """The files of all sources, wrong ones too."""
+        timetable = partial(wrong_times, timezone=self.settings.timezone)
+        return read_folder(self.folder.config / "sources", timetable=timetable)
+
+    @cached_property
     def sources(self) -> Mapping[str, Source]:
-        return load_sources(self.folder.config / "sources")
+        """The sources whose files are sound. A wrong file costs its own source, and is told."""
+        for declaration in self.declarations.values():
+            for problem in declaration.problems:
+                logger.warning("%s", problem)
+        return sound(self.declarations)
 
     @cached_property
     def memory(self) -> Memory:

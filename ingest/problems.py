@@ -1,0 +1,109 @@
+"""What is wrong with a source's file: where, what, and what to do."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import msgspec
+from pydantic import BaseModel, ValidationError
+
+from stream.toml import Mark, Path
+
+Severity = Literal["error", "warning", "hint"]
+"""An error keeps a source from being collected, a warning soon may; a hint is good to know."""
+
+PLAIN: Mapping[str, str] = {
+    "missing": "it is missing",
+    "string_type": "write a text, in quotation marks",
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+    "int_type": "write a whole number",
+    "int_parsing": "write a whole number",
+    "int_from_float": "write a whole number",
+    "float_type": "write a number",
+    "float_parsing": "write a number",
+    "tuple_type": "write a list, in square brackets",
+    "list_type": "write a list, in square brackets",
+    "dict_type": "write a table",
+    "mapping_type": "write a table",
+    "model_type": "write a table",
+    "date_type": "write a day, such as 2027-03-01",
+    "date_parsing": "write a day, such as 2027-03-01",
+    "date_from_datetime_parsing": "write a day, such as 2027-03-01",
+    "date_from_datetime_inexact": "write a day, such as 2027-03-01, without a time",
+}
+"""How pydantic's kinds of errors are said."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a person should look at. Line and column are counted from 1."""
+
+    source: str
+    file: str
+    line: int
+    column: int
+    severity: Severity
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.severity}: {self.message}"
+
+
+class Located(msgspec.Struct, frozen=True, kw_only=True):
+    """A file whose keys' places are known, so that what is said of one can point at it."""
+
+    source: str
+    file: str
+    marks: Mapping[Path, Mark]
+
+    def problem(self, message: str, *path: str | int, severity: Severity = "error") -> Problem:
+        """What is wrong with the key at `path`; of one that is not written, where it would be."""
+        above = (path[:length] for length in range(len(path), 0, -1))
+        mark = next((self.marks[each] for each in above if each in self.marks), Mark(1, 1))
+        return Problem(
+            source=self.source,
+            file=self.file,
+            line=mark.line,
+            column=mark.column,
+            severity=severity,
+            message=message,
+        )
+
+    def of(
+        self, error: ValidationError, model: type[BaseModel], *, under: Path = ()
+    ) -> Iterator[Problem]:
+        """Every mistake that `error` names of a `model` that was read from the table `under`. No
+        value is repeated: it may be a secret.
+        """
+        for each in error.errors(include_url=False, include_context=True, include_input=False):
+            path = (*under, *each["loc"])
+            name = ".".join(map(str, path))
+            yield self.problem(f"{name}: {_said(each, model)}" if name else _said(each, model),
+                               *path)  # fmt: skip
+
+
+def _said(mistake: Any, model: type[BaseModel]) -> str:
+    kind = mistake["type"]
+    if kind == "value_error":
+        return str(mistake["ctx"]["error"])
+    if kind == "extra_forbidden":
+        known = _names(model, mistake["loc"][:-1])
+        close = difflib.get_close_matches(str(mistake["loc"][-1]), known, n=1)
+        if close:
+            return f"there is no such key; did you mean {close[0]!r}?"
+        return f"there is no such key; there are {', '.join(known)}" if known else "no such key"
+    message = mistake["msg"]
+    return PLAIN.get(kind, message[:1].lower() + message[1:])
+
+
+def _names(model: Any, path: Path) -> list[str]:
+    """What keys the table at `path` may have, as far as the model says so."""
+    for key in path:
+        field = next(
+            (each for name, each in model.model_fields.items() if key in (name, each.alias)), None
+        )
+        inner = getattr(field, "annotation", None)
+        if not hasattr(inner, "model_fields"):
+            return []
+        model = inner
+    return [field.alias or name for name, field in model.model_fields.items()]
