@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Engine
 
 from dashboard.calendar import Event, between
+from dashboard.translations import Translations, translated
 from dashboard.views.period import Period
 from dashboard.views.sources import SourceState
 from dashboard.views.timeline import Marks, marks_of
@@ -111,6 +112,10 @@ class City:
     book: Book
     guidance: Mapping[str, Guidance]
     events: Sequence[Event]
+    translations: Translations
+    source_titles: Mapping[str, Mapping[str, str]]
+    """What each source is called: by language, then by id."""
+
     sources: Callable[[], Sequence[SourceState]]
     ask: Ask
     snapshot: Snapshot
@@ -129,10 +134,22 @@ class City:
         return local_day(self.clock.now(), self.timezone)
 
     def called(self, rule: RuleDocument, language: str) -> RuleDocument:
-        """`rule` with its title in `language`, where its guidance has one."""
+        """`rule` with what it says of itself in `language`, where that is written; its title is
+        that of its guidance.
+        """
         found = self.guidance.get(rule.id)
         page = found.pages.get(language) if found else None
-        return msgspec.structs.replace(rule, title=page.title) if page else rule
+        title, purpose, category, owner = (
+            translated(self.translations, each, language)
+            for each in (rule.title, rule.purpose, rule.category, rule.owner)
+        )
+        return msgspec.structs.replace(
+            rule,
+            title=page.title if page else title,
+            purpose=purpose,
+            category=category,
+            owner=owner,
+        )
 
     def rules(self, language: str) -> Mapping[str, RuleDocument]:
         """Every rule by id, as it is called in `language`."""

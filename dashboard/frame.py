@@ -59,6 +59,9 @@ class Frame:
     """The path and query of this page."""
 
     snapshot: int
+    source_titles: Mapping[str, str]
+    """What each source is called, by id."""
+
     misnamed: tuple[str, ...] = ()
     """What is said of names in the address that are not known here."""
 
@@ -102,6 +105,7 @@ class Pages:
             assets=self.assets,
             address=request.url.path + (f"?{query}" if query else ""),
             snapshot=city.snapshot.number,
+            source_titles=city.source_titles[name],
             misnamed=tuple(each.told(language(name)) for each in misnamed_in(request)),
         )
         part = request.headers.get("hx-request") == "true"
@@ -134,6 +138,7 @@ def _environment(spoken: Language) -> Environment:
         "markdown": _markdown,
         "address": _address,
         "spark": spark,
+        "titles": lambda titles, ids: [titles.get(each, each) for each in ids],
         "moment": spoken.moment,
         "timeline_rows": lambda line, **how: timeline_rows(line, spoken, **how),
         "stack_rows": lambda stack, names: stack_rows(stack, spoken, names),

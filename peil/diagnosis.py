@@ -12,6 +12,7 @@ import msgspec
 from dashboard.calendar import load_calendar
 from dashboard.purposes import load_purposes
 from dashboard.site import Site
+from dashboard.translations import load_translations
 from index.drift import Drift
 from ingest.health import warning
 from peil.backends import open_kafka
@@ -220,6 +221,7 @@ def _dashboard(pipeline: Pipeline) -> Said:
     site = Site.of(pipeline.settings.dashboard)
     load_purposes(pipeline.folder.config)
     load_calendar(pipeline.folder.config)
+    load_translations(pipeline.folder.config)
     where = site.link("/")
     if site.certificate is None:
         alone = f"behind the proxy {site.proxy}" if site.proxy else "for this machine alone"

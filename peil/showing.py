@@ -9,7 +9,9 @@ from dashboard.calendar import load_calendar
 from dashboard.city import City, Snapshot
 from dashboard.entrance import Entrance
 from dashboard.purposes import Purposes, load_purposes
+from dashboard.registers import LANGUAGES
 from dashboard.serving import serve
+from dashboard.translations import load_translations
 from dashboard.views.sources import CLOSED, OVER, SourceState
 from index.answers import Answers, Log
 from index.remembered import Remembered
@@ -63,6 +65,14 @@ def city_of(pipeline: Pipeline) -> City:
         book=pipeline.book,
         guidance=load_guidance(pipeline.folder.config),
         events=load_calendar(pipeline.folder.config),
+        translations=load_translations(pipeline.folder.config),
+        source_titles={
+            language: {
+                source.id: source.titles.get(language, source.title)
+                for source in pipeline.sources.values()
+            }
+            for language in LANGUAGES
+        },
         sources=partial(source_states, pipeline),
         ask=ask,
         snapshot=Snapshot(store.reload, clock=pipeline.clock),

@@ -46,6 +46,7 @@ def gallery(name: str = "en") -> str:
         address="/gallery",
         assets=Assets.of(),
         snapshot=1,
+        source_titles={},
         misnamed=(),
     )
     return environment.get_template("gallery.html").render(frame=frame, **_figures())

@@ -12,7 +12,7 @@ from peil.demo import DUTCH_PURPOSE, PURPOSE, make_folder
 from peil.settings import load_settings
 from rules.documents import Book
 from tests.dashboard.conftest import FOLDERS_PURPOSE
-from tests.dashboard.town import RULES, SCRIPT, City, built
+from tests.dashboard.town import EVIL_RULE, RULES, SCRIPT, City, built
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +110,50 @@ def test_a_source_is_called_as_in_its_file_in_the_readers_language(alone: City) 
     assert titles["upload"] == "Bestanden die met de hand zijn ingelezen"
     assert titles["bron"] == SCRIPT, "without a Dutch title it has the one it has"
     assert "titles" not in sources[0]
+
+
+def test_what_a_rule_is_for_is_said_in_the_readers_language(alone: City) -> None:
+    english, dutch = "about not finding a home", "over geen woning vinden"
+    for language, said, other in (("nl", dutch, english), ("en", english, dutch)):
+        for address in ("/rules", f"/phenomena/{RULES[0]}"):
+            page = alone.got(address, language=language).text
+            assert said in page
+            assert other not in page
+        rules = {
+            each["rule"]: each for each in alone.got("/api/v1/rules", language=language).json()
+        }
+        assert said in rules[RULES[0]]["purpose"]
+        assert rules["vuurwerkoverlast"]["category"] == (
+            "openbare ruimte" if language == "nl" else "public space"
+        )
+
+
+def test_a_source_is_named_by_its_title_and_asked_for_by_its_id(alone: City) -> None:
+    page = LexborHTMLParser(alone.got("/explore?period=3m&source=bron").text)
+    (box,) = page.css("#facet-source input[value=bron]")
+    label = box.parent
+    assert label is not None
+    assert label.css_first(".name").text() == SCRIPT
+    assert f"Source: {SCRIPT}" in page.css_first("#summary .tags").text()
+    assert [cell.text() for cell in page.css("#by-source tbody th")] == [SCRIPT]
+    texts = LexborHTMLParser(alone.got("/explore?period=3m&source=bron&tab=context").text)
+    assert SCRIPT in texts.css_first(".texts li p").text()
+    phenomenon = LexborHTMLParser(alone.got(f"/phenomena/{EVIL_RULE}?period=3m").text)
+    assert [cell.text() for cell in phenomenon.css("#by-source tbody th")] == [SCRIPT]
+
+
+def test_a_gap_names_its_source_by_its_title(alone: City) -> None:
+    page = LexborHTMLParser(alone.got(f"/phenomena/{RULES[0]}?period=3m").text)
+    told = page.css_first(".reason").text()
+    assert f"Not everything was collected: {SCRIPT}." in told
+
+
+def test_what_is_chosen_is_named_as_in_its_list(alone: City) -> None:
+    address = f"/explore?period=3m&language=nl&sentiment=negative&rule={RULES[0]}&kind=post"
+    tags = LexborHTMLParser(alone.got(address).text).css("#summary .tags li")
+    assert [tag.text(strip=True) for tag in tags] == [
+        "Language: Dutch ×", "Tone: negative ×", "Phenomenon: Housing shortage ×", "Kind: post ×"
+    ]  # fmt: skip
 
 
 def test_the_purpose_of_a_folder_is_named_and_logged_as_it_stands(alone: City) -> None:

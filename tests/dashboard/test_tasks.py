@@ -224,7 +224,7 @@ def test_an_analyst_looks_closer_keeps_it_and_reads(
     found = read(page)
     hand.press(page.locator("#facet-language input[value=nl]"))
     page.wait_for_url(re.compile("language=nl"))
-    expect(page.locator("#summary .tags")).to_contain_text("lang:nl")
+    expect(page.locator("#summary .tags")).to_contain_text("Language: Dutch")
     assert read(page) < found
     expect(page.locator("#line .drawing svg")).to_be_visible()
     hand.take_days(page.locator(f"#line {FIGURE}"))
@@ -309,7 +309,7 @@ def test_without_scripts_a_button_filters(chromium: Browser, city: City, port: i
     page.locator("#facet-language input[value=nl]").check()
     page.get_by_role("button", name="Filter").click()
     assert "language=nl" in page.url
-    expect(page.locator("#summary .tags")).to_contain_text("lang:nl")
+    expect(page.locator("#summary .tags")).to_contain_text("Language: Dutch")
     page.get_by_role("link", name="Texts", exact=True).click()
     page.locator("#reason").fill("what people mean")
     page.get_by_role("button", name="Read ten texts").click()
