@@ -1,9 +1,10 @@
 """Which collectors there are. Others register under the entry point group `peil.collectors`."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,6 +29,9 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     rng: random.Random
     """For what must not happen to all at once, such as coming back to a server."""
 
+    root: Path = Path()
+    """What paths in settings start from: the working folder."""
+
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of collector: the model of its settings, and how one is made for a source.
@@ -37,6 +41,10 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
     settings: type[BaseModel]
     make: Callable[[Source, Any, Parts], Collector] | None = None
+    reads: Callable[[Any], Collection[str]] = lambda _settings: ()
+    """What a source with these settings reads, such as addresses: two that read the same are told
+    to `peil sources check`.
+    """
 
 
 BUILT_IN: Mapping[str, Kind] = {
@@ -46,15 +54,37 @@ BUILT_IN: Mapping[str, Kind] = {
         make=lambda source, settings, parts: FeedCollector(
             settings, source=source.id, web=parts.web, clock=parts.clock
         ),
+        reads=lambda settings: settings.urls,
     ),
 }
 
 
 @cache
-def collectors() -> Mapping[str, Kind]:
-    """All kinds by name: ours, and those of other installed packages."""
-    others = {each.name: each.load() for each in entry_points(group=GROUP)}
-    return {**others, **BUILT_IN}
+def _registered() -> Mapping[str, EntryPoint]:
+    return {each.name: each for each in entry_points(group=GROUP)}
+
+
+def kind_of(collector: str) -> Kind:
+    """The kind of that name: ours, or of another installed package, which is loaded only when a
+    source asks for it. Stop when there is none, or it cannot be loaded.
+    """
+    if collector in BUILT_IN:
+        return BUILT_IN[collector]
+    entry = _registered().get(collector)
+    if entry is None:
+        there = ", ".join([*BUILT_IN, *_registered()])
+        raise Stop(f"there is no collector {collector!r}; there are {there}")
+    package = entry.dist.name if entry.dist else entry.value
+    try:
+        kind = entry.load()
+    except Exception as error:
+        raise Stop(
+            f"collector {collector!r} of package {package} cannot be loaded: {error}; mend or "
+            "uninstall the package"
+        ) from error
+    if not isinstance(kind, Kind):
+        raise Stop(f"collector {collector!r} of package {package} is no ingest.catalogue.Kind")
+    return kind
 
 
 def settings_of(source: Source) -> BaseModel:
@@ -81,10 +111,7 @@ def make_collector(source: Source, parts: Parts) -> Collector:
 
 
 def _kind(source: Source) -> Kind:
-    known = collectors()
-    if source.collector not in known:
-        raise Stop(
-            f"source {source.id}: there is no collector {source.collector!r}; there are "
-            f"{', '.join(known)}"
-        )
-    return known[source.collector]
+    try:
+        return kind_of(source.collector)
+    except Stop as error:
+        raise Stop(f"source {source.id}: {error}") from error

@@ -38,7 +38,7 @@ def sound(declarations: Mapping[str, Declaration]) -> Mapping[str, Source]:
 
 
 def _read(path: Path, timetable: Timetable) -> Declaration:
-    place = Located(source=path.stem, file=f"sources/{path.name}", marks={})
+    place = Located(source=path.stem, file="/".join(path.parts[-3:]), marks={})
     try:
         text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
