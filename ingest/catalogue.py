@@ -1,5 +1,6 @@
 """Which collectors there are. Others register under the entry point group `peil.collectors`."""
 
+import os
 import random
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
@@ -13,6 +14,8 @@ from pydantic import BaseModel, ValidationError
 from ingest.contract import Collector
 from ingest.feeds.collector import FeedCollector, FeedSettings
 from ingest.files.collector import FileCollector, FileSettings
+from ingest.mastodon.collector import MastodonCollector
+from ingest.mastodon.settings import MastodonSettings
 from ingest.sources import Source
 from ingest.web.client import Web
 from stream.clock import Clock
@@ -55,6 +58,12 @@ BUILT_IN: Mapping[str, Kind] = {
             settings, source=source.id, web=parts.web, clock=parts.clock
         ),
         reads=lambda settings: settings.urls,
+    ),
+    MastodonCollector.name: Kind(
+        settings=MastodonSettings,
+        make=lambda _source, settings, parts: MastodonCollector(
+            settings, web=parts.web, clock=parts.clock, environment=os.environ
+        ),
     ),
 }
 

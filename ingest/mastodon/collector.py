@@ -1,0 +1,189 @@
+"""Collector `mastodon`: tag timelines and local timelines of servers that gave permission."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, ClassVar
+
+import msgspec
+from pydantic import BaseModel, SecretStr
+
+from ingest.contract import Batch, Cursor, RawItem, Reference, Rejected, Standing
+from ingest.files.mapping import skeleton
+from ingest.mastodon.places import Places
+from ingest.mastodon.server import LOT, Instance, Page, Server
+from ingest.mastodon.settings import MastodonSettings, ServerSettings
+from ingest.mastodon.standings import standings
+from ingest.mastodon.statuses import read, to_post, unwanted, written
+from ingest.mastodon.timelines import Timeline, backward, check_access, forward, timelines
+from ingest.several import together
+from ingest.web.client import Web
+from stream.clock import HOUR_MS, Clock
+from stream.errors import PeilError, Reject, Retry, Stop
+from stream.post import RawPost
+from stream.secrets import secret
+
+STATUS = "/api/v1/statuses/"
+RESCAN_EVERY_MS = HOUR_MS
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A page, of which what was written from `start` to `end` (exclusive, Unix ms) is wanted."""
+
+    page: Page
+    start: int | None = None
+    end: int | None = None
+
+
+Reading = Callable[[Server, Timeline, dict[str, Any]], Iterator[Part]]
+"""How a timeline is read: from its state, which moves along with the pages."""
+
+
+class MastodonCollector:
+    """Reads each timeline forward to its end, and once an hour some hours of it back again:
+    posts from elsewhere arrive late, below those that were read, and some are edited.
+
+    The state of a timeline in the cursor: `min_id`, up to which it was read, `read`, when that
+    was, `swept`, when it was last read back, and the `sweep` that is under way. A timeline that
+    fails costs that timeline, a server that is busy costs that server: the others are read, then
+    the error is raised.
+    """
+
+    name: ClassVar[str] = "mastodon"
+    Settings: ClassVar[type[BaseModel]] = MastodonSettings
+    repeats: ClassVar[bool] = True
+    live: ClassVar[bool] = True
+    endless: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        settings: MastodonSettings,
+        *,
+        web: Web,
+        clock: Clock,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._settings = settings
+        self._web = web
+        self._clock = clock
+        self._environment = environment
+        # Where the statuses of the batch at hand are asked about, by their uri.
+        self._addresses: dict[str, str] = {}
+
+    def poll(self, cursor: Cursor) -> Iterator[Batch]:
+        yield from self._visit(cursor, self._catch_up)
+
+    def backfill(self, start: int, end: int, cursor: Cursor) -> Iterator[Batch]:
+        def reading(server: Server, timeline: Timeline, state: dict[str, Any]) -> Iterator[Part]:
+            if not state.get("done"):
+                state["to"] = start
+                for page in backward(server, timeline, state):
+                    yield Part(page, start, end)
+                state["done"] = True
+
+        yield from self._visit(cursor, reading)
+
+    def reference(self, post: RawPost) -> Reference | None:
+        address = self._addresses.get(post.native_id)
+        return Reference(post.platform, post.native_id, address) if address else None
+
+    def recheck(self, references: Sequence[Reference]) -> Iterator[Standing]:
+        allowed = {settings.address: settings for settings in self._settings.servers}
+        asked = [each.address.partition(STATUS) for each in references]
+        for address, some in groupby(asked, key=lambda parts: parts[0]):
+            ids = [local for _, _, local in some]
+            server = self._server(allowed[address]) if address in allowed else None
+            for start in range(0, len(ids), LOT):
+                yield from standings(server, ids[start : start + LOT])
+
+    def _catch_up(
+        self, server: Server, timeline: Timeline, state: dict[str, Any]
+    ) -> Iterator[Part]:
+        now = self._clock.now()
+        yield from map(Part, forward(server, timeline, state))
+        swept = state.get("swept")
+        if "sweep" in state or swept is None or now - swept >= RESCAN_EVERY_MS:
+            hours = self._settings.first_hours if swept is None else self._settings.rescan_hours
+            to = min(now, swept or now) - hours * HOUR_MS
+            sweep = state.setdefault("sweep", {"to": to, "began": now})
+            for page in backward(server, timeline, sweep):
+                if page.newer is not None:
+                    state.setdefault("min_id", page.newer)
+                yield Part(page, sweep["to"])
+            state["swept"] = state.pop("sweep")["began"]
+        state["read"] = now
+
+    def _visit(self, cursor: Cursor, reading: Reading) -> Iterator[Batch]:
+        """All timelines of all servers, each as `reading` has it."""
+        places = Places(self._settings, cursor)
+        errors: list[PeilError] = []
+        for settings in self._settings.servers:
+            if places.resting(settings, now=self._clock.now()):
+                warning = f"{settings.address} may not be asked yet"
+                yield Batch(cursor=places.cursor(), warnings=[warning])
+                continue
+            try:
+                yield from self._read(settings, reading, places, errors)
+            except (Retry, Stop) as error:
+                errors.append(error)
+                places.rest(settings, error, now=self._clock.now())
+                yield Batch(cursor=places.cursor())
+        if errors:
+            raise together(errors, what="not all timelines could be read")
+
+    def _read(
+        self, settings: ServerSettings, reading: Reading, places: Places, errors: list[PeilError]
+    ) -> Iterator[Batch]:
+        """The timelines of one server. An error of one timeline goes to `errors`."""
+        server = self._server(settings)
+        instance = server.instance()
+        for timeline in timelines(settings):
+            try:
+                check_access(timeline, instance, server=server)
+                for part in reading(server, timeline, places.state(settings, timeline)):
+                    batch = self._batch(part, server, instance, where=timeline.address)
+                    yield msgspec.structs.replace(batch, cursor=places.cursor())
+            except (Retry, Stop) as error:
+                if isinstance(error, Retry) and error.after:
+                    raise  # it said how long it wants to be left alone, as a whole
+                errors.append(error)
+        yield Batch(cursor=places.cursor(), watermark=places.watermark(), budget=server.budget)
+
+    def _batch(self, part: Part, server: Server, instance: Instance, *, where: str) -> Batch:
+        """What a page holds, without a cursor."""
+        now = self._clock.now()
+        items: list[RawItem] = []
+        rejected: list[Rejected] = []
+        skipped: dict[str, int] = {}
+        self._addresses = {}
+        for position, item in enumerate(part.page.items, 1):
+            try:
+                status = read(item)
+                why = unwanted(status) or _outside(item, part)
+                post = to_post(status, domain=instance.domain, observed_at=now)
+            except Exception as error:  # noqa: BLE001  (whatever it is, it may cost one status only)
+                reason = str(error) if isinstance(error, Reject) else type(error).__name__
+                place = f"{server.address}{where}: status {position} of a page"
+                rejected.append(Rejected(place, reason, skeleton(item)))
+                continue
+            if why is not None:
+                skipped[why] = skipped.get(why, 0) + 1
+            else:
+                items.append(post)
+                self._addresses[status.uri] = f"{server.address}{STATUS}{status.id}"
+        return Batch(cursor={}, read=len(part.page.items), items=items, rejected=rejected,
+                     skipped=skipped, budget=server.budget)  # fmt: skip
+
+    def _server(self, settings: ServerSettings) -> Server:
+        held = SecretStr(self._environment.get(settings.token_variable, ""))
+        token = secret(held, settings.token_file, setting=f"{settings.address}: token")
+        return Server(settings.address, token=token, web=self._web, clock=self._clock)
+
+
+def _outside(item: Any, part: Part) -> str | None:
+    """Why an item is not wanted by when it was written."""
+    moment = written(item)
+    if moment is None:
+        return None
+    early = part.start is not None and moment < part.start
+    late = part.end is not None and moment >= part.end
+    return "other_period" if early or late else None

@@ -1,0 +1,48 @@
+"""How far each timeline was read, and which servers want to be left alone: what is remembered."""
+
+import copy
+from typing import Any
+
+from ingest.contract import Cursor
+from ingest.mastodon.settings import MastodonSettings, ServerSettings
+from ingest.mastodon.timelines import Timeline, timelines
+from stream.errors import PeilError, Retry
+
+
+class Places:
+    """The cursor of a source while it is read. What the settings do not name is forgotten."""
+
+    def __init__(self, settings: MastodonSettings, cursor: Cursor) -> None:
+        held, rest = cursor.get("timelines", {}), cursor.get("rest", {})
+        self._states: dict[str, dict[str, Any]] = {
+            place: copy.deepcopy(held.get(place, {}))
+            for server in settings.servers
+            for place in (_place(server, timeline) for timeline in timelines(server))
+        }
+        self._rest: dict[str, int] = {
+            server.address: rest.get(server.address, 0) for server in settings.servers
+        }
+
+    def cursor(self) -> Cursor:
+        """As it is now: what comes later does not change it."""
+        return {"timelines": copy.deepcopy(self._states), "rest": dict(self._rest)}
+
+    def state(self, server: ServerSettings, timeline: Timeline) -> dict[str, Any]:
+        """The state of a timeline, to be changed while it is read."""
+        return self._states[_place(server, timeline)]
+
+    def watermark(self) -> int | None:
+        """Up to when all timelines were read (Unix ms); None when one never was."""
+        return min(state.get("read", 0) for state in self._states.values()) or None
+
+    def rest(self, server: ServerSettings, error: PeilError, *, now: int) -> None:
+        """Leave `server` alone as long as its error says."""
+        after = error.after if isinstance(error, Retry) else None
+        self._rest[server.address] = now + int((after or 0) * 1000)
+
+    def resting(self, server: ServerSettings, *, now: int) -> bool:
+        return self._rest[server.address] > now
+
+
+def _place(server: ServerSettings, timeline: Timeline) -> str:
+    return f"{server.address}{timeline.address}"

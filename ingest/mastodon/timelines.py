@@ -1,0 +1,114 @@
+"""Which timelines a server has, who may read them, and how one is read to its end.
+
+Facts: docs.joinmastodon.org/methods/timelines and /entities/Instance; Mastodon's
+`app/controllers/api/v1/timelines`.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from ingest.mastodon.server import Instance, Page, Server
+from ingest.mastodon.settings import ServerSettings, TagSettings
+from ingest.mastodon.statuses import written
+from stream.errors import Stop
+
+Query = tuple[tuple[str, str], ...]
+
+
+class Timeline(msgspec.Struct, frozen=True):
+    """A timeline of a server: where it is, and by which of its settings it is open.
+
+    `local` says that it holds only posts of the server's own people.
+    """
+
+    path: str
+    query: Query
+    feed: Literal["live_feeds", "hashtag_feeds"]
+    local: bool
+
+    @property
+    def address(self) -> str:
+        """Path and query, by which it is known."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
+
+def timelines(settings: ServerSettings) -> Sequence[Timeline]:
+    """What is to be read of a server."""
+    found = [_of_tag(tag) for tag in settings.tags]
+    if settings.local:
+        query = (("local", "true"),)
+        found.append(Timeline("/api/v1/timelines/public", query, "live_feeds", local=True))
+    return found
+
+
+def check_access(timeline: Timeline, instance: Instance, *, server: Server) -> None:
+    """Stop when the server does not show all of a timeline: it would give an empty list, or half
+    of it, and no error. Servers before Mastodon 4.5 do not say; they answer with an error.
+    """
+    access = instance.configuration.timelines_access
+    if access is None:
+        return
+    feed = access.live_feeds if timeline.feed == "live_feeds" else access.hashtag_feeds
+    sides = (
+        {"local": feed.local} if timeline.local else {"local": feed.local, "remote": feed.remote}
+    )
+    for side, who in sides.items():
+        where = f"{server.address}{timeline.address}: the server's {side} posts of it"
+        if who == "authenticated" and not server.has_token:
+            raise Stop(
+                f"{where} are shown after a login only; agree on a token with its operators and "
+                "name the file that holds it (token_file), or take the timeline out of the source"
+            )
+        if who not in ("public", "authenticated"):
+            mend = "set local = true for it, or take" if side == "remote" else "take"
+            raise Stop(f"{where} are shown to nobody ({who!r}); {mend} it out of the source")
+
+
+def forward(server: Server, timeline: Timeline, state: dict[str, Any]) -> Iterator[Page]:
+    """What came after `state["min_id"]`, which moves along: page after page, to the end.
+
+    `min_id` gives the page right after it; `since_id` would give the newest and leave a hole.
+    """
+    while "min_id" in state:
+        page = server.page(timeline.path, (*timeline.query, ("min_id", state["min_id"])))
+        if page.newer is None and not page.items:
+            return
+        state["min_id"] = _moved(server, timeline, state["min_id"], page.newer)
+        yield page
+
+
+def backward(server: Server, timeline: Timeline, sweep: dict[str, Any]) -> Iterator[Page]:
+    """From `sweep["max_id"]`, which moves along, or from the newest: page after page, until one
+    holds nothing from `sweep["to"]` (Unix ms) or later.
+    """
+    while True:
+        bound = (("max_id", sweep["max_id"]),) if "max_id" in sweep else ()
+        page = server.page(timeline.path, (*timeline.query, *bound))
+        dates = [date for date in map(written, page.items) if date is not None]
+        over = page.older is None or (dates and max(dates) < sweep["to"])
+        if page.older is not None:
+            sweep["max_id"] = _moved(server, timeline, sweep.get("max_id"), page.older)
+        yield page
+        if over:
+            return
+
+
+def _of_tag(tag: TagSettings) -> Timeline:
+    others = (("any", tag.any), ("all", tag.all), ("none", tag.none))
+    query = tuple((f"{how}[]", each) for how, words in others for each in words)
+    local = (("local", "true"),) if tag.local else ()
+    path = f"/api/v1/timelines/tag/{quote(tag.tag, safe='')}"
+    return Timeline(path, (*query, *local), "hashtag_feeds", local=tag.local)
+
+
+def _moved(server: Server, timeline: Timeline, before: str | None, after: str | None) -> str:
+    """Where to go on; ids are opaque, so all that can be told of two is that they differ."""
+    if after is None or after == before:
+        raise Stop(
+            f"{server.address}{timeline.address} gives posts and not where to go on (header Link); "
+            "its format has changed, see whether peil has a newer version"
+        )
+    return after
