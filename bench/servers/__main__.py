@@ -8,7 +8,7 @@ import contextlib
 import signal
 import sys
 
-from bench.servers import elasticsearch, kafka, postgres
+from bench.servers import atproto, elasticsearch, kafka, mastodon, postgres
 from stream.errors import Stop
 
 TEXT = """
@@ -26,7 +26,13 @@ Ctrl-C ends them, and their data with them.
 
 
 def fetch() -> None:
-    for installed in (kafka.installed, elasticsearch.installed, postgres.installed):
+    for installed in (
+        kafka.installed,
+        elasticsearch.installed,
+        postgres.installed,
+        atproto.installed,
+        mastodon.installed,
+    ):
         print(installed())
 
 
