@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel, ValidationError
 
+from ingest.bluesky.stream import JetstreamCollector, JetstreamSettings
 from ingest.contract import Collector
 from ingest.feeds.collector import FeedCollector, FeedSettings
 from ingest.files.collector import FileCollector, FileSettings
@@ -39,11 +40,13 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of collector: the model of its settings, and how one is made for a source.
 
-    `make` is None for one that is only started by hand, with what to collect (files).
+    `make` is None for one that is only started by hand, with what to collect (files). An `endless`
+    one (`Collector.endless`) runs as long as `peil run` does, on no schedule.
     """
 
     settings: type[BaseModel]
     make: Callable[[Source, Any, Parts], Collector] | None = None
+    endless: bool = False
     reads: Callable[[Any], Collection[str]] = lambda _settings: ()
     """What a source with these settings reads, such as addresses: two that read the same are told
     to `peil sources check`.
@@ -64,6 +67,18 @@ BUILT_IN: Mapping[str, Kind] = {
         make=lambda _source, settings, parts: MastodonCollector(
             settings, web=parts.web, clock=parts.clock, environment=os.environ
         ),
+    ),
+    JetstreamCollector.name: Kind(
+        settings=JetstreamSettings,
+        make=lambda source, settings, parts: JetstreamCollector(
+            settings,
+            source=source.id,
+            retention_days=source.retention_days,
+            web=parts.web,
+            clock=parts.clock,
+            rng=parts.rng,
+        ),
+        endless=JetstreamCollector.endless,
     ),
 }
 
@@ -105,6 +120,14 @@ def settings_of(source: Source) -> BaseModel:
             f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
         )
         raise Stop(f"source {source.id}: its settings are wrong: {problems}") from None
+
+
+def is_endless(source: Source) -> bool:
+    """Whether the source runs by itself for good. One whose collector is unknown does not run."""
+    try:
+        return _kind(source).endless
+    except Stop:
+        return False
 
 
 def make_collector(source: Source, parts: Parts) -> Collector:

@@ -1,0 +1,108 @@
+"""How far a stream was read, and whether what it goes on with joins that.
+
+Every host of a Jetstream numbers its events itself, and tells when it saw them by a clock of its
+own. So one goes on by number at the host where one was, and by time elsewhere, each a little
+before where one stopped: what comes again is known, and what came late or out of order there is
+not lost.
+"""
+
+from typing import Any, Self
+
+from ingest.bluesky.wire import Event, Wire
+from ingest.contract import Cursor
+from stream.events import Gap
+
+OVERLAP_US = 5_000_000
+"""How much is asked for again by time. Clocks of hosts differ by less."""
+
+OVERLAP_SEQS = 1_000
+"""How much is asked for again by number: about a second of the whole network."""
+
+
+class Position:
+    """Where reading is: the host, the highest number it gave, and the latest time (Unix
+    microseconds). `since` is where to begin when nothing was read yet, None from now on.
+    """
+
+    def __init__(self, *, host: str, seq: int | None, time: int | None, since: int | None) -> None:
+        self.host = host
+        self.seq = seq
+        self.time = time
+        self._since = since
+        self._joined = True
+        self._asked_seq: int | None = None
+
+    @classmethod
+    def of(cls, cursor: Cursor, *, since: int | None) -> Self:
+        """Where `cursor` says, which is empty when nothing was read yet."""
+        return cls(
+            host=cursor.get("host", ""),
+            seq=cursor.get("seq"),
+            time=cursor.get("time"),
+            since=since,
+        )
+
+    def cursor(self, *, now: int) -> Cursor:
+        """To go on from here. A host whose clock is ahead of `now` (Unix ms) is not believed: its
+        time would lead past what others have.
+        """
+        if self.time is None:
+            return {}
+        known: dict[str, Any] = {"host": self.host, "time": min(self.time, now * 1000)}
+        return known if self.seq is None else {**known, "seq": self.seq}
+
+    def ask(self, host: str, wire: Wire) -> int | None:
+        """The cursor to ask `host` for. What comes first is to be shown to `join`."""
+        self._joined = False
+        self._asked_seq = None
+        if self.time is None:
+            return self._since
+        if wire.numbered and host == self.host and self.seq is not None:
+            self._asked_seq = max(1, self.seq - OVERLAP_SEQS)
+            return self._asked_seq
+        return self.time - OVERLAP_US
+
+    def forget_number(self) -> None:
+        """The number leads nowhere any more; go on by time."""
+        self.seq = None
+
+    def counts_anew(self, event: Event) -> bool:
+        """Whether the host began to number anew, so that the number asked for means nothing."""
+        return (
+            not self._joined
+            and self._asked_seq is not None
+            and event.seq is not None
+            and event.seq < self._asked_seq
+        )
+
+    def join(self, event: Event, *, source: str) -> Gap | None:
+        """The gap before the first event after `ask`, None when there is none.
+
+        What was read last was asked for again: when even the first that comes is later than that,
+        what lay between is not there any more. v1 says nothing when it begins later than it was
+        asked to, and either wire begins with the present where it keeps nothing.
+        """
+        if self._joined:
+            return None
+        self._joined = True
+        if self.time is None or event.time <= self.time:
+            return None
+        return Gap(
+            source,
+            self.time // 1000,
+            -(-event.time // 1000),
+            "the stream did not hold it any more when it was asked for it",
+        )
+
+    def note(self, event: Event, host: str) -> None:
+        """`event` of `host` was read."""
+        if host != self.host:
+            self.host, self.seq = host, None
+        if event.seq is not None:
+            self.seq = event.seq if self.seq is None else max(self.seq, event.seq)
+        self.time = event.time if self.time is None else max(self.time, event.time)
+
+    @property
+    def at(self) -> tuple[str, int | None, int | None]:
+        """To compare with another moment's: whether reading got on."""
+        return self.host, self.seq, self.time
