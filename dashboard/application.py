@@ -22,7 +22,17 @@ from dashboard.frame import Pages
 from dashboard.languages import Language, language, said
 from dashboard.mistakes import refusal_in
 from dashboard.naming import Unknown, look_at_names
-from dashboard.pages import explore, export, lists, live, monitor, phenomenon, saved, writing
+from dashboard.pages import (
+    accounts,
+    explore,
+    export,
+    lists,
+    live,
+    monitor,
+    phenomenon,
+    saved,
+    writing,
+)  # fmt: skip
 from dashboard.refusals import ANSWERS, API, reader_if_in
 from dashboard.standing import UNWRITTEN, Database, Standing
 from index.contract import TooBroad
@@ -34,8 +44,8 @@ logger = logging.getLogger(__name__)
 MOST_SHOWN = 40
 """So many characters of what was asked stand in the sentence that says what is wrong with it."""
 
-PAGES = (monitor, phenomenon, explore, writing, saved, export, lists, live)
-"""Where the addresses are; a page of its own is a module here and a line in `frame.NAVIGATION`."""
+PAGES = (monitor, phenomenon, explore, writing, saved, export, lists, accounts, live)
+"""Where the addresses are; a page of its own is a module here and a line in `navigation.PAGES`."""
 
 STATUS: tuple[tuple[type[PeilError], HTTPStatus], ...] = (
     (NotThere, HTTPStatus.NOT_FOUND),

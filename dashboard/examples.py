@@ -117,6 +117,9 @@ VALUES: Final[Mapping[str, object]] = {
     "kind": "word",
     "detail": "",
     "insert": "fatbike ",
+    # Who may enter.
+    "ShownAccount.name": "j.devries",
+    "roles": ["viewer", "analyst"],
     # What is kept.
     "Search.title": "Fatbikes on the pavement",
     "SavedSearch.title": "Fatbikes on the pavement",

@@ -1,6 +1,6 @@
 """The frame round every page: templates, the reader's language, where the reader is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -16,8 +16,9 @@ from markupsafe import Markup
 
 from dashboard.assets import Assets
 from dashboard.figures import bar_rows, stack_rows, timeline_rows
-from dashboard.languages import Language, language, said
+from dashboard.languages import Language, language
 from dashboard.naming import misnamed_in
+from dashboard.navigation import Place, places
 from dashboard.registers import LANGUAGES
 from dashboard.rights import Reader
 from dashboard.sparks import spark
@@ -28,32 +29,13 @@ MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable("image")
 
 
 @dataclass(frozen=True)
-class Place:
-    """A page in the navigation."""
-
-    name: str
-    address: str
-    title: str
-    here: bool
-
-
-NAVIGATION = (
-    ("monitor", "/", said("Monitor")),
-    ("explore", "/explore", said("Explore")),
-    ("rules", "/rules", said("Rules")),
-    ("sources", "/sources", said("Sources")),
-)
-"""The pages in their order; each finds its place here without moving another."""
-
-
-@dataclass(frozen=True)
 class Frame:
     """What `base.html` needs."""
 
     language: str
     reader: Reader | None
     csrf: str
-    nav: tuple[Place, ...]
+    nav: Sequence[Place]
     assets: Assets
     address: str
     """The path and query of this page."""
@@ -93,15 +75,11 @@ class Pages:
         city = request.app.state.city
         query = request.url.query
         environment = self._environments[name]
-        translate = language(name).gettext
         frame = Frame(
             language=name,
             reader=reader,
             csrf=reader.csrf if reader else csrf,
-            nav=tuple(
-                Place(each, address, translate(title), each == here)
-                for each, address, title in (NAVIGATION if reader else ())
-            ),
+            nav=places(reader, here=here, translate=language(name).gettext) if reader else (),
             assets=self.assets,
             address=request.url.path + (f"?{query}" if query else ""),
             snapshot=city.snapshot.number,

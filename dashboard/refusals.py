@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from dashboard.entrance import Entrance, Pages
 from dashboard.languages import said
+from dashboard.navigation import HOME, first_page
 from dashboard.rights import ChooseFirst, EnterFirst, NotAllowed, Reader
 from dashboard.roles import Role, who_has
 from stream.errors import PeilError
@@ -151,6 +152,9 @@ async def _choose_first(request: Request, _error: Exception) -> Response:
 async def _not_allowed(request: Request, error: Exception) -> Response:
     if request.url.path.startswith(API) or not isinstance(error, NotAllowed):
         return JSONResponse({"detail": str(error)}, HTTPStatus.FORBIDDEN)
+    first = first_page(error.reader)
+    if request.url.path == HOME and first is not None:
+        return RedirectResponse(first, HTTPStatus.SEE_OTHER)
     return refused(
         the_pages(request),
         request,

@@ -41,7 +41,9 @@ def gallery(name: str = "en") -> str:
             SimpleNamespace(name="rules", title="Rules", address="/rules", here=False),
             SimpleNamespace(name="sources", title="Sources", address="/sources", here=False),
         ],
-        reader=SimpleNamespace(account="ann@example.org", purpose_title="Safety in the street"),
+        reader=SimpleNamespace(
+            account="ann@example.org", purpose_title="Safety in the street", may=lambda _right: True
+        ),
         csrf=TOKEN,
         address="/gallery",
         assets=Assets.of(),

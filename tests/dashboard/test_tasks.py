@@ -11,6 +11,7 @@ from typing import Protocol
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from starlette.testclient import TestClient
 
 from bench.chromium import served
 from bench.servers.server import free_port
@@ -19,6 +20,9 @@ from dashboard.testing import PASSWORD
 from tests.dashboard.conftest import FOLDERS_PURPOSE
 from tests.dashboard.test_browser import WATCH, check
 from tests.dashboard.town import EVIL_RULE, RULES, TODAY, City, built
+
+READS = 60
+"""So often an analyst may read texts in a day: more than all tests here do."""
 
 MOST_STOPS = 150
 """Somebody who only has a keyboard reaches everything on a page within so many keys."""
@@ -139,10 +143,14 @@ def port() -> int:
 def city(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[City]:
     folder = tmp_path_factory.mktemp("tasks") / "folder"
     with (
-        built(folder, f"dashboard.listen='127.0.0.1:{port}'") as made,
+        built(
+            folder,
+            f"dashboard.listen='127.0.0.1:{port}'",
+            f"privacy.text_reads_a_day={READS}",
+        ) as made,
         served(made.app, made.entrance.site),
     ):
-        for name in (Role.VIEWER, Role.ANALYST, Role.RULE_AUTHOR):
+        for name in (Role.VIEWER, Role.ANALYST, Role.RULE_AUTHOR, Role.ADMINISTRATOR):
             made.account(name, name)
         yield made
 
@@ -166,8 +174,8 @@ def hand(request: pytest.FixtureRequest) -> Hand:
     return made
 
 
-def entered(context: BrowserContext, hand: Hand, role: Role) -> Page:
-    """The first page, after logging in and choosing a purpose."""
+def entered(context: BrowserContext, hand: Hand, role: Role, *, title: str = "Monitor") -> Page:
+    """The first page, called `title`, after logging in and choosing a purpose."""
     page = context.new_page()
     page.goto("/")
     hand.write(page.locator("#name"), role.value)
@@ -175,7 +183,7 @@ def entered(context: BrowserContext, hand: Hand, role: Role) -> Page:
     hand.press(page.get_by_role("button", name="Log in"))
     expect(page.get_by_role("heading", level=1)).to_have_text("What do you look for?")
     hand.press(page.get_by_role("button", name="Go on"))
-    expect(page.get_by_role("heading", level=1)).to_have_text("Monitor")
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
     expect(page.locator(".session strong")).to_have_text(FOLDERS_PURPOSE)
     return page
 
@@ -274,8 +282,23 @@ def test_an_operator_sees_whether_everything_comes_in(context: BrowserContext, h
     expect(row).to_contain_text("closed")
 
 
+def test_an_administrator_sees_who_may_enter_and_nothing_else(
+    context: BrowserContext, hand: Hand
+) -> None:
+    page = entered(context, hand, Role.ADMINISTRATOR, title="Accounts")
+    assert page.url.endswith("/accounts")
+    assert page.locator(".menu li").all_inner_texts() == ["Accounts"]
+    expect(page.locator("tbody tr").filter(has_text="viewer").first).to_be_visible()
+    expect(page.get_by_text("peil users add")).to_be_visible()
+    assert page.locator("body[data-live-address]").count() == 0, "nothing there is newer"
+    page.goto("/explore")
+    expect(page.get_by_text("Your account may not see this page.")).to_be_visible()
+    hand.press(page.get_by_role("link", name="To the first page"))
+    page.wait_for_url(re.compile("/accounts$"))
+
+
 def test_a_tick_filters_in_place_and_back_takes_it_off(context: BrowserContext, city: City) -> None:
-    context.add_cookies(_cookies(city, context))
+    context.add_cookies(_cookies(city, city.browser_of(Role.ANALYST)))
     page = context.new_page()
     page.goto("/explore")
     page.evaluate("window.same = true; scrollTo(0, 60)")
@@ -303,7 +326,7 @@ def test_a_tick_filters_in_place_and_back_takes_it_off(context: BrowserContext, 
 
 def test_without_scripts_a_button_filters(chromium: Browser, city: City, port: int) -> None:
     context = chromium.new_context(base_url=f"http://127.0.0.1:{port}", java_script_enabled=False)
-    context.add_cookies(_cookies(city, context))
+    context.add_cookies(_cookies(city, city.browser_of(Role.ANALYST)))
     page = context.new_page()
     page.goto("/explore")
     page.locator("#facet-language input[value=nl]").check()
@@ -349,7 +372,7 @@ PAGES = (
 def test_every_page_keeps_wcag_and_the_policy_and_nothing_jumps(
     context: BrowserContext, city: City, path: str, scheme: str, width: int
 ) -> None:
-    context.add_cookies(_cookies(city, context))
+    context.add_cookies(_cookies(city, city.browser_of(Role.ANALYST)))
     page = context.new_page()
     page.add_init_script(WATCH)
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
@@ -363,7 +386,7 @@ def test_every_page_keeps_wcag_and_the_policy_and_nothing_jumps(
 def test_whole_texts_and_what_lint_says_keep_wcag_too(
     context: BrowserContext, city: City, width: int
 ) -> None:
-    context.add_cookies(_cookies(city, context))
+    context.add_cookies(_cookies(city, city.browser_of(Role.ANALYST)))
     page = context.new_page()
     page.add_init_script(WATCH)
     page.set_viewport_size({"width": width, "height": 900})
@@ -380,12 +403,94 @@ def test_whole_texts_and_what_lint_says_keep_wcag_too(
     check(page)
 
 
+SHAPES = pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
+
+
+def watched(
+    context: BrowserContext, city: City, reader: TestClient, scheme: str, width: int
+) -> Page:
+    """A page of that reader, which sees whether something jumps."""
+    context.add_cookies(_cookies(city, reader))
+    page = context.new_page()
+    page.add_init_script(WATCH)
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.set_viewport_size({"width": width, "height": 900})
+    return page
+
+
+@SHAPES
+def test_the_page_of_accounts_keeps_wcag(
+    context: BrowserContext, city: City, scheme: str, width: int
+) -> None:
+    page = watched(context, city, city.browser_of(Role.ADMINISTRATOR), scheme, width)
+    page.goto("/accounts")
+    check(page)
+    page.goto("/explore")
+    expect(page.get_by_text("Your account may not see this page.")).to_be_visible()
+    check(page)
+
+
+@SHAPES
+def test_a_used_up_quota_is_told_and_keeps_wcag(
+    context: BrowserContext, city: City, scheme: str, width: int
+) -> None:
+    name = f"spent-{width}"
+    city.account(name, Role.ANALYST)
+    reader = city.reader(name)
+    for _ in range(READS):
+        city.log.append(actor=name, purpose=FOLDERS_PURPOSE, action="texts", payload="{}")
+    page = watched(context, city, reader, scheme, width)
+    page.goto("/explore?tab=context")
+    expect(page.get_by_text("You read texts")).to_be_visible()
+    page.wait_for_timeout(600)  # parts that come by themselves
+    check(page)
+    page.goto(f"/phenomena/{RULES[0]}")
+    page.get_by_role("link", name="Read ten texts").click()
+    expect(page.locator("#texts [role=alert]")).to_contain_text("you read texts")
+    check(page)
+
+
+@SHAPES
+@pytest.mark.parametrize("path", ["/", f"/phenomena/{RULES[0]}", "/explore"])
+def test_a_lost_stream_is_told_and_keeps_wcag(
+    context: BrowserContext, city: City, path: str, scheme: str, width: int
+) -> None:
+    page = watched(context, city, city.browser_of(Role.VIEWER), scheme, width)
+    page.clock.install()
+    page.route("**/api/v1/live*", lambda route: route.fulfill(status=503))
+    page.goto(path)
+    page.wait_for_timeout(600)  # it hears that there is no stream, and parts come by themselves
+    page.clock.run_for(61_000)
+    expect(page.locator("[data-live-line]")).to_contain_text("no longer hears")
+    check(page)
+
+
+@SHAPES
+def test_an_ended_session_leads_to_the_door_and_back_and_keeps_wcag(
+    context: BrowserContext, city: City, scheme: str, width: int
+) -> None:
+    name = f"gone-{width}"
+    city.account(name, Role.ANALYST)
+    page = watched(context, city, city.reader(name), scheme, width)
+    page.goto(f"/phenomena/{RULES[0]}?period=3m")
+    page.wait_for_timeout(600)  # parts that come by themselves
+    city.entrance.sessions.end_all(name)
+    page.get_by_role("link", name="Read ten texts").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
+    check(page)
+    page.locator("#name").fill(name)
+    page.locator("#password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Go on").click()
+    page.wait_for_url(re.compile(rf"/phenomena/{RULES[0]}\?period=3m$"))
+
+
 @pytest.mark.parametrize("path", ["/rules", "/sources", f"/phenomena/{RULES[0]}/terms"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_table_that_goes_on_beyond_an_edge_shows_it_there(
     context: BrowserContext, city: City, path: str, scheme: str
 ) -> None:
-    context.add_cookies(_cookies(city, context))
+    context.add_cookies(_cookies(city, city.browser_of(Role.ANALYST)))
     page = context.new_page()
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.set_viewport_size({"width": 390, "height": 900})
@@ -413,8 +518,7 @@ def _shadows(page: Page, wrap: Locator) -> tuple[bool, bool]:
     return left, right
 
 
-def _cookies(city: City, context: BrowserContext) -> list[dict[str, str]]:
-    """Those of an analyst who is in already."""
+def _cookies(city: City, reader: TestClient) -> list[dict[str, str]]:
+    """Those of a reader who is in already."""
     name = city.entrance.site.cookie
-    value = city.token(city.browser_of(Role.ANALYST))
-    return [{"name": name, "value": value, "domain": "127.0.0.1", "path": "/"}]
+    return [{"name": name, "value": city.token(reader), "domain": "127.0.0.1", "path": "/"}]

@@ -1,0 +1,45 @@
+"""The pages that a reader finds at the top, in their order."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from dashboard.languages import said
+from dashboard.rights import Reader
+from dashboard.roles import Right
+
+HOME: Final = "/"
+"""Where everybody comes in; whoever may not see it is led to the first page that they may."""
+
+PAGES: Final[tuple[tuple[str, str, str, Right], ...]] = (
+    ("monitor", HOME, said("Monitor"), "counts"),
+    ("explore", "/explore", said("Explore"), "counts"),
+    ("rules", "/rules", said("Rules"), "counts"),
+    ("sources", "/sources", said("Sources"), "counts"),
+    ("accounts", "/accounts", said("Accounts"), "accounts"),
+)
+"""Name, address, title and the right it takes; each finds its place without moving another."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page in the navigation."""
+
+    name: str
+    address: str
+    title: str
+    here: bool
+
+
+def places(reader: Reader, *, here: str, translate: Callable[[str], str]) -> Sequence[Place]:
+    """The pages that `reader` may see; the one called `here` is open."""
+    return [
+        Place(name, address, translate(title), name == here)
+        for name, address, title, right in PAGES
+        if reader.may(right)
+    ]
+
+
+def first_page(reader: Reader) -> str | None:
+    """The address of the first page that `reader` may see; None when there is none."""
+    return next((address for _, address, _, right in PAGES if reader.may(right)), None)
