@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 import msgspec
 import regex
 
+from privacy.characters import repair
 from privacy.keys import KeyRing
 from privacy.ledger import Ledger
 from privacy.register import is_never
-from privacy.scrubbing import PERSONAL_HOST, repair, scrub
+from privacy.scrubbing import PERSONAL_HOST, scrub
 from privacy.settings import PrivacySettings
 from stream.clock import DAY_MS, Clock
 from stream.errors import Reject

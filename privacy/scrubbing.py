@@ -26,18 +26,12 @@ from stream.placeholders import (
     PLACEHOLDERS,
 )
 
-MAX_CHARACTERS = 32_000
 MIN_HANDLE_DIGITS = 4
 """`@12` is a price; `@1234` may be an account."""
 
 CONTEXT = 40
 """How far from a number its word (BSN, kimlik) may stand, in characters."""
 
-_INVISIBLE = regex.compile(
-    r"[\u00ad\u200b\u2060\ufeff\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069"
-    r"\x01-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]+"  # what commands a terminal is no text
-)
-_SURROGATE = regex.compile(r"[\ud800-\udfff]")
 _STRAY_MARK = regex.compile("|".join(map(regex.escape, PLACEHOLDERS)) + "|(?P<stray>[‹›])")
 
 _PERSONAL_HOSTS = (
@@ -97,36 +91,11 @@ _CALLING = "0+"
 be a valid German one."""
 
 
-class Repaired(msgspec.Struct, frozen=True):
-    """A text that can be stored, and what had to be done to it."""
-
-    text: str
-    flags: tuple[str, ...]
-
-
 class Scrubbed(msgspec.Struct, frozen=True):
     """A text without what was found in it, and how many of each kind were."""
 
     text: str
     counts: Counter[str]
-
-
-def repair(text: str) -> Repaired:
-    """NFC, without NUL, invisible controls and those of terminals; lone surrogates replaced; at
-    most 32,000 characters. Joiners stay: emoji and some scripts need them.
-    """
-    flags: list[str] = []
-    if _SURROGATE.search(text):
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        flags.append("surrogates")
-    if "\x00" in text:
-        text = text.replace("\x00", "")
-        flags.append("nul")
-    if len(text) > MAX_CHARACTERS:
-        text = text[:MAX_CHARACTERS]
-        flags.append("cut")
-    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
-    return Repaired(text.strip(), tuple(flags))
 
 
 def scrub(

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.scrubbing import repair, scrub
+from privacy.characters import repair
+from privacy.scrubbing import scrub
 
 HERE = Path(__file__).parent
 PLANTED = [json.loads(line) for line in (HERE / "planted.ndjson").read_text("utf-8").splitlines()]
