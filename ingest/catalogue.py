@@ -53,8 +53,21 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """
 
 
+def _watch(source: Source, settings: FileSettings, parts: Parts) -> FileCollector:
+    if not settings.folder:
+        raise Stop(
+            f"source {source.id}: collector 'files' does not run by itself without a `folder` in "
+            "[settings]; give it its files with `peil import`"
+        )
+    return FileCollector(settings, folder=parts.root / settings.folder, clock=parts.clock)
+
+
 BUILT_IN: Mapping[str, Kind] = {
-    FileCollector.name: Kind(settings=FileSettings),
+    FileCollector.name: Kind(
+        settings=FileSettings,
+        make=_watch,
+        reads=lambda settings: (settings.folder,) if settings.folder else (),
+    ),
     FeedCollector.name: Kind(
         settings=FeedSettings,
         make=lambda source, settings, parts: FeedCollector(

@@ -1,20 +1,29 @@
 """Collector `files`: exports that analysts already have (4CAT, Zeeschuimer, CSV, NDJSON)."""
 
+import io
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.contract import Batch, Cursor, RawItem, Rejected
+from ingest.files.folder import Known, Lying, Sight, known_in, look
+from ingest.files.lines import digest, opened
 from ingest.files.mapping import Mapper, skeleton
-from ingest.files.reading import Row, Unreadable, digest, items
+from ingest.files.reading import Row, Unreadable, items
+from ingest.several import together
 from stream.clock import Clock
-from stream.errors import Reject, Stop
+from stream.errors import PeilError, Reject, Stop
 
 BATCH = 500
 DONE = -1
 """What a cursor holds for a file that was read to its end."""
+
+SHORT = 16
+"""So many digits of a file's hash stand in quarantine: no two files share them by chance."""
 
 
 class FileSettings(BaseModel):
@@ -32,11 +41,23 @@ class FileSettings(BaseModel):
         default_factory=dict,
         description='The file\'s own name of a column, for example text = "bericht".',
     )
+    folder: str = Field(
+        default="", description="The folder that is watched, from the working folder on."
+    )
+    settle_seconds: int = Field(
+        default=60, ge=0, le=86_400, description="A file at rest for so long is complete."
+    )
+    remove_after_days: int = Field(
+        default=30, ge=1, le=366, description="Then a file in the folder is due for removal."
+    )
 
 
 class FileCollector:
-    """Reads files once each: a file is known by the hash of its bytes, and the cursor holds how
-    many of its items are done. Whoever wants a file again removes it from the cursor.
+    """Reads files once each: those it is given, else what lies complete in `folder`.
+
+    A file is known by the hash of its bytes, and the cursor holds how many of its items are done.
+    Whoever wants a file again says `again`. A file that cannot be read costs itself: the others
+    are read, then the error is raised.
     """
 
     name: ClassVar[str] = "files"
@@ -49,37 +70,83 @@ class FileCollector:
         self,
         settings: FileSettings,
         *,
-        paths: Sequence[Path],
         clock: Clock,
+        paths: Sequence[Path] = (),
+        folder: Path | None = None,
         again: bool = False,
         progress: Callable[[int], None] = lambda _items: None,
     ) -> None:
-        self._mapper = Mapper(
-            platform=settings.platform, platforms=settings.platforms, columns=settings.columns
-        )
+        self._settings = settings
+        self._mapper = mapper_of(settings)
         self._paths = paths
+        self._folder = folder
         self._clock = clock
         self._again = again
         self._progress = progress
 
     def poll(self, cursor: Cursor) -> Iterator[Batch]:
-        done: dict[str, int] = dict(cursor.get("files", {}))
-        for path in self._paths:
-            key = digest(path)
-            start = done.get(key, 0)
-            if start == DONE and not self._again:
-                yield Batch(
-                    cursor={"files": dict(done)},
-                    warnings=[f"{path.name} was imported before; --again reads it once more"],
-                )
-                continue
-            yield from self._read(path, key, max(start, 0), done)
+        state = _State(dict(cursor.get("files", {})), known_in(cursor))
+        if self._folder is None:
+            reads = [self._read_given(path, state) for path in self._paths]
+        else:
+            sight = look(
+                self._folder, now=self._clock.now(), settle_ms=self._settings.settle_seconds * 1000
+            )
+            reads = [self._read_lying(each, state) for each in self._new(sight, state)]
+            yield Batch(cursor=state.cursor(), warnings=sight.waiting)
+        errors: list[PeilError] = []
+        for batches in reads:
+            try:
+                yield from batches
+            except Stop as error:
+                errors.append(error)
+        if errors:
+            raise together(errors, what=f"{len(errors)} of {len(reads)} files cannot be read")
 
-    def _read(self, path: Path, key: str, start: int, done: dict[str, int]) -> Iterator[Batch]:
+    def _read_given(self, path: Path, state: "_State") -> Iterator[Batch]:
+        with opened(path) as file:
+            key = digest(file)
+            if state.done.get(key) == DONE and not self._again:
+                warning = f"{path.name} was imported before; --again reads it once more"
+                yield Batch(cursor=state.cursor(), warnings=[warning])
+                return
+            yield from self._read(file, path, key, state)
+
+    def _new(self, sight: Sight, state: "_State") -> Iterator[Lying]:
+        """What lies in the folder and is not done; what lies there no more is forgotten."""
+        for name in state.known.keys() - sight.names:
+            del state.known[name]
+        for lying in sight.files:
+            known = state.known.get(lying.path.name)
+            if known is None or not known.is_of(lying) or state.done.get(known.key) != DONE:
+                yield lying
+
+    def _read_lying(self, lying: Lying, state: "_State") -> Iterator[Batch]:
+        name = lying.path.name
+        before = state.known.get(name)
+        since = before.since if before else self._clock.now()
+        state.known[name] = Known(lying.size, lying.changed, "", since)
+        with opened(lying.path, follow=False) as file:
+            key = digest(file)
+            state.known[name] = Known(lying.size, lying.changed, key, since)
+            if state.done.get(key) == DONE:  # a copy, or the same under a new name
+                yield Batch(cursor=state.cursor())
+                return
+            for batch in self._read(file, lying.path, key, state):
+                if not _is_still(lying, file):
+                    state.done.pop(key, None)
+                    warning = f"{name} changed while it was read: it is read anew once it rests"
+                    yield Batch(cursor=state.cursor(), warnings=[warning])
+                    return
+                yield batch
+
+    def _read(
+        self, file: io.BufferedReader, path: Path, key: str, state: "_State"
+    ) -> Iterator[Batch]:
         mapped: list[RawItem] = []
         rejected: list[Rejected] = []
-        number = start
-        for number, item in enumerate(items(path), 1):
+        start = max(state.done.get(key, 0), 0)
+        for number, item in enumerate(items(file, path), 1):
             if number == 1 and isinstance(item, Row) and not self._mapper.knows(item):
                 raise Stop(
                     f"{path} has no column that is known: its first line must name them (id, text, "
@@ -87,35 +154,73 @@ class FileCollector:
                 )
             if number <= start:
                 continue
-            outcome = self._map(item, where=f"{key[:16]}:{number}")
+            outcome = mapped_item(
+                self._mapper, item, where=place(key, number), now=self._clock.now()
+            )
             if isinstance(outcome, Rejected):
                 rejected.append(outcome)
             else:
                 mapped.append(outcome)
             if len(mapped) + len(rejected) == BATCH:
-                done[key] = number
-                yield self._batch(done, mapped, rejected)
+                state.done[key] = number
+                yield self._batch(state, mapped, rejected)
                 mapped, rejected = [], []
-        done[key] = DONE
-        yield self._batch(done, mapped, rejected)
+        state.done[key] = DONE
+        yield self._batch(state, mapped, rejected)
 
     def _batch(
-        self, done: Mapping[str, int], mapped: Sequence[RawItem], rejected: Sequence[Rejected]
+        self, state: "_State", mapped: Sequence[RawItem], rejected: Sequence[Rejected]
     ) -> Batch:
         read = len(mapped) + len(rejected)
         self._progress(read)
         return Batch(
-            cursor={"files": dict(done)}, read=read, items=tuple(mapped), rejected=tuple(rejected)
+            cursor=state.cursor(), read=read, items=tuple(mapped), rejected=tuple(rejected)
         )
 
-    def _map(self, item: Any, *, where: str) -> RawItem | Rejected:
-        if isinstance(item, Unreadable):
-            return Rejected(where, item.why, {})
-        if not isinstance(item, Mapping):
-            return Rejected(where, "not an object with named values", skeleton(item))
-        try:
-            return self._mapper.map(item, observed_at=self._clock.now())
-        except Reject as error:
-            return Rejected(where, str(error), skeleton(item))
-        except Exception as error:  # noqa: BLE001  (whatever it is, it may cost one item only)
-            return Rejected(where, f"unforeseen {type(error).__name__}", skeleton(item))
+
+class _State(msgspec.Struct):
+    """What the cursor holds: by hash how many items of a file are done, and by name what lies in
+    the folder.
+    """
+
+    done: dict[str, int]
+    known: dict[str, Known]
+
+    def cursor(self) -> Cursor:
+        """As it is now: what comes later does not change a batch."""
+        cursor: dict[str, object] = {"files": dict(self.done)}
+        if self.known:
+            cursor["folder"] = msgspec.to_builtins(self.known)
+        return cursor
+
+
+def mapper_of(settings: FileSettings) -> Mapper:
+    """How the items of a source with these settings are read."""
+    return Mapper(
+        platform=settings.platform, platforms=settings.platforms, columns=settings.columns
+    )
+
+
+def place(key: str, number: int) -> str:
+    """How quarantine names item `number` of the file with the hash `key`."""
+    return f"{key[:SHORT]}:{number}"
+
+
+def mapped_item(mapper: Mapper, item: object, *, where: str, now: int) -> RawItem | Rejected:
+    """The item as it goes to the gate, or why it does not. Whatever it is, it costs only itself."""
+    if isinstance(item, Unreadable):
+        return Rejected(where, item.why, {})
+    if not isinstance(item, Mapping):
+        return Rejected(where, "not an object with named values", skeleton(item))
+    try:
+        return mapper.map(item, observed_at=now)
+    except Reject as error:
+        return Rejected(where, str(error), skeleton(item))
+    except Exception as error:  # noqa: BLE001  (whatever it is, it may cost one item only)
+        return Rejected(where, f"unforeseen {type(error).__name__}", skeleton(item))
+
+
+def _is_still(lying: Lying, file: io.BufferedReader) -> bool:
+    """Whether the open file is as it was seen to lie there."""
+    found = os.fstat(file.fileno())
+    return (found.st_size, found.st_mtime_ns) == (lying.size, lying.changed)
