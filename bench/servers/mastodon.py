@@ -7,12 +7,14 @@ the cache folder, made from `mastodon.txt` beside.
 
 import hashlib
 import json
+import sqlite3
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 import venv
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,10 @@ class Mastodon(Server):
         self._window = window
 
     @property
+    def _database(self) -> Path:
+        return self.data / "mastodon.db"
+
+    @property
     def url(self) -> str:
         return f"http://{self.address}"
 
@@ -76,6 +82,17 @@ class Mastodon(Server):
             "POST", "/api/v1/statuses", by=by, status=text, **values
         )
         return status
+
+    def let_find(self, person: str, *, allowed: bool = True) -> None:
+        """Whether a person's posts may be found by search (`indexable`), as at first nobody's may.
+        There is no request for it, so it is written where the server keeps it.
+        """
+        with closing(sqlite3.connect(self._database, timeout=SECONDS)) as database, database:
+            name, _, host = person.partition("@")
+            database.execute(
+                "UPDATE accounts SET indexable = ? WHERE username = ? AND coalesce(domain, '') = ?",
+                (allowed, name, host),
+            )
 
     def fail(self, path: str, *, count: int = 1, **effect: Any) -> None:
         """Let the next `count` requests for `path` (`*` stands for anything) have `effect`:
@@ -105,7 +122,7 @@ class Mastodon(Server):
             return False
 
     def _settings(self) -> str:
-        lines = [f'[database]\npath = "{self.data / "mastodon.db"}"']
+        lines = [f'[database]\npath = "{self._database}"']
         if self._limit is not None:
             limit, window = self._limit, self._window
             lines.append(f"[ratelimit]\nenabled = true\nlimit = {limit}\nwindow_seconds = {window}")

@@ -53,6 +53,7 @@ class MastodonCollector:
     repeats: ClassVar[bool] = True
     live: ClassVar[bool] = True
     endless: ClassVar[bool] = False
+    lot: ClassVar[int] = LOT
 
     def __init__(
         self,
@@ -74,11 +75,9 @@ class MastodonCollector:
 
     def backfill(self, start: int, end: int, cursor: Cursor) -> Iterator[Batch]:
         def reading(server: Server, timeline: Timeline, state: dict[str, Any]) -> Iterator[Part]:
-            if not state.get("done"):
-                state["to"] = start
-                for page in backward(server, timeline, state):
-                    yield Part(page, start, end)
-                state["done"] = True
+            state["to"] = start
+            for page in backward(server, timeline, state):
+                yield Part(page, start, end)
 
         yield from self._visit(cursor, reading)
 

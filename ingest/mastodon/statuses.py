@@ -121,6 +121,7 @@ def to_post(status: Status, *, domain: str, observed_at: int) -> RawPost:
     answers = [option.title for option in status.poll.options] if status.poll else []
     parts = [as_text(status.spoiler_text or ""), as_text(status.content or ""), *answers]
     acct = status.account.acct.casefold()
+    created = parse_moment(status.created_at)
     return RawPost(
         platform=PLATFORM,
         native_id=status.uri,
@@ -128,8 +129,9 @@ def to_post(status: Status, *, domain: str, observed_at: int) -> RawPost:
         observed_at=observed_at,
         author=acct if "@" in acct else f"{acct}@{domain.casefold()}",
         kind=_kind(status),
-        created_at=parse_moment(status.created_at),
-        edited_at=parse_moment(status.edited_at),
+        created_at=created,
+        # Of two servers one may not have heard of an edit: what it shows is older.
+        edited_at=parse_moment(status.edited_at) or created,
         hashtags=tuple(tag.name for tag in status.tags),
         handles=tuple(
             name for each in status.mentions for name in (each.acct, each.username) if name

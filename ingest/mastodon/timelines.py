@@ -82,18 +82,16 @@ def forward(server: Server, timeline: Timeline, state: dict[str, Any]) -> Iterat
 
 def backward(server: Server, timeline: Timeline, sweep: dict[str, Any]) -> Iterator[Page]:
     """From `sweep["max_id"]`, which moves along, or from the newest: page after page, until one
-    holds nothing from `sweep["to"]` (Unix ms) or later.
+    holds nothing from `sweep["to"]` (Unix ms) or later. Then `sweep["over"]` is true.
     """
-    while True:
+    while not sweep.get("over"):
         bound = (("max_id", sweep["max_id"]),) if "max_id" in sweep else ()
         page = server.page(timeline.path, (*timeline.query, *bound))
         dates = [date for date in map(written, page.items) if date is not None]
-        over = page.older is None or (dates and max(dates) < sweep["to"])
+        sweep["over"] = page.older is None or (bool(dates) and max(dates) < sweep["to"])
         if page.older is not None:
             sweep["max_id"] = _moved(server, timeline, sweep.get("max_id"), page.older)
         yield page
-        if over:
-            return
 
 
 def _of_tag(tag: TagSettings) -> Timeline:
