@@ -19,6 +19,7 @@ from dashboard.entry import install
 from dashboard.errors import Explained, NotThere, Refused
 from dashboard.examples import illustrate
 from dashboard.frame import Pages
+from dashboard.guard import UNWRITTEN, DatabaseFile, DatabaseGuard
 from dashboard.languages import Language, language, said
 from dashboard.mistakes import refusal_in
 from dashboard.naming import Unknown, look_at_names
@@ -34,7 +35,6 @@ from dashboard.pages import (
     writing,
 )  # fmt: skip
 from dashboard.refusals import ANSWERS, API, reader_if_in
-from dashboard.standing import UNWRITTEN, Database, Standing
 from index.contract import TooBroad
 from rules.errors import QueryError
 from stream.errors import PeilError, Reject, Retry, Stop
@@ -45,7 +45,7 @@ MOST_SHOWN = 40
 """So many characters of what was asked stand in the sentence that says what is wrong with it."""
 
 PAGES = (monitor, phenomenon, explore, writing, saved, export, lists, accounts, live)
-"""Where the addresses are; a page of its own is a module here and a line in `navigation.PAGES`."""
+"""Where the addresses are; a page of its own is a module here and a line in `navigation.MENU`."""
 
 STATUS: tuple[tuple[type[PeilError], HTTPStatus], ...] = (
     (NotThere, HTTPStatus.NOT_FOUND),
@@ -94,7 +94,7 @@ def create(city: City, entrance: Entrance) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(OSError, _gone)
-    app.add_middleware(Standing, database=Database(city.database), pages=pages)
+    app.add_middleware(DatabaseGuard, database=DatabaseFile(city.database), pages=pages)
     install(app, entrance, pages)
     return app
 

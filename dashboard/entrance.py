@@ -29,7 +29,7 @@ NO_PURPOSE = "(none)"
 LANGUAGE_COOKIE = "language"
 
 
-class Pages(Protocol):
+class Renderer(Protocol):
     """How a page is made of its template."""
 
     def render(

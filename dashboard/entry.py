@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
 from dashboard.accounts import Identity
-from dashboard.entrance import LANGUAGE_COOKIE, Entrance, Pages
+from dashboard.entrance import LANGUAGE_COOKIE, Entrance, Renderer
 from dashboard.languages import said
 from dashboard.purposes import Purpose
 from dashboard.refusals import (
@@ -46,7 +46,7 @@ def entered(connection: HTTPConnection) -> Session:
 
 
 Door = Annotated[Entrance, Depends(the_entrance)]
-Shown = Annotated[Pages, Depends(the_pages)]
+Shown = Annotated[Renderer, Depends(the_pages)]
 Entered = Annotated[Session, Depends(entered)]
 Field = Annotated[str, Form()]
 
@@ -207,7 +207,7 @@ def _go_on_for(
 
 def _form(
     door: Entrance,
-    pages: Pages,
+    pages: Renderer,
     request: Request,
     onward: str,
     *,
@@ -235,7 +235,7 @@ def _form(
 
 def _choice(
     door: Entrance,
-    pages: Pages,
+    pages: Renderer,
     request: Request,
     session: Session,
     onward: str,
@@ -281,7 +281,7 @@ def _go(path: str) -> Response:
     return RedirectResponse(path, SEE_OTHER)
 
 
-def install(app: FastAPI, entrance: Entrance, pages: Pages) -> None:
+def install(app: FastAPI, entrance: Entrance, pages: Renderer) -> None:
     """The doors of `app`, and what stands before every page. Called after every other middleware
     was added, so that this one is the outermost.
     """

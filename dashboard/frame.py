@@ -18,7 +18,7 @@ from dashboard.assets import Assets
 from dashboard.figures import bar_rows, stack_rows, timeline_rows
 from dashboard.languages import Language, language
 from dashboard.naming import misnamed_in
-from dashboard.navigation import Place, places
+from dashboard.navigation import MenuItem, menu_of
 from dashboard.registers import LANGUAGES
 from dashboard.rights import Reader
 from dashboard.sparks import spark
@@ -35,7 +35,7 @@ class Frame:
     language: str
     reader: Reader | None
     csrf: str
-    nav: Sequence[Place]
+    nav: Sequence[MenuItem]
     assets: Assets
     address: str
     """The path and query of this page."""
@@ -79,7 +79,7 @@ class Pages:
             language=name,
             reader=reader,
             csrf=reader.csrf if reader else csrf,
-            nav=places(reader, here=here, translate=language(name).gettext) if reader else (),
+            nav=menu_of(reader, here=here, translate=language(name).gettext) if reader else (),
             assets=self.assets,
             address=request.url.path + (f"?{query}" if query else ""),
             snapshot=city.snapshot.number,

@@ -11,7 +11,7 @@ from dashboard.roles import Right
 HOME: Final = "/"
 """Where everybody comes in; whoever may not see it is led to the first page that they may."""
 
-PAGES: Final[tuple[tuple[str, str, str, Right], ...]] = (
+MENU: Final[tuple[tuple[str, str, str, Right], ...]] = (
     ("monitor", HOME, said("Monitor"), "counts"),
     ("explore", "/explore", said("Explore"), "counts"),
     ("rules", "/rules", said("Rules"), "counts"),
@@ -22,7 +22,7 @@ PAGES: Final[tuple[tuple[str, str, str, Right], ...]] = (
 
 
 @dataclass(frozen=True)
-class Place:
+class MenuItem:
     """A page in the navigation."""
 
     name: str
@@ -31,15 +31,15 @@ class Place:
     here: bool
 
 
-def places(reader: Reader, *, here: str, translate: Callable[[str], str]) -> Sequence[Place]:
+def menu_of(reader: Reader, *, here: str, translate: Callable[[str], str]) -> Sequence[MenuItem]:
     """The pages that `reader` may see; the one called `here` is open."""
     return [
-        Place(name, address, translate(title), name == here)
-        for name, address, title, right in PAGES
+        MenuItem(name, address, translate(title), name == here)
+        for name, address, title, right in MENU
         if reader.may(right)
     ]
 
 
 def first_page(reader: Reader) -> str | None:
     """The address of the first page that `reader` may see; None when there is none."""
-    return next((address for _, address, _, right in PAGES if reader.may(right)), None)
+    return next((address for _, address, _, right in MENU if reader.may(right)), None)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from dashboard.entrance import Entrance, Pages
+from dashboard.entrance import Entrance, Renderer
 from dashboard.languages import said
 from dashboard.navigation import HOME, first_page
 from dashboard.rights import ChooseFirst, EnterFirst, NotAllowed, Reader
@@ -67,9 +67,9 @@ def path_here(given: str) -> str:
     return "/" if urlsplit(path).path.startswith(doors) else path
 
 
-def the_pages(connection: HTTPConnection) -> Pages:
+def the_pages(connection: HTTPConnection) -> Renderer:
     """How this application's pages look."""
-    pages: Pages = connection.app.state.pages
+    pages: Renderer = connection.app.state.pages
     return pages
 
 
@@ -85,7 +85,7 @@ def reader_if_in(request: Request) -> Reader | None:
 
 
 def refused(
-    pages: Pages,
+    pages: Renderer,
     request: Request,
     message: str,
     *,

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard.entrance import Entrance, Pages
+from dashboard.entrance import Entrance, Renderer
 from dashboard.languages import said
 from dashboard.limits import Rates
 from dashboard.refusals import API, ENTER, reader_if_in, refused
@@ -65,7 +65,7 @@ class Refusal(Exception):
 class Security:
     """The outermost middleware of the dashboard; all it needs is `entrance` and how pages look."""
 
-    def __init__(self, app: ASGIApp, *, entrance: Entrance, pages: Pages) -> None:
+    def __init__(self, app: ASGIApp, *, entrance: Entrance, pages: Renderer) -> None:
         self._app = app
         self._entrance = entrance
         self._pages = pages

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from dashboard.navigation import HOME, PAGES
+from dashboard.navigation import HOME, MENU
 from dashboard.refusals import API, ENTER, ENTERED, OPEN, PURPOSE
 from dashboard.rights import Allow
 from dashboard.roles import MATRIX, Right, Role
@@ -117,7 +117,7 @@ def assert_matrix(
                 assert answer.status_code not in (401, 403, 405), where
                 assert not answer.headers.get("location", "").startswith((ENTER, PURPOSE)), where
             elif operation.path == HOME and answer.status_code == 303:
-                assert answer.headers["location"] in _places(role), where
+                assert answer.headers["location"] in _menu(role), where
             else:
                 assert answer.status_code == 403, where
             tried += 1
@@ -170,9 +170,9 @@ def _assert_led(answer: Any, operation: Operation, *, door: str, status: int) ->
         assert urlsplit(answer.headers["location"]).path == door, where
 
 
-def _places(role: Role) -> set[str]:
+def _menu(role: Role) -> set[str]:
     """The pages that `role` may see."""
-    return {address for _, address, _, right in PAGES if right in MATRIX[role]}
+    return {address for _, address, _, right in MENU if right in MATRIX[role]}
 
 
 def _allows(dependant: Dependant) -> Iterator[Allow]:

@@ -34,7 +34,7 @@ from dashboard.views.explore import (
     explore,
     typical,
 )
-from dashboard.views.phenomenon import Term
+from dashboard.views.phenomenon import ShownTerm
 from dashboard.views.texts import Sample, sample
 from index.values import local_day
 from stream.errors import Stop
@@ -132,7 +132,7 @@ def _tab(
     *,
     tab: Tab,
     reason: str,
-) -> Sample | list[Term] | Compared | None:
+) -> Sample | list[ShownTerm] | Compared | None:
     if tab in {"context", "texts"}:
         if not reader.may("texts") or (tab == "texts" and not reason.strip()):
             return None
@@ -154,7 +154,7 @@ def twin(city: TheCity, reader: Counting, asked: TheQuestion) -> Explore:
 
 
 @router.get("/api/v1/explore/terms", tags=["explore"])
-def terms_twin(city: TheCity, reader: Counting, asked: TheQuestion) -> list[Term]:
+def terms_twin(city: TheCity, reader: Counting, asked: TheQuestion) -> list[ShownTerm]:
     """Words that stand out in the answer against the rest of the period."""
     return _terms(city, reader, asked)
 
@@ -210,7 +210,7 @@ def _view(city: City, reader: Reader, asked: Asked) -> Explore:
     )
 
 
-def _terms(city: City, reader: Reader, asked: Asked) -> list[Term]:
+def _terms(city: City, reader: Reader, asked: Asked) -> list[ShownTerm]:
     answers = city.answers(reader, "typical_terms", query=asked.query, **asked.period.bounds)
     return typical(answers, asked)
 

@@ -60,5 +60,8 @@ def _sources(city: City, reader: Reader) -> Sequence[SourceState]:
 
 def _rules(city: City, reader: Reader) -> Sequence[Listed]:
     return listed(
-        city.book, city.standings(), called=lambda rule: city.called(rule, reader.language)
+        city.book,
+        city.standings(),
+        called=lambda rule: city.called(rule, reader.language),
+        four_eyes=not city.single_author,
     )

@@ -9,7 +9,7 @@ from dashboard.city import City
 from dashboard.pages.asking import Counting, Reading, TheCity, ThePages, ThePeriod, rule_named
 from dashboard.rights import Reader
 from dashboard.views.period import Period
-from dashboard.views.phenomenon import Phenomenon, Term, phenomenon, terms
+from dashboard.views.phenomenon import Phenomenon, ShownTerm, phenomenon, terms
 from dashboard.views.texts import Sample, sample
 
 router = APIRouter()
@@ -97,7 +97,9 @@ def twin(
 
 
 @router.get("/api/v1/phenomena/{rule}/terms", tags=["pages"])
-def terms_twin(city: TheCity, reader: Counting, rule: TheRule, period: ThePeriod) -> list[Term]:
+def terms_twin(
+    city: TheCity, reader: Counting, rule: TheRule, period: ThePeriod
+) -> list[ShownTerm]:
     """Words that stand out in its posts against the rest of the period."""
     return _terms(city, reader, rule, period)
 
@@ -130,7 +132,7 @@ def _view(
     )
 
 
-def _terms(city: City, reader: Reader, rule: str, period: Period) -> list[Term]:
+def _terms(city: City, reader: Reader, rule: str, period: Period) -> list[ShownTerm]:
     query = f"rule:{rule_named(city, rule).id}"
     answers = city.answers(reader, "typical_terms", query=query, **period.bounds)
     return terms(answers, query, period=period)

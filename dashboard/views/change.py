@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from dashboard.views.timeline import Timeline
 from index.normal import Change
 
-Standing = Literal["learning", "hidden", "usual", "higher", "lower"]
+Level = Literal["learning", "hidden", "usual", "higher", "lower"]
 
 
 class Ratio(BaseModel):
@@ -31,7 +31,7 @@ def ratio_of(found: Change | None) -> Ratio | None:
     return None if found is None else Ratio.model_validate(found, from_attributes=True)
 
 
-def standing_of(line: Timeline) -> Standing:
+def level_of(line: Timeline) -> Level:
     """The last week of `line` against what is normal."""
     deviation = line.deviation
     if deviation is None:

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from dashboard.views.period import Period
-from dashboard.views.phenomenon import Term, terms
+from dashboard.views.phenomenon import ShownTerm, terms
 from dashboard.views.shares import Bars, bars_of
 from dashboard.views.timeline import (
     HISTORY_DAYS,
@@ -138,7 +138,7 @@ def compare(answers: Answers, first: Asked, second: Asked, *, marks: Marks) -> C
     )
 
 
-def typical(answers: Answers, asked: Asked) -> list[Term]:
+def typical(answers: Answers, asked: Asked) -> list[ShownTerm]:
     """Words that stand out in the answer against the rest of the period."""
     return terms(answers, asked.query, period=asked.period, limit=40)
 

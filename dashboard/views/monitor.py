@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
-from dashboard.views.change import Ratio, Standing, ratio_of, standing_of
+from dashboard.views.change import Level, Ratio, level_of, ratio_of
 from dashboard.views.period import Period
 from dashboard.views.sources import SourceState
 from dashboard.views.timeline import (
@@ -40,7 +40,7 @@ class Panel(BaseModel):
     share: float | None = Field(description="Of all posts of the period.")
     change: Ratio | None
     line: Timeline
-    standing: Standing = Field(description="The last week against what is normal.")
+    level: Level = Field(description="The last week against what is normal.")
 
     @property
     def prominence(self) -> float:
@@ -124,7 +124,7 @@ def monitor(
                 share=share_of(posts, total),
                 change=ratio_of(change(posts, before.cells.get((rule,)), dispersion=spread)),
                 line=drawn,
-                standing=standing_of(drawn),
+                level=level_of(drawn),
             )
         )
     panels.sort(key=lambda panel: (-panel.prominence, -(panel.posts or 0), panel.rule))

@@ -5,7 +5,7 @@ from datetime import date
 
 from pydantic import BaseModel, Field
 
-from dashboard.views.change import Ratio, Standing, ratio_of, standing_of
+from dashboard.views.change import Level, Ratio, level_of, ratio_of
 from dashboard.views.period import Period
 from dashboard.views.shares import TONES, Bars, Stack, bars_of, stack_of
 from dashboard.views.timeline import (
@@ -44,7 +44,7 @@ class About(BaseModel):
     query: str
 
 
-class Compared(BaseModel):
+class OtherPhenomenon(BaseModel):
     """Another phenomenon on the same axis."""
 
     rule: str
@@ -62,15 +62,15 @@ class Phenomenon(BaseModel):
     posts: int | None
     share: float | None
     change: Ratio | None
-    standing: Standing
+    level: Level
     line: Timeline
     tones: Stack
     parts: list[Bars]
-    compared: Compared | None
+    compared: OtherPhenomenon | None
     marks: Marks
 
 
-class Term(BaseModel):
+class ShownTerm(BaseModel):
     """A word that stands out in the posts against the rest of the period."""
 
     word: str
@@ -116,7 +116,7 @@ def phenomenon(
     if with_ is not None:
         _, other = _line(answers, f"rule:{with_.id}", period=period, marks=marks, bin=bin_)
         posts = answers.count(f"rule:{with_.id}", **period.asked).posts
-        compared = Compared(rule=with_.id, title=with_.title, posts=posts, line=other)
+        compared = OtherPhenomenon(rule=with_.id, title=with_.title, posts=posts, line=other)
     return Phenomenon(
         about=about(rule),
         period=period,
@@ -124,7 +124,7 @@ def phenomenon(
         posts=now,
         share=share_of(now, everything),
         change=ratio_of(change(now, before, dispersion=spread)),
-        standing=standing_of(line),
+        level=level_of(line),
         line=line,
         tones=stack_of(
             tones,
@@ -139,10 +139,12 @@ def phenomenon(
     )
 
 
-def terms(answers: Answers, query: str, *, period: Period, limit: int = 20) -> list[Term]:
+def terms(answers: Answers, query: str, *, period: Period, limit: int = 20) -> list[ShownTerm]:
     """Typical words; a question of its own, because many posts are read for it."""
     found: list[TypicalTerm] = list(answers.typical_terms(query, limit=limit, **period.asked))
-    return [Term(word=each.word, posts=each.posts, score=round(each.score, 2)) for each in found]
+    return [
+        ShownTerm(word=each.word, posts=each.posts, score=round(each.score, 2)) for each in found
+    ]
 
 
 def _line(

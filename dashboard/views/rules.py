@@ -21,25 +21,35 @@ class Listed(About):
     version: str = Field(description="That of its file; empty: there is none.")
     active: str = Field(description="The version that is active; empty: none is.")
     beside: list[str] = Field(description="Versions that are counted and not shown.")
+    four_eyes: bool = Field(
+        description="Whether somebody else looks at rules here before they count; if not, one "
+        "person alone answers for them. It is a setting of the folder, so the same for each."
+    )
 
 
 def listed(
-    book: Book, standings: Standings, *, called: Callable[[RuleDocument], RuleDocument]
+    book: Book,
+    standings: Standings,
+    *,
+    called: Callable[[RuleDocument], RuleDocument],
+    four_eyes: bool,
 ) -> Sequence[Listed]:
     """Every rule that has a file or that counts, by what it is `called`."""
     found = [
-        _listed(called(_document(each, book, standings)), each) for each in states(book, standings)
+        _listed(called(_document(each, book, standings)), each, four_eyes=four_eyes)
+        for each in states(book, standings)
     ]
     return sorted(found, key=lambda each: each.title.casefold())
 
 
-def _listed(rule: RuleDocument, state: RuleState) -> Listed:
+def _listed(rule: RuleDocument, state: RuleState, *, four_eyes: bool) -> Listed:
     return Listed(
         **about(rule).model_dump(),
         state=state.state,
         version=state.version,
         active=state.active,
         beside=list(state.beside),
+        four_eyes=four_eyes,
     )
 
 

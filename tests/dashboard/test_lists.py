@@ -79,11 +79,17 @@ def test_that_one_person_alone_answers_for_the_rules_is_said(
 ) -> None:
     (note,) = LexborHTMLParser(alone.got("/rules", language=language).text).css(".note.warn")
     assert said in note.text()
+    rules = alone.got("/api/v1/rules").json()
+    assert rules
+    assert not any(each["four_eyes"] for each in rules)
 
 
 def test_where_others_look_at_rules_nothing_is_said_of_that(tmp_path: Path) -> None:
     with built(tmp_path / "folder", several_authors=True) as city:
         page = LexborHTMLParser(city.got("/rules").text)
+        rules = city.got("/api/v1/rules").json()
+    assert rules
+    assert all(each["four_eyes"] for each in rules)
     assert page.css("tbody tr")
     assert not page.css(".note.warn")
 

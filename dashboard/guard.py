@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dashboard.entrance import Pages
+from dashboard.entrance import Renderer
 from dashboard.languages import said
 from dashboard.refusals import API, refused
 
@@ -24,18 +24,18 @@ UNWRITTEN = said(
 )
 """What a reader is told when a file is gone; its name and what to do are in the log."""
 
-Identity = tuple[int, int]
+Inode = tuple[int, int]
 
 
-class Database:
+class DatabaseFile:
     """The file of an engine as it was when this was made; a server is always the same."""
 
     def __init__(self, engine: Engine) -> None:
         is_file = engine.dialect.name == "sqlite" and engine.url.database
         self.path = Path(engine.url.database or "") if is_file else None
-        self._was = self._identity()
+        self._was = self._inode()
 
-    def _identity(self) -> Identity | None:
+    def _inode(self) -> Inode | None:
         if self.path is None:
             return None
         try:
@@ -47,13 +47,13 @@ class Database:
     @property
     def stands(self) -> bool:
         """Whether it lies where it lay. One look at the disk."""
-        return self._identity() == self._was
+        return self._inode() == self._was
 
 
-class Standing:
+class DatabaseGuard:
     """The middleware that answers nothing while `database` does not stand."""
 
-    def __init__(self, app: ASGIApp, *, database: Database, pages: Pages) -> None:
+    def __init__(self, app: ASGIApp, *, database: DatabaseFile, pages: Renderer) -> None:
         self._app = app
         self._database = database
         self._pages = pages
