@@ -20,8 +20,8 @@ DEEPEST = 4
 
 _LINES = frozenset(
     "address article aside blockquote br center dd details dialog dir div dl dt fieldset "
-    "figcaption figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr legend li main menu nav ol optgroup "
-    "option p pre section summary table tr ul".split()
+    "figcaption figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr legend li main menu nav "
+    "ol optgroup option p pre section summary table tr ul".split()
 )
 """What stands on lines of its own."""
 

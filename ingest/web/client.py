@@ -3,7 +3,6 @@
 Every collector that asks a server goes through `Web`.
 """
 
-import threading
 from collections.abc import Callable, Collection, Mapping
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -13,18 +12,22 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 import msgspec
 import stamina
-from protego import Protego
 
-from ingest.web.guard import Guard, GuardedTransport, Resolve, resolve
+from ingest.web.connection import GuardedTransport
+from ingest.web.guard import Guard, Resolve, resolve
+from ingest.web.robots import Robots
+from ingest.web.turns import Turns
 from stream.clock import Clock, to_milliseconds
 from stream.errors import Retry, Stop
 
 OK = 200
 MAX_REDIRECTS = 5
+MAX_ADDRESS = 4_000
 ATTEMPTS = 3
-LONGEST_PAUSE_MS = 60_000
+HEAD_BYTES = 200_000
+"""What headers and framing may add to an answer on the wire."""
+
 ROBOTS_BYTES = 512_000
-ROBOTS_FRESH_MS = 86_400_000
 LONGEST_AFTER = 86_400.0
 PERMANENT = (301, 308)
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -32,9 +35,16 @@ BUSY = (429, 503)
 PASSING = (500, 502, 504)
 """Errors of a server that are often over a moment later."""
 
+ENCODINGS = ("gzip", "deflate")
+"""What is asked for, and one at a time: both come out of their packing in bounded pieces."""
+
+SECRET = frozenset({"authorization", "cookie"})
+
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server answered. `moved_to` is the new address when the old one moved for good."""
+    """What a server answered. Names of headers are in lower case, values as they came (Latin-1).
+    `moved_to` is the new address when the old one moved for good.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -72,18 +82,16 @@ class Web:
         self.agent = f"peil/0.1 (+{contact})"
         self._clock = clock
         self._max_bytes = max_bytes
-        self._max_seconds = max_seconds
-        self._pause_ms = int(pause_seconds * 1000)
         self._client = httpx2.Client(
-            transport=GuardedTransport(self.guard),
-            headers={"User-Agent": self.agent},
-            timeout=min(20.0, max_seconds),
+            transport=GuardedTransport(
+                self.guard, clock=clock, seconds=max_seconds, size=max_bytes + HEAD_BYTES
+            ),
+            headers={"User-Agent": self.agent, "Accept-Encoding": ", ".join(ENCODINGS)},
             follow_redirects=False,
             trust_env=False,
         )
-        self._robots: dict[str, tuple[int, Protego]] = {}
-        self._asked: dict[str, int] = {}
-        self._asking = threading.Lock()
+        self._turns = Turns(clock=clock, pause_seconds=pause_seconds)
+        self._robots = Robots(self._read_robots, agent=self.agent, clock=clock)
 
     def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Page:
         """The page at `url`, redirects followed; blocks for seconds.
@@ -92,11 +100,15 @@ class Web:
         own time to wait, when it is busy or cannot be reached; Stop when robots.txt forbids it,
         when it is too large or no web address, or leads to a private one.
         """
-        return self._follow(url, headers or {}, self._max_bytes, check=self._check_robots)
+        return self._follow(url, headers or {}, self._max_bytes, check=self._robots.check)
 
     def ask(self, url: str, *, headers: Mapping[str, str] | None = None) -> Page:
         """As `get`, of an interface for programs: robots.txt is for pages."""
-        return self._follow(url, headers or {}, self._max_bytes, check=lambda _address: None)
+        return self._follow(url, headers or {}, self._max_bytes, check=_no_check)
+
+    def _read_robots(self, url: str) -> str:
+        page = self._follow(url, {}, min(ROBOTS_BYTES, self._max_bytes), check=_no_check)
+        return page.body.decode("utf-8", "replace") if page.status == OK else ""
 
     def _follow(
         self,
@@ -111,52 +123,41 @@ class Web:
         for_good = True
         here = url
         for _ in range(MAX_REDIRECTS + 1):
-            self._check_address(here)
+            _check_address(here)
             check(here)
             page = self._patiently(here, headers, max_bytes)
             if page.status not in REDIRECTS or "location" not in page.headers:
                 return msgspec.structs.replace(page, moved_to=moved)
             for_good = for_good and page.status in PERMANENT
-            here = urljoin(here, page.headers["location"])
+            before, here = here, _target(here, page.headers["location"])
+            if urlsplit(before).netloc != urlsplit(here).netloc:
+                headers = {name: headers[name] for name in headers if name.lower() not in SECRET}
             moved = here if for_good else moved
         raise Stop(f"{url} redirects more than {MAX_REDIRECTS} times; check the address")
-
-    def _check_address(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-            raise Stop(f"{url} is not an address on the web; write it as https://…")
-
-    def _check_robots(self, url: str) -> None:
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
-        read_at, rules = self._robots.get(origin, (-ROBOTS_FRESH_MS, None))
-        if rules is None or self._clock.now() - read_at >= ROBOTS_FRESH_MS:
-            page = self._follow(
-                f"{origin}/robots.txt", {}, ROBOTS_BYTES, check=lambda _address: None
-            )
-            found = page.body.decode("utf-8", "replace") if page.status == OK else ""
-            rules = Protego.parse(found)
-            self._robots[origin] = self._clock.now(), rules
-        if not rules.can_fetch(url, self.agent):
-            raise Stop(f"{url} may not be fetched: the server's robots.txt forbids it")
 
     def _patiently(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Page:
         try:
             caller = stamina.RetryingCaller(attempts=ATTEMPTS, timeout=None)
             page = caller((httpx2.TransportError, _Passing), self._once, url, headers, max_bytes)
-        except (httpx2.TransportError, _Passing, OSError) as error:
-            raise Retry(f"{url} could not be fetched: {_what(error)}") from error
-        except httpx2.InvalidURL as error:
+        except (httpx2.RequestError, _Passing) as error:
+            what = str(error) or type(error).__name__
+            raise Retry(f"{url} could not be fetched: {what}") from error
+        except (httpx2.InvalidURL, UnicodeError) as error:
             raise Stop(f"{url} is not an address on the web: {error}") from error
         if page.status in BUSY:
             after = self._after(page.headers.get("retry-after", ""))
+            if after is not None:
+                self._turns.rest(urlsplit(url).netloc, seconds=after)
             raise Retry(f"{url} is busy (status {page.status})", after=after)
         return page
 
     def _once(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Page:
-        self._pause(url)
-        started = self._clock.now()
-        with self._client.stream("GET", url, headers=dict(headers)) as response:
+        raw = [(name.encode("latin-1"), headers[name].encode("latin-1")) for name in headers]
+        with (
+            self._turns.take(urlsplit(url).netloc, delay=self._robots.delay(url)),
+            self._client.stream("GET", url, headers=raw) as response,
+        ):
+            _check_encoding(url, response.headers.get("content-encoding", ""))
             body = bytearray()
             for chunk in response.iter_bytes():
                 body += chunk
@@ -165,29 +166,17 @@ class Web:
                         f"{url} is larger than {max_bytes} bytes and was not read; when that is "
                         "meant, raise the setting ingest.fetch_bytes"
                     )
-                if self._clock.now() - started > self._max_seconds * 1000:
-                    raise Retry(f"{url} took longer than {self._max_seconds:.0f} seconds")
             if response.status_code in PASSING:
                 raise _Passing(f"status {response.status_code}")
             return Page(
                 status=response.status_code,
-                headers={name.lower(): value for name, value in response.headers.items()},
+                headers={
+                    name.decode("latin-1").lower(): value.decode("latin-1")
+                    for name, value in response.headers.raw
+                },
                 body=bytes(body),
                 url=url,
             )
-
-    def _pause(self, url: str) -> None:
-        """Wait for one's turn: so long after the request before it, or as robots.txt asks."""
-        parts = urlsplit(url)
-        _, rules = self._robots.get(f"{parts.scheme}://{parts.netloc}", (0, None))
-        asked = rules.crawl_delay(self.agent) if rules is not None else None
-        pause = min(LONGEST_PAUSE_MS, max(self._pause_ms, int((asked or 0) * 1000)))
-        with self._asking:
-            now = self._clock.now()
-            turn = max(now, self._asked.get(parts.netloc, now - pause) + pause)
-            self._asked[parts.netloc] = turn
-        if turn > now:
-            self._clock.sleep((turn - now) / 1000)
 
     def _after(self, value: str) -> float | None:
         """Retry-After in seconds: a number, or a date (RFC 9110, 10.2.3)."""
@@ -220,5 +209,40 @@ class _Passing(Exception):
     """The server failed in a way that is often over a moment later."""
 
 
-def _what(error: Exception) -> str:
-    return str(error) or type(error).__name__
+def _no_check(_url: str) -> None:
+    return
+
+
+def _check_address(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        good = good and "@" not in parts.netloc and len(url) <= MAX_ADDRESS
+    except ValueError:  # brackets or a port that are none
+        good = False
+    if not good:
+        raise Stop(f"{url[:MAX_ADDRESS]} is not an address on the web; write it as https://…")
+
+
+def _target(here: str, location: str) -> str:
+    """Where a redirect leads; Stop when that is nowhere, or no longer secured on the way."""
+    try:
+        # Servers write addresses in UTF-8 that are not escaped.
+        target = urljoin(here, location.encode("latin-1").decode("utf-8", "replace"))
+        downgraded = urlsplit(here).scheme == "https" and urlsplit(target).scheme == "http"
+    except ValueError as error:
+        raise Stop(f"{here} redirects to what is no address; look at it in a browser") from error
+    if downgraded:
+        raise Stop(
+            f"{here} redirects from https to {target}, where anybody on the way could change what "
+            "it says; when that is meant, write that address in the source"
+        )
+    return target
+
+
+def _check_encoding(url: str, encoding: str) -> None:
+    if encoding.strip().lower() not in ("", "identity", *ENCODINGS):
+        raise Stop(
+            f"{url} is packed as {encoding[:40]!r}, which was not asked for, and was not read; its "
+            "server is set up wrongly"
+        )

@@ -6,20 +6,30 @@ address: a name that changes its address between look and connect gains nothing.
 
 import ipaddress
 import socket
-from collections.abc import Callable, Collection
-
-import httpx2
+from collections.abc import Callable, Collection, Sequence
 
 from stream.errors import Stop
 
 Resolve = Callable[[str, int], Collection[str]]
 """From host and port to IP addresses; OSError when there are none."""
 
+TRIED = 4
+"""So many addresses of a host are tried, one after the other."""
+
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+"""An IPv4 address in its last 32 bits (RFC 6052)."""
+
+LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
+"""The same within one network (RFC 8215)."""
+
 
 def resolve(host: str, port: int) -> Collection[str]:
     """The addresses of `host`, by the system's resolver."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[4][0]) for address in found]
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise OSError(f"{host!r} is no name of a host") from error
+    return list(dict.fromkeys(str(address[4][0]) for address in found))
 
 
 class Guard:
@@ -29,37 +39,46 @@ class Guard:
         self._private_hosts = private_hosts
         self._resolve = resolve
 
-    def address(self, host: str, port: int) -> str:
-        """The address of `host` to connect to. Stop when one of its addresses is private and the
-        host is none that may have such; OSError when it has none. Blocks for the resolver.
+    def addresses(self, host: str, port: int) -> Sequence[str]:
+        """The addresses of `host` to connect to. Stop when one of them is private and the host is
+        none that may have such; OSError when it has none. Blocks for the resolver.
         """
-        addresses = self._resolve(host, port)
-        refused = [each for each in addresses if not ipaddress.ip_address(each).is_global]
-        if refused and host not in self._private_hosts:
+        addresses = list(self._resolve(host, port))
+        if not addresses:
+            raise OSError(f"{host} has no address")
+        if host not in self._private_hosts and not all(map(_is_public, addresses)):
             raise Stop(
                 f"{host} leads to a private address and is not fetched; when that is meant, name "
                 "the host in the setting ingest.private_hosts"
             )
-        return next(iter(addresses))
+        return addresses[:TRIED]
 
     def connect(self, host: str, port: int, *, seconds: float) -> socket.socket:
-        """A connection to `host`; what `address` raises, and OSError when it cannot be made."""
-        return socket.create_connection((self.address(host, port), port), timeout=seconds)
+        """A connection to `host`, `seconds` at most for each of its addresses; what `addresses`
+        raises, and OSError when none can be reached.
+        """
+        *first, last = self.addresses(host, port)
+        for address in first:
+            try:
+                return socket.create_connection((address, port), timeout=seconds)
+            except OSError:
+                continue  # the next one may answer, as where IPv6 leads nowhere
+        return socket.create_connection((last, port), timeout=seconds)
 
 
-class GuardedTransport(httpx2.BaseTransport):
-    """Requests of a client go only where the guard lets them."""
-
-    def __init__(self, guard: Guard) -> None:
-        self._inner = httpx2.HTTPTransport(retries=0)
-        self._guard = guard
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        host, port = request.url.host, request.url.port
-        address = self._guard.address(host, port or (443 if request.url.scheme == "https" else 80))
-        request.extensions = {**request.extensions, "sni_hostname": host}
-        request.url = request.url.copy_with(host=address)
-        return self._inner.handle_request(request)
-
-    def close(self) -> None:
-        self._inner.close()
+def _is_public(address: str) -> bool:
+    """Whether anybody on the internet may be reached there. An IPv4 address that is written as an
+    IPv6 one is looked at as what it is: mapped, behind NAT64, 6to4 (RFC 3056), Teredo (RFC 4380).
+    """
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        inner = parsed.ipv4_mapped or parsed.sixtofour
+        if parsed in NAT64:
+            inner = ipaddress.IPv4Address(int(parsed) & 0xFFFF_FFFF)
+        if parsed.teredo is not None:
+            inner = parsed.teredo[1]
+        if inner is not None:
+            return _is_public(str(inner))
+        if parsed.is_site_local or parsed in LOCAL_NAT64:
+            return False
+    return parsed.is_global and not parsed.is_multicast
