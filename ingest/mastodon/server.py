@@ -68,8 +68,8 @@ class Instance(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """A page of a timeline, newest first. `newer` is the `min_id` for what comes after it,
-    `older` the `max_id` for what came before.
+    """A page of a timeline, newest first. `newer` is the `min_id` for what comes after it, which
+    a page with items has; `older` the `max_id` for what came before.
     """
 
     items: Sequence[Any]
@@ -115,6 +115,8 @@ class Server:
         if not isinstance(items, list):
             raise self._changed(answer, "no list of statuses")
         links = _links(answer.headers.get("link", ""))
+        if items and ("prev", "min_id") not in links:
+            raise self._changed(answer, "statuses, and not where to go on (header Link)")
         return Page(items, newer=links.get(("prev", "min_id")), older=links.get(("next", "max_id")))
 
     def statuses(self, ids: Sequence[str]) -> Mapping[str, Any]:

@@ -74,7 +74,7 @@ def forward(server: Server, timeline: Timeline, state: dict[str, Any]) -> Iterat
     """
     while "min_id" in state:
         page = server.page(timeline.path, (*timeline.query, ("min_id", state["min_id"])))
-        if page.newer is None and not page.items:
+        if page.newer is None:
             return
         state["min_id"] = _moved(server, timeline, state["min_id"], page.newer)
         yield page
@@ -102,11 +102,11 @@ def _of_tag(tag: TagSettings) -> Timeline:
     return Timeline(path, (*query, *local), "hashtag_feeds", local=tag.local)
 
 
-def _moved(server: Server, timeline: Timeline, before: str | None, after: str | None) -> str:
+def _moved(server: Server, timeline: Timeline, before: str | None, after: str) -> str:
     """Where to go on; ids are opaque, so all that can be told of two is that they differ."""
-    if after is None or after == before:
+    if after == before:
         raise Stop(
-            f"{server.address}{timeline.address} gives posts and not where to go on (header Link); "
+            f"{server.address}{timeline.address} sends back to where it was asked (header Link); "
             "its format has changed, see whether peil has a newer version"
         )
     return after
