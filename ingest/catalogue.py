@@ -28,13 +28,20 @@ GROUP = "peil.collectors"
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What collectors that run on a schedule are made from."""
 
-    web: Web
+    open_web: Callable[[], Web]
     clock: Clock
     rng: random.Random
     """For what must not happen to all at once, such as coming back to a server."""
 
     root: Path = Path()
     """What paths in settings start from: the working folder."""
+
+    @property
+    def web(self) -> Web:
+        """The way to the web. Stop when nobody said whom a server's operator can reach: what
+        never asks one does without.
+        """
+        return self.open_web()
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):

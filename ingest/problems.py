@@ -77,9 +77,9 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
         """
         for each in error.errors(include_url=False, include_context=True, include_input=False):
             path = (*under, *each["loc"])
-            name = ".".join(map(str, path))
-            yield self.problem(f"{name}: {_said(each, model)}" if name else _said(each, model),
-                               *path)  # fmt: skip
+            names_itself = each["type"] == "value_error"
+            name = "" if names_itself else f"{'.'.join(map(str, path))}: "
+            yield self.problem(f"{name}{_said(each, model)}", *path)
 
 
 def _said(mistake: Any, model: type[BaseModel]) -> str:

@@ -260,7 +260,9 @@ class Pipeline:
     def collector(self, source: Source) -> Collector:
         """The collector of a source that runs by itself."""
         rng = random.Random()  # noqa: S311  (when a server is come back to is no secret)
-        parts = CollectorParts(web=self.web, clock=self.clock, rng=rng, root=self.folder.root)
+        parts = CollectorParts(
+            open_web=lambda: self.web, clock=self.clock, rng=rng, root=self.folder.root
+        )
         return make_collector(source, parts)
 
     # Rules and enrichment.

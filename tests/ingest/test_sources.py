@@ -1,0 +1,117 @@
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.declarations import Declaration, read_folder, sound
+from ingest.problems import Problem
+from ingest.sources import Source
+from stream.toml import Broken, read
+
+SOUND = 'id = "{id}"\ntitle = "t"\ncollector = "files"\n'
+Read = Callable[..., Mapping[str, Declaration]]
+
+
+def never(_source: Source) -> None:
+    """Nothing is wrong with a timetable."""
+
+
+@pytest.fixture
+def declared(tmp_path: Path) -> Read:
+    def write(**texts: str) -> Mapping[str, Declaration]:
+        folder = tmp_path / "config" / "sources"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (folder / f"{name}.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
+        return read_folder(folder, timetable=never)
+
+    return write
+
+
+def told(problems: tuple[Problem, ...]) -> list[tuple[int, int, str]]:
+    return [(each.line, each.column, each.message) for each in problems]
+
+
+def test_a_wrong_file_costs_its_own_source(declared: Read) -> None:
+    found = declared(
+        good=SOUND.format(id="good"),
+        broken='id = "broken',
+        other=SOUND.format(id="another"),
+        latin=SOUND.format(id="latin").replace('"t"', '"\udce9"'),
+        lacking='id = "lacking"\n',
+        deep="a = " + "[" * 5_000,
+    )
+    assert list(sound(found)) == ["good"]
+    assert all(each.problems for name, each in found.items() if name != "good")
+
+
+def test_every_mistake_of_a_file_is_told_at_its_place(declared: Read) -> None:
+    text = """\
+id = "a"
+titel = "x"
+title = 3
+collector = "feeds"
+keep = "some"
+every = "5m"
+cron = "daily"
+retention_days = 900
+
+[register]
+purpos = "p"
+organisation = "perhaps"
+until = "soon"
+"""
+    (found,) = declared(a=text).values()
+    assert sorted(told(found.problems)) == [
+        (2, 1, "titel: there is no such key; did you mean 'title'?"),
+        (3, 1, "title: write a text, in quotation marks"),
+        (5, 1, "keep: input should be 'matched' or 'all'"),
+        (6, 1, "every = '5m': ten minutes (10m) is the shortest"),
+        (7, 1, "cron = 'daily': write it as five fields, such as '30 6 * * *'"),
+        (8, 1, "retention_days: input should be less than or equal to 90"),
+        (11, 1, "register.purpos: there is no such key; did you mean 'purpose'?"),
+        (12, 1, "register.organisation: write true or false"),
+        (13, 1, "register.until: write a day, such as 2027-03-01"),
+    ]
+    assert str(found.problems[0]).startswith("config/sources/a.toml:")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "said"),
+    [
+        ('id = "a"\ntitle = "t\n', 2, 11, "it is no TOML"),
+        ('id = "b"\ntitle = "t"\ncollector = "files"\n', 1, 1, "its id is 'b'"),
+        (SOUND.format(id="a") + 'every = "1h"\ncron = "0 6 * * *"\n', 5, 1, "leave one of them"),
+        ('\ufeff\nid = "A B"\ntitle = "t"\ncollector = "files"\n', 2, 1, "id: "),
+        ('title = "t"\r\ncollector = "files"\r\nid = 3', 3, 1, "id: write a text"),
+        ("", 1, 1, "id: it is missing"),
+    ],
+)
+def test_the_place_of_a_mistake_is_exact(
+    declared: Read, text: str, line: int, column: int, said: str
+) -> None:
+    (found,) = declared(a=text).values()
+    assert (found.problems[0].line, found.problems[0].column) == (line, column)
+    assert said in found.problems[0].message
+
+
+def test_a_timetable_that_is_wrong_is_told_at_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(SOUND.format(id="a") + 'cron = "0 6 * * *"\n')
+    (found,) = read_folder(tmp_path, timetable=lambda _: "it never comes").values()
+    assert told(found.problems) == [(4, 1, "it never comes")]
+    assert found.source is None
+
+
+def test_no_value_is_repeated_that_could_be_a_secret(declared: Read) -> None:
+    text = SOUND.format(id="a") + 'token = "s3cret"\nretention_days = "s3cret"\n'
+    (found,) = declared(a=text).values()
+    assert len(found.problems) == 2
+    assert "s3cret" not in "".join(map(str, found.problems))
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_read_or_told(text: str) -> None:
+    found = read(text)
+    assert isinstance(found, Broken | dict)
