@@ -47,9 +47,9 @@ class Listening:
             return self._doubt(frame, where, error)
         if isinstance(heard, Notice):
             return self._notice(heard, host)
-        if self.position.counts_anew(heard):
+        if self.position.leads_elsewhere(heard):
             self.position.forget_number()
-            return Ended(Retry(f"{host} began to count anew; it is asked by time"), again=True)
+            return Ended(Retry(f"{host} has other numbers now; it is asked by time"), again=True)
         gap = self.position.join(heard, source=self._source)
         if gap is not None:
             self.harvest.gap(gap)

@@ -15,8 +15,8 @@ from stream.events import Gap
 OVERLAP_US = 5_000_000
 """How much is asked for again by time. Clocks of hosts differ by less."""
 
-OVERLAP_SEQS = 1_000
-"""How much is asked for again by number: about a second of the whole network."""
+OVERLAP_SEQS = 500
+"""How much is asked for again by number: half a second of the whole network."""
 
 
 class Position:
@@ -30,7 +30,7 @@ class Position:
         self.time = time
         self._since = since
         self._joined = True
-        self._asked_seq: int | None = None
+        self._by_number = False
 
     @classmethod
     def of(cls, cursor: Cursor, *, since: int | None) -> Self:
@@ -53,27 +53,23 @@ class Position:
 
     def ask(self, host: str, wire: Wire) -> int | None:
         """The cursor to ask `host` for. What comes first is to be shown to `join`."""
-        self._joined = False
-        self._asked_seq = None
+        self._joined, self._by_number = False, False
         if self.time is None:
             return self._since
         if wire.numbered and host == self.host and self.seq is not None:
-            self._asked_seq = max(1, self.seq - OVERLAP_SEQS)
-            return self._asked_seq
+            self._by_number = True
+            return max(1, self.seq - OVERLAP_SEQS)
         return self.time - OVERLAP_US
 
     def forget_number(self) -> None:
         """The number leads nowhere any more; go on by time."""
         self.seq = None
 
-    def counts_anew(self, event: Event) -> bool:
-        """Whether the host began to number anew, so that the number asked for means nothing."""
-        return (
-            not self._joined
-            and self._asked_seq is not None
-            and event.seq is not None
-            and event.seq < self._asked_seq
-        )
+    def leads_elsewhere(self, event: Event) -> bool:
+        """Whether the first event after `ask` says that the number asked for is not where we
+        were: a host that lost what it held numbers anew. It is to be asked by time then.
+        """
+        return not self._joined and self._by_number and self._is_later(event)
 
     def join(self, event: Event, *, source: str) -> Gap | None:
         """The gap before the first event after `ask`, None when there is none.
@@ -85,7 +81,7 @@ class Position:
         if self._joined:
             return None
         self._joined = True
-        if self.time is None or event.time <= self.time:
+        if self.time is None or not self._is_later(event):
             return None
         return Gap(
             source,
@@ -93,6 +89,10 @@ class Position:
             -(-event.time // 1000),
             "the stream did not hold it any more when it was asked for it",
         )
+
+    def _is_later(self, event: Event) -> bool:
+        """Whether `event` came after all that was read."""
+        return self.time is not None and event.time > self.time
 
     def note(self, event: Event, host: str) -> None:
         """`event` of `host` was read."""

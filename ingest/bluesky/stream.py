@@ -19,7 +19,8 @@ from ingest.web.client import Web
 from stream.clock import HOUR_MS, Clock
 from stream.errors import PeilError, Retry, Stop
 
-BATCH_ITEMS = 500
+BATCH_ITEMS = 2_000
+"""More than what is asked for again brings: who is killed after each first batch gets on, too."""
 FULL_MS = 1_000
 """So long a batch with something in it waits for more."""
 
