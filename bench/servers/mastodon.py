@@ -1,8 +1,12 @@
 """A server on this machine that speaks Mastodon's API: mastodon-mock, with people who write.
 
-It keeps what it is given and answers as Mastodon does, with the differences that
-`docs/sources.md` names, and fails on command (`fail`). It lives in an environment of its own in
-the cache folder, made from `mastodon.txt` beside.
+It keeps what it is given and fails on command (`fail`). What a real Mastodon does and this one
+does not: `timelines_access`; `local`, `any`, `all` and `none` of a tag; statuses of the past, late
+ones, the same one on two servers; `noindex`, which is always null; a link to older pages on the
+last page. Accounts that moderators hide it leaves out, a real one marks some of them; the reset of
+its rate limit is a number, a real one's a date.
+
+It lives in an environment of its own in the cache folder, made from `mastodon.txt` beside.
 """
 
 import hashlib
