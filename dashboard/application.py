@@ -33,6 +33,7 @@ from dashboard.pages import (
     phenomenon,
     saved,
     writing,
+    years,
 )  # fmt: skip
 from dashboard.refusals import ANSWERS, API, reader_if_in
 from index.contract import TooBroad
@@ -44,7 +45,7 @@ logger = logging.getLogger(__name__)
 MOST_SHOWN = 40
 """So many characters of what was asked stand in the sentence that says what is wrong with it."""
 
-PAGES = (monitor, phenomenon, explore, writing, saved, export, lists, accounts, live)
+PAGES = (monitor, phenomenon, years, explore, writing, saved, export, lists, accounts, live)
 """Where the addresses are; a page of its own is a module here and a line in `navigation.MENU`."""
 
 STATUS: tuple[tuple[type[PeilError], HTTPStatus], ...] = (

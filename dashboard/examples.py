@@ -22,6 +22,13 @@ VALUES: Final[Mapping[str, object]] = {
     "Period.until": "2026-11-24",
     "timezone": "Europe/Amsterdam",
     "k": 10,
+    # How versions compare.
+    "outgoing": "woningnood@4",
+    "ShownSplice.active": "woningnood@5",
+    "factor": 1.12,
+    "ShownSplice.low": 1.05,
+    "ShownSplice.high": 1.19,
+    "days": 6,
     # What is counted.
     "posts": 1_284,
     "Bar.posts": 862,

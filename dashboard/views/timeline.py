@@ -97,6 +97,16 @@ class Marks(BaseModel):
         default=[], description="From, up to and with, and which source."
     )
 
+    def gaps_in(self, name: str, bin: Bin) -> list[str]:
+        """The sources that missed a part of that bin."""
+        return sorted(
+            {source for start, end, source in self.gaps if _touches(start, end, name, bin)}
+        )
+
+    def events_in(self, name: str, bin: Bin) -> list[str]:
+        """What the calendar has in that bin."""
+        return [title for day, title in self.events if _touches(day, day, name, bin)]
+
 
 def marks_of(
     events: Iterable[Event], gaps: Iterable[Missed], *, language: str, timezone: str
@@ -175,11 +185,9 @@ def timeline(
                 high=usual.high if usual else None,
                 share=share_of(posts, everything),
                 before=before[place] if place < len(before) else None,
-                gaps=sorted(
-                    {source for start, end, source in marks.gaps if _touches(start, end, name, bin)}
-                ),
+                gaps=marks.gaps_in(name, bin),
                 changes=[what for time, what in (changes or {}).items() if time == name],
-                events=[title for day, title in marks.events if _touches(day, day, name, bin)],
+                events=marks.events_in(name, bin),
             )
         )
     return Timeline(bin=bin, k=k, points=points)

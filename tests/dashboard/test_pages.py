@@ -71,6 +71,8 @@ PAGES = (
     f"/phenomena/{RULES[0]}?with={RULES[1]}&period=3m",
     f"/phenomena/{RULES[0]}/terms",
     f"/phenomena/{RULES[0]}/texts",
+    f"/phenomena/{RULES[0]}/years",
+    f"/phenomena/{SPECIAL_RULE}/years?by=month",
     "/explore",
     f"/explore?rule={RULES[0]}&language=nl&sentiment=negative",
     "/explore?tab=terms",
@@ -379,6 +381,7 @@ def test_what_somebody_wrote_is_shown_as_it_is_written(city: City) -> None:
     paths = (
         "/", "/rules", "/sources", "/explore", f"/phenomena/{EVIL_RULE}",
         f"/phenomena/{EVIL_RULE}/terms", f"/phenomena/{EVIL_RULE}/texts",
+        f"/phenomena/{EVIL_RULE}/years",
         f"/phenomena/{RULES[0]}?with={EVIL_RULE}",
         f"/explore?{SCRIPT}=1",
         f"/explore?rule={EVIL_RULE}&tab=context", f"/explore?rule={EVIL_RULE}&tab=terms",

@@ -352,6 +352,8 @@ PAGES = (
     "/phenomena/geloof",
     f"/phenomena/{RULES[0]}/terms",
     f"/phenomena/{RULES[0]}/texts",
+    f"/phenomena/{RULES[0]}/years",
+    "/phenomena/onlinehaat/years?by=month",
     "/explore",
     f"/explore?rule={RULES[0]}&language=nl&sentiment=negative",
     "/explore?since=2026-09-20&until=2026-09-21&language=ar",
