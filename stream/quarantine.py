@@ -83,7 +83,7 @@ class Quarantine:
         """Append the records with these numbers to the topics they came from; returns how many.
 
         They leave the quarantine. A skeleton holds nothing to replay and stays: its file or feed
-        is to be read again.
+        is to be read again, and whoever does that settles it.
         """
         wanted = set(numbers)
         chosen: list[Record] = []
@@ -95,6 +95,15 @@ class Quarantine:
         for topic, some in entries.items():
             self._broker.append(topic, some)
         return self._broker.erase(QUARANTINE.name, chosen)
+
+    def settle(self, numbers: Iterable[int]) -> int:
+        """Take away the items with these numbers: whoever calls has dealt with what they were
+        about. Returns how many there were.
+        """
+        wanted = set(numbers)
+        return self._broker.erase(
+            QUARANTINE.name, [record for record, _ in self._standing() if record.offset in wanted]
+        )
 
 
 class Limit:

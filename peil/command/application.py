@@ -17,6 +17,7 @@ from peil.command import (
     first,
     judging,
     questions,
+    remap,
     rule_life,
     shadows,
     sources,
@@ -46,6 +47,7 @@ application = typer.Typer(
 )
 sources.application.command(name="list")(collecting.list_)
 sources.application.command(name="run")(collecting.run)
+sources.application.command(name="remap")(remap.remap_)
 application.add_typer(sources.application, name="sources")
 application.add_typer(rule_commands.application, name="rules")
 application.add_typer(upkeep.quarantine, name="quarantine")
