@@ -92,6 +92,22 @@ class Backfilling(Protocol):
         ...
 
 
+@runtime_checkable
+class InLots(Protocol):
+    """A `Rechecking` collector that asks about so many posts in one request of its platform."""
+
+    lot: ClassVar[int]
+
+
+@runtime_checkable
+class OfOrganisations(Protocol):
+    """A collector of named accounts. It runs only where `organisations` is true and the register
+    says that the source is one verified organisation: else it would follow persons.
+    """
+
+    organisations: ClassVar[bool]
+
+
 class Collector(Protocol):
     """One source's way into peil. Built per run from its settings; holds no state of its own
     beyond the run: what must be remembered is in the cursor.

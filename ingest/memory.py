@@ -1,14 +1,15 @@
-"""What collecting remembers between runs: cursors, seen-keys, and how each run went."""
+"""What collecting remembers between batches: cursors, seen-keys, how many people there are."""
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+import msgspec
+from sqlalchemy import Connection, Engine, delete, func, select, update
 
-from ingest import tables
-from ingest.contract import Cursor
-from ingest.health import Run
+from ingest import tables, tallies
+from ingest.contract import Budget, Cursor
 from privacy.gate import Sighting
 from stream.batches import batched
 from stream.database import among, upsert
@@ -41,8 +42,20 @@ class SeenKeys:
         return found
 
 
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far run `number` came with a batch at `now` (Unix ms): what became of its items, and
+    what the batch said of its source (None: what it said before).
+    """
+
+    number: int
+    now: int
+    counts: Mapping[str, int]
+    watermark: int | None = None
+    budget: Budget | None = None
+
+
 class Memory:
-    """Cursors, seen-keys and runs of all sources in the operational database."""
+    """Cursors and seen-keys of all sources in the operational database."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -51,24 +64,45 @@ class Memory:
         """The seen-keys of `source`."""
         return SeenKeys(self._engine, source)
 
-    def cursor(self, source: str) -> Cursor:
-        """Where `source` stopped; empty when it never ran."""
+    def cursor(self, name: str) -> Cursor:
+        """Where the source of that name stopped; empty when it never ran."""
         with self._engine.connect() as connection:
             value = connection.scalar(
-                select(tables.cursor.c.value).where(tables.cursor.c.source == source)
+                select(tables.cursor.c.value).where(tables.cursor.c.source == name)
             )
         return {} if value is None else json.loads(value)
 
     def advance(
-        self, source: str, cursor: Cursor, sightings: Mapping[str, Sighting], *, until: int
+        self,
+        source: str,
+        cursor: Cursor,
+        sightings: Mapping[str, Sighting],
+        *,
+        until: int,
+        name: str | None = None,
+        progress: Progress | None = None,
     ) -> None:
-        """Save where `source` is and what it showed, both or neither. Called only after the
-        log acknowledged what the cursor leaves behind; `until` (Unix ms) ends the memory.
+        """Save where `source` is, what it showed and how far it came: all of it or nothing, so
+        that what is counted is what the cursor leaves behind. Called only after the log
+        acknowledged that; `until` (Unix ms) ends the memory. `name` is the cursor's, where it is
+        not the source's own.
         """
         with self._engine.begin() as connection:
-            row = {"source": source, "value": json.dumps(cursor)}
+            row = {"source": name or source, "value": json.dumps(cursor)}
             upsert(connection, tables.cursor, [row], replace=["value"])
             self._remember(connection, source, sightings, until)
+            if progress is not None:
+                _note(connection, source, progress)
+
+    def remember(self, source: str, sightings: Mapping[str, Sighting], *, until: int) -> None:
+        """Save what `source` showed where no cursor moves."""
+        with self._engine.begin() as connection:
+            self._remember(connection, source, sightings, until)
+
+    def drop_cursor(self, name: str) -> None:
+        """Forget where `name` stopped: it is done."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(tables.cursor).where(tables.cursor.c.source == name))
 
     def _remember(
         self, connection: Connection, source: str, sightings: Mapping[str, Sighting], until: int
@@ -95,33 +129,6 @@ class Memory:
                 delete(tables.seen).where(tables.seen.c.until <= now)
             ).rowcount
 
-    def start_run(self, source: str, now: int) -> int:
-        """A run of `source` begins; returns its number."""
-        with self._engine.begin() as connection:
-            result = connection.execute(
-                insert(tables.run)
-                .values(source=source, started=now, read=0, appended=0, outcome="running")
-                .returning(tables.run.c.number)
-            )
-            return int(result.scalar_one())
-
-    def end_run(self, number: int, now: int, *, read: int, appended: int, outcome: str) -> None:
-        """The run ended: how much it read and appended, and how it went."""
-        with self._engine.begin() as connection:
-            connection.execute(
-                update(tables.run)
-                .where(tables.run.c.number == number)
-                .values(ended=now, read=read, appended=appended, outcome=outcome)
-            )
-
-    def cut_off(self, source: str) -> None:
-        """No process collects from `source` now: a run that did not end was cut off, and is to
-        be made up for.
-        """
-        here = (tables.run.c.source == source) & (tables.run.c.outcome == "running")
-        with self._engine.begin() as connection:
-            connection.execute(update(tables.run).where(here).values(outcome="cut off"))
-
     def note_authors(self, source: str, authors: Iterable[str], *, now: int, k: int) -> None:
         """Remember that `authors` (pseudonyms) wrote in `source`, as hashes, at most `k`."""
         table = tables.source_author
@@ -146,48 +153,26 @@ class Memory:
             count = select(func.count()).select_from(table).where(table.c.source == source)
             return int(connection.execute(count).scalar_one())
 
-    def active_since(self, source: str, *, now: int, rest: int) -> int:
-        """Since when `source` appends something without resting for longer than `rest` ms; `now`
-        when it rested until now. Looks no further back than `rest` before `now`.
-        """
-        table = tables.run.c
-        fruitful = (
-            select(table.started)
-            .where(table.source == source, table.appended > 0, table.started >= now - 2 * rest)
-            .order_by(table.started.desc())
-        )
-        since = now
-        with self._engine.connect() as connection:
-            for started in connection.scalars(fruitful):
-                if since - started > rest or since <= now - rest:
-                    break
-                since = started
-        return since
-
-    def last_runs(self) -> Mapping[str, int]:
-        """When each source's last run began that was not cut off."""
-        last = select(tables.run.c.source, func.max(tables.run.c.started)).where(
-            tables.run.c.outcome != "cut off"
-        )
-        with self._engine.connect() as connection:
-            rows = connection.execute(last.group_by(tables.run.c.source))
-            return {row[0]: row[1] for row in rows}
-
-    def runs(self, source: str, *, limit: int = 50) -> list[Run]:
-        """The last runs of `source`, oldest first."""
-        table = tables.run
-        newest = select(table).where(table.c.source == source).order_by(table.c.number.desc())
-        with self._engine.connect() as connection:
-            rows = connection.execute(newest.limit(limit)).all()
-        return [Run(row.started, row.appended, row.outcome) for row in reversed(rows)]
-
-    def last_outcomes(self) -> Mapping[str, tuple[int, int, int, str]]:
-        """Of each source's last run: when it started, items read, appended, and its outcome."""
-        newest = select(func.max(tables.run.c.number)).group_by(tables.run.c.source)
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(tables.run).where(tables.run.c.number.in_(newest)))
-            return {row.source: (row.started, row.read, row.appended, row.outcome) for row in rows}
-
 
 def _digest(source: str, author: str) -> str:
     return hashlib.blake2b(f"{source}\0{author}".encode(), digest_size=8).hexdigest()
+
+
+def _note(connection: Connection, source: str, progress: Progress) -> None:
+    run, counts = tables.run, progress.counts
+    connection.execute(
+        update(run)
+        .where(run.c.number == progress.number)
+        .values(
+            read=run.c.read + counts.get(tallies.READ, 0),
+            appended=run.c.appended + counts.get(tallies.APPENDED, 0),
+        )
+    )
+    tallies.add(connection, source, progress.now, counts)
+    said: dict[str, Any] = {}
+    if progress.watermark is not None:
+        said["watermark"] = progress.watermark
+    if progress.budget is not None:
+        said["budget"] = msgspec.json.encode(progress.budget).decode()
+    if said:
+        upsert(connection, tables.condition, [{"source": source, **said}], replace=list(said))

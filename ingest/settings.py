@@ -19,11 +19,20 @@ class IngestSettings(BaseModel):
     seen_days: int = Field(
         default=90, ge=1, le=90, description="How long an item that may come again is remembered."
     )
+    at_once: int = Field(
+        default=4, ge=1, le=64, description="How many sources on a schedule run at once."
+    )
+    history_days: int = Field(
+        default=100,
+        ge=60,
+        le=1_000,
+        description="How long it is remembered how sources did: runs, and counts by the hour.",
+    )
     recheck_batch: int = Field(
         default=20,
         ge=1,
         le=1_000,
-        description="How many posts of a source are looked for on their platform at once.",
+        description="How many posts of a source are looked for at once, where its collector does not say.",
     )
     contact: str = Field(
         default="",

@@ -1,4 +1,4 @@
-"""The tables of collecting: cursors, seen-keys, runs and the re-check vault."""
+"""The tables of collecting: cursors, seen-keys, how sources do, and the re-check vault."""
 
 from sqlalchemy import Boolean, Column, LargeBinary, MetaData, Table
 
@@ -44,6 +44,49 @@ run = Table(
     Column("read", WHOLE, nullable=False),
     Column("appended", WHOLE, nullable=False),
     Column("outcome", WORDS, nullable=False),
+    Column("cause", WORDS),
+    Column("slot", WHOLE),
+    Column("missed", WORDS),
+    Column("error", WORDS),
+)
+"""`ingest.runs.Run`; what an older peil wrote has no cause. `missed` is JSON."""
+
+tally = Table(
+    "tally",
+    metadata,
+    Column("source", WORDS, primary_key=True),
+    Column("hour", WHOLE, primary_key=True),
+    Column("what", WORDS, primary_key=True),
+    Column("amount", WHOLE, nullable=False),
+)
+"""What became of how many items of a source in an hour (its start in Unix ms)."""
+
+condition = Table(
+    "condition",
+    metadata,
+    Column("source", WORDS, primary_key=True),
+    Column("ran", WHOLE),
+    Column("slot", WHOLE),
+    Column("missed", WORDS),
+    Column("failures", WHOLE),
+    Column("error", WORDS),
+    Column("recovery", WORDS),
+    Column("failing_since", WHOLE),
+    Column("failed_at", WHOLE),
+    Column("wait", WHOLE),
+    Column("watermark", WHOLE),
+    Column("budget", WORDS),
+)
+"""`ingest.runs.Condition`; `missed` and `budget` are JSON."""
+
+pause = Table(
+    "pause",
+    metadata,
+    Column("source", WORDS, primary_key=True),
+    Column("actor", WORDS, nullable=False),
+    Column("why", WORDS, nullable=False),
+    Column("since", WHOLE, nullable=False),
+    Column("until", WHOLE),
 )
 
 reference = Table(

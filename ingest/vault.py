@@ -5,7 +5,7 @@ about to ask its platform gets it back; there is no way to show one to a person.
 """
 
 import secrets
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -75,17 +75,18 @@ class Vault:
             ).all()
         return [Due(row.id, self._open(source, row.id, row.sealed), row.missing) for row in rows]
 
-    def note(self, source: str, id: str, standing: Standing, *, now: int) -> None:  # noqa: A002  (a post's id)
-        """Remember what the platform said."""
-        here = (reference.c.source == source) & (reference.c.id == id)
+    def note(self, source: str, said: Mapping[str, Standing], *, now: int) -> None:
+        """Remember what the platform said of some posts, by their ids."""
         with self._engine.begin() as connection:
-            if standing == "gone":
-                connection.execute(delete(reference).where(here))
-            elif standing == "unknown":
-                connection.execute(update(reference).where(here).values(asked=now))
-            else:
-                missing = standing == "missing"
-                connection.execute(update(reference).where(here).values(asked=now, missing=missing))
+            for key, standing in said.items():
+                here = (reference.c.source == source) & (reference.c.id == key)
+                if standing == "gone":
+                    connection.execute(delete(reference).where(here))
+                elif standing == "unknown":
+                    connection.execute(update(reference).where(here).values(asked=now))
+                else:
+                    values = {"asked": now, "missing": standing == "missing"}
+                    connection.execute(update(reference).where(here).values(values))
 
     def drop(self, source: str, ids: Iterable[str]) -> None:
         """Forget references whose posts are not held any more."""

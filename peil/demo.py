@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
+from ingest.account import Account
 from ingest.contract import Batch, Cursor
 from ingest.files.collector import FileCollector, FileSettings
-from ingest.intake import Account
 from peil.folder import WorkingFolder
 from peil.importing import Accounting, Progress, collect
 from peil.pipeline import Pipeline

@@ -14,8 +14,8 @@ from dashboard.purposes import load_purposes
 from dashboard.site import Site
 from dashboard.translations import load_translations
 from index.drift import Drift
-from ingest.health import warning
 from peil.backends import open_kafka
+from peil.bulletins import bulletins
 from peil.certificates import end_in, end_of, places
 from peil.database import look_at
 from peil.guidance import personal, read_over
@@ -129,11 +129,11 @@ def _register(pipeline: Pipeline) -> Said:
 
 
 def _sources(pipeline: Pipeline) -> Said:
-    now = pipeline.clock.now()
-    found = {name: warning(pipeline.memory.runs(name), now=now) for name in pipeline.sources}
-    wrong = [f"{name}: {why}" for name, why in found.items() if why is not None]
+    found = bulletins(pipeline)
+    wrong = [f"{each.source}: {each.trouble}" for each in found if each.trouble]
+    paused = [f"{each.source}: paused, {each.paused.why}" for each in found if each.paused]
     none = f"{len(found)} sources, none silent or failing"
-    return _said("; ".join(wrong) or none, well=not wrong)
+    return _said("; ".join([*wrong, *paused]) or none, well=not wrong and not paused)
 
 
 def _rules(pipeline: Pipeline) -> Said:

@@ -1,7 +1,7 @@
 """Whether a role lives and does its work, and what it counted: told over HTTP."""
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -44,6 +44,15 @@ class Pulse:
         finally:
             self._busy = False
             self.beat()
+
+    def standing_by(self, stopping: Callable[[], bool]) -> Callable[[], bool]:
+        """`stopping` of a role that is well while it waits for its turn."""
+
+        def ask() -> bool:
+            self.turned()
+            return stopping()
+
+        return ask
 
     @property
     def live(self) -> bool:

@@ -48,6 +48,9 @@ def _keep_house(pipeline: Pipeline, erasing: Erasing) -> Report:
     records = pipeline.broker.expire(now)
     erasing.forget_expired()
     pipeline.memory.forget(now)
+    known = now - pipeline.settings.ingest.history_days * DAY_MS
+    pipeline.runs.forget(known)
+    pipeline.tallies.forget(known)
     pipeline.vault.forget(now, erased=pipeline.ledger.deleted)
     pipeline.ledger.expire(now)
     keys = pipeline.keys.destroy_expired(now)

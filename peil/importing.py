@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.account import Account
 from ingest.contract import Collector
 from ingest.files.collector import FileCollector, FileSettings
-from ingest.intake import Account
 from ingest.sources import Source
 from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
@@ -93,8 +93,17 @@ def collect(
     """Run `collector` once; drains to the index unless another process does that. The rules must
     be published.
     """
+    return bring(
+        pipeline, lambda: pipeline.collect(source, collector, wait=True), progress=progress
+    )
+
+
+def bring(
+    pipeline: Pipeline, collecting: Callable[[], Account], *, progress: Progress
+) -> Accounting:
+    """As `collect`, of what `collecting` collects."""
     try:
-        account = pipeline.collect(source, collector, wait=True)
+        account = collecting()
     except (Retry, Stop):
         _drain(pipeline, progress)  # what came before the error is not to wait for the next run
         raise

@@ -18,13 +18,18 @@ from index.answers import Answers, Log
 from index.contract import Asked, Scope, Store
 from index.series import Series
 from index.worker import IndexStep
+from ingest.account import Account
+from ingest.admission import Admission
 from ingest.catalogue import Parts as CollectorParts
 from ingest.catalogue import make_collector
 from ingest.contract import Collector
 from ingest.declarations import Declaration, read_folder, sound
-from ingest.intake import Account, Intake
+from ingest.intake import Ask, Intake
 from ingest.memory import Memory
+from ingest.rechecks import Rechecks
+from ingest.runs import Cause, Runs, Slot
 from ingest.sources import Source
+from ingest.tallies import Tallies
 from ingest.vault import Vault
 from ingest.web.client import Web
 from peil.backends import (
@@ -201,10 +206,27 @@ class Pipeline:
         return Memory(self.database)
 
     @cached_property
+    def runs(self) -> Runs:
+        return Runs(self.database)
+
+    @cached_property
+    def tallies(self) -> Tallies:
+        return Tallies(self.database)
+
+    @cached_property
     def vault(self) -> Vault:
         return Vault(self.database, self.keys)
 
-    def collect(self, source: Source, collector: Collector, *, wait: bool = False) -> Account:
+    def collect(
+        self,
+        source: Source,
+        collector: Collector,
+        *,
+        wait: bool = False,
+        cause: Cause = "hand",
+        slot: Slot | None = None,
+        stopping: Ask = lambda: False,
+    ) -> Account:
         """Run `collector` for `source`, alone: its cursor has one owner. When another process
         does so, wait for its end or, without `wait`, raise Retry.
         """
@@ -212,9 +234,30 @@ class Pipeline:
         locks = self.locks
         lock = locks.wait_for(role, clock=self.clock) if wait else locks.hold(role)
         with lock as mine:
-            if not mine:
-                raise Retry(f"another process collects from {source.id}; try again when it is done")
-            return self.intake.run(source, collector)
+            self._check_free(mine, f"another process collects from {source.id}")
+            self.runs.cut_off(source.id, self.clock.now(), causes=("schedule", "hand"))
+            return self.intake.run(
+                source, collector, cause=cause, slot=slot, stopping=stopping,
+                mine=lambda: bool(mine),
+            )  # fmt: skip
+
+    def backfill(
+        self, source: Source, collector: Collector, *, start: int, end: int, stopping: Ask
+    ) -> Account:
+        """Collect what was written in `source` in that period (Unix ms, `end` exclusive), beside
+        its own runs. Retry when another process does so.
+        """
+        with self.locks.hold(f"backfill-{source.id}") as mine:
+            self._check_free(mine, f"another process backfills {source.id}")
+            self.runs.cut_off(source.id, self.clock.now(), causes=("backfill",))
+            return self.intake.backfill(
+                source, collector, start=start, end=end, stopping=stopping, mine=lambda: bool(mine)
+            )
+
+    @staticmethod
+    def _check_free(mine: Held, busy: str) -> None:
+        if not mine:
+            raise Retry(f"{busy}; try again when it is done")
 
     def held(self, ids: Sequence[str]) -> Collection[str]:
         """Which of `ids` the index has."""
@@ -222,7 +265,7 @@ class Pipeline:
         return self.store.where(ids).keys()
 
     @cached_property
-    def intake(self) -> Intake:
+    def admission(self) -> Admission:
         gate = Gate(
             self.keys,
             ledger=self.ledger,
@@ -230,7 +273,7 @@ class Pipeline:
             metrics=self.metrics,
             settings=self.settings.privacy,
         )
-        return Intake(
+        return Admission(
             broker=self.broker,
             gate=gate,
             register=self.register,
@@ -242,6 +285,31 @@ class Pipeline:
             clock=self.clock,
             settings=self.settings.ingest,
             k=self.settings.privacy.k,
+        )
+
+    @cached_property
+    def intake(self) -> Intake:
+        return Intake(
+            admission=self.admission,
+            register=self.register,
+            memory=self.memory,
+            runs=self.runs,
+            tallies=self.tallies,
+            clock=self.clock,
+            rng=random.Random(),  # noqa: S311  (when a source is tried again is no secret)
+            settings=self.settings.ingest,
+            k=self.settings.privacy.k,
+        )
+
+    @cached_property
+    def rechecks(self) -> Rechecks:
+        return Rechecks(
+            admission=self.admission,
+            vault=self.vault,
+            register=self.register,
+            metrics=self.metrics,
+            clock=self.clock,
+            settings=self.settings.ingest,
         )
 
     @cached_property

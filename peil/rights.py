@@ -8,7 +8,7 @@ from sqlalchemy import Table
 
 from dashboard.tables import account, link, saved_search, session, stored_query
 from index.tables import gap, phenomenon, shadowed, volume
-from ingest.tables import cursor, reference, run, seen, source_author
+from ingest.tables import condition, cursor, pause, reference, run, seen, source_author, tally
 from peil.leases import lease
 from privacy.tables import access, erased_author, erased_post, key_mark, objection, register
 from rules.judging.tables import judgement
@@ -70,6 +70,9 @@ _WORKERS: Mapping[str, Rights] = {
             cursor: KEEP,
             seen: KEEP,
             run: KEEP,
+            tally: KEEP,
+            condition: KEEP,
+            pause: READ,
             source_author: ALL,
             reference: ALL,
             key_mark: TURN_OVER,
@@ -106,6 +109,8 @@ _WORKERS: Mapping[str, Rights] = {
             shadowed: TURN_OVER,
             key_mark: TURN_OVER,
             seen: SWEEP,
+            run: SWEEP,
+            tally: SWEEP,
             reference: SWEEP,
             stored_query: SWEEP,
             saved_search: READ,
@@ -139,6 +144,9 @@ RIGHTS: Mapping[str, Rights] = {
         tables={
             register: READ,
             run: READ,
+            tally: READ,
+            condition: READ,
+            pause: READ,
             gap: READ,
             volume: READ,
             phenomenon: READ,
@@ -166,7 +174,7 @@ RIGHTS: Mapping[str, Rights] = {
         # What stands in the access log and among the objections nobody takes back.
         tables=_together(
             *(each.tables for each in _WORKERS.values()),
-            {access: ADD, register: KEEP, objection: ADD},
+            {access: ADD, register: KEEP, objection: ADD, cursor: ALL, pause: ALL},
             # A name that was removed stays taken.
             {account: KEEP, judgement: ALL},
             dict.fromkeys((session, link, stored_query, saved_search), ALL),

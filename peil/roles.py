@@ -8,35 +8,24 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
-from ingest.contract import Rechecking
-from ingest.sources import Source
 from peil.backends import HOUSE
+from peil.collecting import METRICS_MS, collect
 from peil.folder import WorkingFolder
 from peil.health import HealthServer, Pulse, nth_address
 from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
 from peil.rulebook import SINGLE_AUTHOR
-from peil.schedule import due
 from peil.settings import Settings
 from peil.supervisor import SIGNALS, STOPPED
 from stream.clock import MINUTE_MS, SystemClock
 from stream.errors import Retry, Stop
 from stream.metrics import PrometheusMetrics
-from stream.topics import POSTS
 from stream.worker import POLL_SECONDS, Worker
 
 logger = logging.getLogger(__name__)
 
 AWAY_SECONDS = 5.0
-METRICS_MS = 10_000
-RECHECK_MS = 600_000
-"""So often a few posts of each source are looked for on their platform."""
-
 DASHBOARD = "dashboard"
-
-REFUSED_MS = 300_000
-"""A source that could not run is tried again after so long."""
-
 
 Role = Callable[[Pipeline, Pulse, Callable[[], bool]], None]
 """Works until the last argument says that it is to end, and tells the pulse how it does."""
@@ -71,7 +60,7 @@ def house(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> Non
     clock, metrics = pipeline.clock, pipeline.metrics
     while not stopping():
         with pipeline.locks.wait_for(
-            HOUSE, clock=clock, give_up=_standing_by(pulse, stopping)
+            HOUSE, clock=clock, give_up=pulse.standing_by(stopping)
         ) as mine:
             next_house = next_metrics = clock.now()
             while mine and not stopping():
@@ -97,101 +86,6 @@ def _nothing() -> None:
 
 def _keep_house(pipeline: Pipeline) -> None:
     logger.info("kept house: %s", keep_house(pipeline))
-
-
-def collect(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
-    """Runs each source when it is due, one at a time. Another one waits, to take over when this
-    one is gone. A source that fails costs itself and waits for its next time.
-    """
-    while not stopping():
-        with pipeline.locks.wait_for(
-            "collect", clock=pipeline.clock, give_up=_standing_by(pulse, stopping)
-        ) as mine:
-            if mine:
-                _schedule(pipeline, pulse, lambda: stopping() or not mine)
-
-
-def _standing_by(pulse: Pulse, stopping: Callable[[], bool]) -> Callable[[], bool]:
-    """`stopping` of a role that is well while it waits for its turn."""
-
-    def ask() -> bool:
-        pulse.turned()
-        return stopping()
-
-    return ask
-
-
-def _schedule(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
-    _note_cut_off(pipeline)
-    refused: dict[str, int] = {}
-    next_metrics = next_recheck = pipeline.clock.now()
-    while not stopping():
-        now = pipeline.clock.now()
-        for source in _due(pipeline, refused):
-            if stopping():
-                return
-            refused[source.id] = now + REFUSED_MS
-            try:
-                account = pipeline.collect(source, pipeline.collector(source))
-            except (Retry, Stop) as error:
-                logger.warning("source %s: %s", source.id, error)
-            else:
-                logger.info("source %s: read %d", source.id, account.read)
-        if now >= next_recheck:
-            _recheck(pipeline, stopping)
-            next_recheck = pipeline.clock.now() + RECHECK_MS
-        if now >= next_metrics:
-            pipeline.metrics.write(pipeline.folder.metrics / "collect.prom")
-            next_metrics = now + METRICS_MS
-            if _can_append(pipeline):
-                pulse.turned()
-        pipeline.clock.sleep(POLL_SECONDS)
-
-
-def _can_append(pipeline: Pipeline) -> bool:
-    """Whether the log answers: without it nothing can be collected."""
-    try:
-        pipeline.broker.ends(POSTS.name)
-    except Retry as error:
-        logger.warning("nothing can be collected: %s", error)
-        return False
-    return True
-
-
-def _note_cut_off(pipeline: Pipeline) -> None:
-    """Runs that a kill ended are made up for: of every source that nobody collects from now."""
-    for source in pipeline.sources:
-        with pipeline.locks.hold(f"source-{source}") as free:
-            if free:
-                pipeline.memory.cut_off(source)
-
-
-def _recheck(pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
-    """Look on the platforms for some posts of every source that runs by itself."""
-    for source in pipeline.sources.values():
-        if stopping():
-            return
-        if not (source.every or source.cron):
-            continue
-        try:
-            collector = pipeline.collector(source)
-            if isinstance(collector, Rechecking):
-                outcomes = pipeline.intake.recheck(source, collector, held=pipeline.held)
-                logger.info("source %s: looked again: %s", source.id, dict(outcomes))
-        except (Retry, Stop) as error:
-            logger.warning("source %s: %s", source.id, error)
-
-
-def _due(pipeline: Pipeline, refused: Mapping[str, int]) -> list[Source]:
-    """What is due, but for what was tried a moment ago: a closed source leaves no run behind."""
-    now = pipeline.clock.now()
-    found = due(
-        pipeline.sources.values(),
-        last_runs=pipeline.memory.last_runs(),
-        now=now,
-        timezone=pipeline.settings.timezone,
-    )
-    return [source for source in found if refused.get(source.id, 0) <= now]
 
 
 def _nobody(_pipeline: Pipeline) -> None:

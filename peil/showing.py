@@ -15,8 +15,9 @@ from dashboard.translations import load_translations
 from dashboard.views.sources import CLOSED, OVER, SourceState
 from index.answers import Answers, Log
 from index.remembered import Remembered
-from ingest.health import warning
+from ingest.runs import Condition, Run
 from ingest.sources import Source
+from peil.bulletins import trouble_of
 from peil.guidance import personal
 from peil.health import Pulse
 from peil.pipeline import Pipeline
@@ -106,9 +107,15 @@ def show(
 def source_states(pipeline: Pipeline) -> list[SourceState]:
     """Every source: whether it is open, when it ran, and what a person should look at."""
     entries = {entry.source: entry for entry in pipeline.register.entries()}
-    outcomes = pipeline.memory.last_outcomes()
+    runs, conditions = pipeline.runs.newest(), pipeline.runs.conditions()
     return [
-        _state(pipeline, source, entries, outcomes.get(source.id))
+        _state(
+            pipeline,
+            source,
+            entries.get(source.id),
+            runs.get(source.id),
+            conditions.get(source.id, Condition()),
+        )
         for source in pipeline.sources.values()
     ]
 
@@ -116,18 +123,18 @@ def source_states(pipeline: Pipeline) -> list[SourceState]:
 def _state(
     pipeline: Pipeline,
     source: Source,
-    entries: Mapping[str, Entry],
-    last: tuple[int, int, int, str] | None,
+    entry: Entry | None,
+    last: Run | None,
+    condition: Condition,
 ) -> SourceState:
-    now, entry = pipeline.clock.now(), entries.get(source.id)
+    now = pipeline.clock.now()
     zone = pipeline.settings.timezone
-    trouble = warning(pipeline.memory.runs(source.id), now=now)
+    trouble = trouble_of(pipeline, source.id)
     if entry is None and last is not None:
         trouble = CLOSED
     elif entry is not None and entry.until <= now:
         trouble = OVER
-    following = next_run(source, last=last[0] if last else None, timezone=zone)
-    _, read, appended, _ = last or (0, 0, 0, "")
+    following = next_run(source, last=condition.slot, timezone=zone)
     return SourceState(
         source=source.id,
         title=source.title,
@@ -137,10 +144,10 @@ def _state(
         schedule=source.every or source.cron or "",
         open_until=None if entry is None else to_datetime(entry.until).date(),
         next_run=None if following is None else _moment(max(following, now), zone),
-        last_run=None if last is None else _moment(last[0], zone),
-        read=_least(read, k=pipeline.settings.privacy.k),
-        appended=_least(appended, k=pipeline.settings.privacy.k),
-        outcome=last[3] if last else "",
+        last_run=None if last is None else _moment(last.started, zone),
+        read=_least(last.read if last else 0, k=pipeline.settings.privacy.k),
+        appended=_least(last.appended if last else 0, k=pipeline.settings.privacy.k),
+        outcome=last.outcome if last else "",
         trouble=trouble,
     )
 

@@ -38,11 +38,12 @@ def upsert(
     *,
     replace: Sequence[str] = (),
     largest: Sequence[str] = (),
+    total: Sequence[str] = (),
     newest: str | None = None,
 ) -> None:
     """Insert `rows`. Where a row with the same primary key is there already, its columns `replace`
-    take the new value and its columns `largest` the larger one; it stays as it is when it has more
-    in column `newest`, and when no column is named.
+    take the new value, its columns `largest` the larger one and its columns `total` the sum; it
+    stays as it is when it has more in column `newest`, and when no column is named.
     """
     if not rows:
         return
@@ -53,6 +54,8 @@ def upsert(
     for name in largest:
         held = table.c[name]
         changes[name] = case((new[name] > held, new[name]), else_=held)
+    for name in total:
+        changes[name] = table.c[name] + new[name]
     keys = [column.name for column in table.primary_key]
     if changes:
         statement = statement.on_conflict_do_update(

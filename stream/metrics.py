@@ -32,6 +32,21 @@ METRICS: Mapping[str, Metric] = {
     "peil_ingest_rejected_total": Metric(
         "counter", "Items that could not be mapped; their skeletons are quarantined.", ("source",)
     ),
+    "peil_ingest_skipped_total": Metric(
+        "counter", "Items that carry no post by design.", ("source", "reason")
+    ),
+    "peil_ingest_missed_slots_total": Metric(
+        "counter", "Times that a source was to run and did not.", ("source", "why")
+    ),
+    "peil_ingest_failures": Metric("gauge", "Runs that failed in a row.", ("source",)),
+    "peil_ingest_paused": Metric("gauge", "Whether somebody holds the source up.", ("source",)),
+    "peil_ingest_running": Metric("gauge", "Whether a run is going on.", ("source",)),
+    "peil_ingest_lag_seconds": Metric(
+        "gauge", "How far behind its source's own time a source is read.", ("source",)
+    ),
+    "peil_ingest_budget_requests": Metric(
+        "gauge", "Requests that a source's server still allows.", ("source",)
+    ),
     "peil_ingest_rechecked_total": Metric(
         "counter", "Posts that a platform was asked about again.", ("source", "standing")
     ),

@@ -45,8 +45,16 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+sources.application.callback(invoke_without_command=True)(collecting.sources_)
 sources.application.command(name="list")(collecting.list_)
-sources.application.command(name="run")(collecting.run)
+for source_command in (
+    collecting.show,
+    collecting.run,
+    collecting.backfill,
+    collecting.pause,
+    collecting.resume,
+):
+    sources.application.command()(source_command)
 sources.application.command(name="remap")(remap.remap_)
 application.add_typer(sources.application, name="sources")
 application.add_typer(rule_commands.application, name="rules")

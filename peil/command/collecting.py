@@ -1,82 +1,180 @@
-"""`peil sources list|run`: how collecting goes, and collecting by hand."""
+"""`peil sources list|show|run|backfill|pause|resume`: how collecting goes, and a hand on it."""
 
+import signal
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from ingest.contract import Rechecking
+from ingest.account import Account
+from ingest.contract import Collector, Rechecking
 from ingest.files.collector import FileCollector
-from peil.command.accounting import show, stages
+from ingest.sources import Source
+from peil.bulletins import bulletin, bulletins
+from peil.command import bulletins as shown
+from peil.command.accounting import show as show_account
+from peil.command.accounting import stages
+from peil.command.period import period_of
 from peil.command.session import SessionContext
 from peil.command.sources import known
-from peil.display import console, table
-from peil.importing import collect
-from peil.schedule import next_run
+from peil.display import as_json, console, say
+from peil.importing import bring
+from peil.pipeline import Pipeline, actor
 from privacy.register import NEVER
-from stream.clock import to_datetime
 from stream.errors import Stop
 
+SourceName = Annotated[str, typer.Argument(help="The source's id.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-def list_(context: SessionContext) -> None:
-    """Every source, its entry in the register and its last run."""
+
+def sources_(context: typer.Context, json: Json = False) -> None:
+    """What may be collected, on which ground, until when, and how it goes; alone: as `list`."""
+    if context.invoked_subcommand is None:
+        list_(SessionContext(context.command, parent=context, obj=context.obj), json=json)
+
+
+def list_(context: SessionContext, json: Json = False) -> None:
+    """Every source: its state, its runs, what it gives and what is wrong with it.
+
+    Example: peil sources list --json
+    """
     with context.obj.pipeline() as pipeline:
-        entries = {entry.source: entry for entry in pipeline.register.entries()}
-        outcomes = pipeline.memory.last_outcomes()
-        rows = []
-        for source in pipeline.sources.values():
-            entry, last = entries.get(source.id), outcomes.get(source.id)
-            rows.append(
-                {
-                    "source": source.id,
-                    "collector": source.collector,
-                    "keeps": source.keep,
-                    "open until": to_datetime(entry.until).date().isoformat()
-                    if entry
-                    else "closed",
-                    "runs": source.every or source.cron or "by hand",
-                    "next run": _moment(
-                        next_run(
-                            source,
-                            last=last[0] if last else None,
-                            timezone=pipeline.settings.timezone,
-                        ),
-                        now=pipeline.clock.now(),
-                    ),
-                    "last run": to_datetime(last[0]).strftime("%Y-%m-%d %H:%M") if last else "",
-                    "read": last[1] if last else 0,
-                    "appended": last[2] if last else 0,
-                    "outcome": last[3] if last else "",
-                }
-            )
-    console().print(table(rows))
-    console().print(f"\nNever by default: {', '.join(NEVER)} (docs/sources.md says why).")
+        found = bulletins(pipeline)
+        if json:
+            print(as_json(shown.document(found)))  # noqa: T201  (that is what --json asks for)
+            return
+        shown.print_table(found, now=pipeline.clock.now(), zone=pipeline.settings.timezone)
+        for declaration in pipeline.declarations.values():
+            for problem in declaration.problems:
+                say(str(problem))
+    say(f"\nNever by default: {', '.join(NEVER)} (docs/sources.md says why).")
 
 
-def _moment(at: int | None, *, now: int) -> str:
-    if at is None:
-        return ""
-    return "now" if at <= now else to_datetime(at).strftime("%Y-%m-%d %H:%M")
+def show(context: SessionContext, source: SourceName, json: Json = False) -> None:
+    """Everything about one source: state, runs, errors, gaps, what was dropped and why.
+
+    Example: peil sources show city-news
+    """
+    with context.obj.pipeline() as pipeline:
+        found = bulletin(pipeline, known(pipeline, source))
+        if json:
+            print(as_json(shown.document([found])))  # noqa: T201  (the same)
+            return
+        shown.print_one(found, now=pipeline.clock.now(), zone=pipeline.settings.timezone)
 
 
-def run(
+def pause(
     context: SessionContext,
-    source: Annotated[str, typer.Argument(help="The source's id.")],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    source: SourceName,
+    why: Annotated[str, typer.Option(prompt=True, help="Why, for whoever looks at it later.")],
+    until: Annotated[str, typer.Option(help="The day on which it goes on by itself.")] = "",
 ) -> None:
-    """Collect from a source now, whatever its schedule, and index it. What it showed before is
-    looked for again, a few posts at a time.
+    """Hold a source up: a run that is going on ends after the batch at hand, and none begins.
+
+    Example: peil sources pause city-news --why "the server's operator asked for it"
+    """
+    if not why.strip():
+        raise typer.BadParameter("--why is empty: say why, for whoever looks at it later")
+    with context.obj.pipeline() as pipeline:
+        known(pipeline, source)
+        now = pipeline.clock.now()
+        end = period_of("", until, zone=pipeline.settings.timezone).get("until")
+        if end is not None and end <= now:
+            raise typer.BadParameter(f"--until {until} is over: give a day to come")
+        pipeline.runs.pause(source, actor=actor(), why=why.strip(), now=now, until=end)
+    ends = f"until {until}" if until else f"until `peil sources resume {source}`"
+    say(f"{source} is paused {ends}.")
+
+
+def resume(context: SessionContext, source: SourceName) -> None:
+    """Let a source go on: what it missed meanwhile is collected as far as it is still shown, and
+    what failed is tried at once.
+    """
+    with context.obj.pipeline() as pipeline:
+        known(pipeline, source)
+        was_paused = pipeline.runs.resume(source)
+    say(f"{source} goes on." if was_paused else f"{source} was not paused.")
+
+
+def run(context: SessionContext, source: SourceName, json: Json = False) -> None:
+    """Collect from a source now, whatever its schedule, and index it; one that does not end is
+    read until Ctrl-C. What it showed before is looked for again, a few posts at a time.
 
     Example: peil sources run city-news
     """
     with context.obj.pipeline() as pipeline:
-        described = known(pipeline, source)
-        pipeline.register.entry(source)
-        if described.collector == FileCollector.name:
-            raise Stop(f"{source} is a source of files: peil import FILE --source {source}")
-        pipeline.publish_rules()
-        collector = pipeline.collector(described)
+        described, collector = _collector(pipeline, source)
         if isinstance(collector, Rechecking):
-            pipeline.intake.recheck(described, collector, held=pipeline.held)
-        with stages() as progress:
-            result = collect(pipeline, described, collector, progress=progress)
-        show(pipeline, result, json=json)
+            pipeline.rechecks.lot(described, collector, held=pipeline.held)
+        _bring(
+            pipeline,
+            lambda stopping: pipeline.collect(
+                described, collector, wait=not collector.endless, stopping=stopping
+            ),
+            json=json,
+        )
+
+
+def backfill(
+    context: SessionContext,
+    source: SourceName,
+    since: Annotated[str, typer.Option("--from", help="First day, for example 2026-11-01.")],
+    until: Annotated[str, typer.Option("--to", help="Day after the last.")],
+    json: Json = False,
+) -> None:
+    """Collect what was written in a period that is over, where the platform still shows it. The
+    same command goes on where one was that was interrupted.
+
+    Example: peil sources backfill city-council --from 2026-11-01 --to 2026-11-08
+    """
+    with context.obj.pipeline() as pipeline:
+        period = period_of(since, until, zone=pipeline.settings.timezone)
+        start, end = period.get("since"), period.get("until")
+        if start is None or end is None:
+            raise typer.BadParameter("give both --from and --to, such as 2026-11-01")
+        described, collector = _collector(pipeline, source)
+        _bring(
+            pipeline,
+            lambda stopping: pipeline.backfill(
+                described, collector, start=start, end=end, stopping=stopping
+            ),
+            json=json,
+        )
+
+
+def _collector(pipeline: Pipeline, source: str) -> tuple[Source, Collector]:
+    """A source that may be collected from, and its collector; the rules are published."""
+    described = known(pipeline, source)
+    pipeline.register.entry(source)
+    if described.collector == FileCollector.name:
+        raise Stop(f"{source} is a source of files: peil import FILE --source {source}")
+    pipeline.publish_rules()
+    return described, pipeline.collector(described)
+
+
+def _bring(
+    pipeline: Pipeline, collect: Callable[[Callable[[], bool]], Account], *, json: bool
+) -> None:
+    with stages() as progress, _until_interrupted() as stopping:
+        result = bring(pipeline, lambda: collect(stopping), progress=progress)
+    show_account(pipeline, result, json=json)
+
+
+@contextmanager
+def _until_interrupted() -> Generator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed. The first ends after the batch at hand, the second at once."""
+    pressed = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(_number: int, _frame: object) -> None:
+        console(error=True).print("Ending after the batch at hand; Ctrl-C again ends at once.")
+        pressed.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)

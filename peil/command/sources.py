@@ -6,17 +6,15 @@ from typing import Annotated
 import typer
 
 from ingest.catalogue import settings_of
-from ingest.health import warning
 from ingest.sources import Source
+from peil.bulletins import trouble_of
 from peil.command.session import SessionContext
 from peil.display import console
 from peil.pipeline import Pipeline
 from stream.clock import to_datetime
 from stream.errors import Stop
 
-application = typer.Typer(
-    help="What may be collected, on which ground, until when.", no_args_is_help=True
-)
+application = typer.Typer(help="What may be collected, on which ground, until when.")
 
 
 @application.command()
@@ -35,7 +33,7 @@ def check(context: SessionContext) -> None:
                 settings_of(pipeline.sources[source])
             except Stop as error:
                 problems.append(str(error))
-            silent = warning(pipeline.memory.runs(source), now=pipeline.clock.now())
+            silent = trouble_of(pipeline, source)
             if silent is not None:
                 problems.append(f"source {source}: {silent}")
     for problem in problems:

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from ingest.contract import Reference, Standing
-from ingest.health import Run
 from ingest.memory import Memory
 from ingest.tables import reference, source_author
 from ingest.vault import Vault
@@ -45,40 +44,6 @@ def test_the_cursor_and_what_was_seen_are_kept_together(memory: Memory) -> None:
     assert memory.forget(START + DAY - 1) == 0
     assert memory.forget(START + DAY) == MANY - 1
     assert memory.seen("s").lookup(list(first)) == again
-
-
-def test_runs_are_numbered_and_told(memory: Memory) -> None:
-    for turn in range(3):
-        number = memory.start_run("s", START + turn)
-        memory.end_run(number, START + turn, read=2**40, appended=turn, outcome="well")
-    memory.start_run("s", START + 9)
-    memory.start_run("t", START + 3)
-    assert memory.last_runs() == {"s": START + 9, "t": START + 3}
-    memory.cut_off("s")
-    assert memory.last_runs() == {"s": START + 2, "t": START + 3}
-    assert memory.last_outcomes() == {
-        "s": (START + 9, 0, 0, "cut off"),
-        "t": (START + 3, 0, 0, "running"),
-    }
-    assert memory.runs("s", limit=2) == [
-        Run(START + 2, 2, "well"),
-        Run(START + 9, 0, "cut off"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("days", "since"),
-    [([], 0), ([1], 1), ([1, 2, 3], 3), ([1, 2, 9], 2), ([1, 2, 3, 4, 5, 6, 7], 5), ([6], 0)],
-)
-def test_a_source_is_active_since_its_last_rest(
-    memory: Memory, days: Sequence[int], since: int
-) -> None:
-    now = START + 99 * DAY
-    for ago in reversed(days):
-        number = memory.start_run("s", now - ago * DAY)
-        memory.end_run(number, now, read=1, appended=1, outcome="well")
-    memory.end_run(memory.start_run("s", now - DAY), now, read=1, appended=0, outcome="well")
-    assert memory.active_since("s", now=now, rest=5 * DAY) == now - since * DAY
 
 
 def test_at_most_k_authors_are_remembered_and_only_for_a_time(
@@ -134,9 +99,8 @@ def test_what_is_due_is_asked_about_and_then_rests(database: Engine, keys: KeyRi
     add(START + 9 * DAY)  # seen again: its end stays
     assert native(vault, now=START + DAY - 1) == []
     assert sorted(native(vault, now=START + DAY)) == ["1", "2", "3"]
-    vault.note("s", ids["1"], "missing", now=START + DAY)
-    vault.note("s", ids["2"], "gone", now=START + DAY)
-    vault.note("s", ids["3"], "unknown", now=START + DAY + 1)
+    vault.note("s", {ids["1"]: "missing", ids["2"]: "gone"}, now=START + DAY)
+    vault.note("s", {ids["3"]: "unknown"}, now=START + DAY + 1)
     assert native(vault, now=START + DAY) == []
     assert native(vault, now=START + 2 * DAY + 1, limit=1) == ["1"]
     (one, three) = vault.due("s", now=START + 2 * DAY + 1, limit=9)

@@ -1,5 +1,6 @@
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -14,11 +15,14 @@ from sqlalchemy import Engine, create_engine
 
 import ingest.tables
 import privacy.tables
+from ingest.admission import Admission
 from ingest.contract import Batch
 from ingest.intake import Intake
 from ingest.memory import Memory
+from ingest.runs import Runs
 from ingest.settings import IngestSettings
 from ingest.sources import Source
+from ingest.tallies import Tallies
 from ingest.vault import Vault
 from privacy.gate import Gate
 from privacy.keys import KeyRing
@@ -105,8 +109,8 @@ def test_without_a_contact_a_feed_is_not_asked(
 def test_settings_of_a_source_are_checked(peil: Peil, news: Path) -> None:
     news.write_text(news.read_text().replace("urls", "url"))
     done = peil("sources", "check", code=1)
-    assert "urls: Field required" in done.stdout
-    assert "url: Extra inputs" in done.stdout
+    assert "settings.urls: it is missing" in done.stdout
+    assert "settings.url: there is no such key; did you mean 'urls'?" in done.stdout
     news.write_text(news.read_text().replace('"feeds"', '"feed"'))
     assert "there are files, feeds" in peil("sources", "check", code=1).stdout
 
@@ -140,6 +144,7 @@ class Few:
     name = "few"
     repeats = False
     live = True
+    endless = False
 
     def __init__(self, clock: ManualClock, authors: int) -> None:
         self._clock = clock
@@ -185,11 +190,16 @@ def test_a_source_of_few_people_stops_itself_after_thirty_days(
     gate = Gate(
         keys, ledger=Ledger(database), clock=clock, metrics=NoMetrics(), settings=PrivacySettings()
     )
-    intake = Intake(
+    admission = Admission(
         broker=broker, gate=gate, register=register, memory=Memory(database),
         vault=Vault(database, keys), ledger=Ledger(database),
         quarantine=Quarantine(broker, clock=clock), metrics=NoMetrics(), clock=clock,
         settings=IngestSettings(), k=10,
+    )  # fmt: skip
+    intake = Intake(
+        admission=admission, register=register, memory=Memory(database), runs=Runs(database),
+        tallies=Tallies(database), clock=clock, rng=random.Random(1), settings=IngestSettings(),
+        k=10,
     )  # fmt: skip
     source = Source(id="s", title="t", collector="few")
     for _ in range(30):

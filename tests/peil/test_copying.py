@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-from ingest.memory import Memory
+from ingest.runs import Runs
 from ingest.tables import cursor, seen
 from peil.copying import TABLES, Progress, copy_database
 from peil.database import open_database
@@ -101,7 +101,7 @@ def test_every_row_of_every_table_is_moved(source: Engine, target: Engine) -> No
         ordered = select(table).order_by(*table.primary_key)
         with source.connect() as ours, target.connect() as theirs:
             assert ours.execute(ordered).all() == theirs.execute(ordered).all()
-    assert Memory(target).start_run("s", START) == ROWS + 1
+    assert Runs(target).start("s", START, cause="hand") == ROWS + 1
 
 
 def test_a_copy_that_was_cut_off_goes_on(source: Engine, target: Engine) -> None:

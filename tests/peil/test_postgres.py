@@ -16,7 +16,8 @@ from bench.servers.postgres import Postgres
 from index.contract import RolledUp
 from index.series import Series
 from index.tables import gap
-from ingest.memory import Memory
+from ingest.memory import Memory, Progress
+from ingest.runs import Runs, Slot
 from ingest.tables import cursor
 from peil.database import look_at, open_database
 from peil.grants import put_rights
@@ -150,8 +151,11 @@ def test_peils_processes_can_do_their_work_and_not_rewrite_the_access_log(
     ledger.add_authors(["x"], until=START)
     assert ledger.expire(START) == 2
     memory = Memory(theirs)
-    memory.end_run(memory.start_run("s", START), START, read=1, appended=1, outcome="well")
-    memory.advance("s", {}, {}, until=START)
+    runs = Runs(theirs)
+    number = runs.start("s", START, cause="schedule", slot=Slot(START))
+    progress = Progress(number=number, now=START, counts={"read": 1}, watermark=START)
+    memory.advance("s", {}, {}, until=START, progress=progress)
+    runs.end(number, "s", START, outcome="ended")
     Register(theirs, clock=clock).open(
         "s", owner="o", purpose="p", basis="b", dpia="d", obtained="x", until=date(2026, 12, 31)
     )

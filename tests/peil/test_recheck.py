@@ -35,6 +35,7 @@ class Shelf:
     Settings = BaseModel
     repeats = True
     live = True
+    endless = False
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
@@ -97,7 +98,7 @@ def index(pipeline: Pipeline) -> int:
 
 
 def recheck(pipeline: Pipeline, shelf: Shelf) -> Mapping[Standing, int]:
-    return pipeline.intake.recheck(SOURCE, shelf, held=pipeline.held)
+    return pipeline.rechecks.lot(SOURCE, shelf, held=pipeline.held)
 
 
 def rows(pipeline: Pipeline) -> list[Any]:
@@ -204,7 +205,7 @@ def test_a_closed_source_is_not_asked(pipeline: Pipeline, shelf: Shelf, clock: M
 def test_what_the_gate_refused_leaves_no_reference(
     pipeline: Pipeline, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = pipeline.intake._gate
+    gate = pipeline.admission._gate
     monkeypatch.setattr(gate, "admit", lambda *_items, **_terms: Admitted())
     pipeline.intake.run(SOURCE, shelf)
     assert rows(pipeline) == []

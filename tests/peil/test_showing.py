@@ -7,6 +7,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from dashboard.application import create
+from ingest.memory import Progress
+from ingest.tallies import APPENDED, READ
 from peil.command.users import one_time_link
 from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
@@ -30,6 +32,15 @@ def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
         yield made
 
 
+def ran(pipeline: Pipeline, *, read: int, appended: int) -> None:
+    """A run of the forum at 14:13 UTC."""
+    number = pipeline.runs.start("forum", START, cause="hand")
+    counts = {READ: read, APPENDED: appended}
+    progress = Progress(number=number, now=START, counts=counts)
+    pipeline.memory.advance("forum", {}, {}, until=START, progress=progress)
+    pipeline.runs.end(number, "forum", START, outcome="ended")
+
+
 @pytest.mark.parametrize(
     ("read", "appended", "told", "written"),
     [
@@ -47,8 +58,7 @@ def test_of_a_run_readers_see_about_how_large_it_was_and_nothing_of_few_posts(
     told: tuple[int | None, int | None],
     written: list[str],
 ) -> None:
-    number = pipeline.memory.start_run("forum", START)
-    pipeline.memory.end_run(number, START, read=read, appended=appended, outcome="ended")
+    ran(pipeline, read=read, appended=appended)
     app = create(city_of(pipeline), entrance_of(pipeline))
     link = one_time_link(pipeline)
     with TestClient(app, base_url=link.split("/enter")[0]) as browser:
@@ -63,7 +73,6 @@ def test_of_a_run_readers_see_about_how_large_it_was_and_nothing_of_few_posts(
 
 
 def test_a_run_is_said_in_the_citys_hours(pipeline: Pipeline) -> None:
-    number = pipeline.memory.start_run("forum", START)  # 14:13 UTC
-    pipeline.memory.end_run(number, START, read=1, appended=1, outcome="ended")
+    ran(pipeline, read=1, appended=1)
     (state,) = city_of(pipeline).sources()
     assert state.last_run == "2026-09-21T16:13+02:00"

@@ -1,0 +1,39 @@
+"""When a source that failed is tried again."""
+
+import random
+import traceback
+from pathlib import Path
+
+from ingest.runs import Recovery, Trouble
+from stream.clock import HOUR_MS, MINUTE_MS
+from stream.errors import Retry, Stop
+
+SHORTEST_MS = MINUTE_MS
+LONGEST_MS = 6 * HOUR_MS
+STOPPED_MS = HOUR_MS
+JITTER = 0.25
+"""What failed at once is not tried again at once: so much longer at most."""
+
+
+def trouble_of(error: Exception, *, failures: int, endless: bool, rng: random.Random) -> Trouble:
+    """What `error` means for a source that failed `failures` times in a row before.
+
+    Retry: after as long as the server asked for, and at least after a minute, which doubles with
+    every failure up to six hours. Anything else needs a person and is tried again at the next
+    slot; a source that has none, because it does not end, after an hour.
+    """
+    if isinstance(error, Retry):
+        own = min(LONGEST_MS, SHORTEST_MS * 2 ** min(failures, 20))
+        shortest = max(own, int((error.after or 0) * 1000))
+        wait = int(shortest * (1 + rng.uniform(0, JITTER)))
+        return Trouble(error=str(error), recovery="retry", wait=wait)
+    recovery: Recovery = "stop" if isinstance(error, Stop) else "fault"
+    said = str(error) if recovery == "stop" else fault(error)
+    return Trouble(error=said, recovery=recovery, wait=STOPPED_MS if endless else None)
+
+
+def fault(error: Exception) -> str:
+    """Where the program failed, without what the error says: that can be out of an item."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(last.filename).name}, line {last.lineno}"
+    return f"{type(error).__name__} in {place}: a fault of the program; tell who wrote it"

@@ -1,0 +1,243 @@
+"""How each source does, in one document: for the command line, the doctor and other programs."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from index.gaps import missed
+from ingest.catalogue import is_endless
+from ingest.contract import Budget
+from ingest.health import Rate, failing, rate, silence
+from ingest.runs import Cause, Condition, Pause, Recovery, Run
+from ingest.sources import Source
+from ingest.tallies import APPENDED, LOOKED
+from peil.pipeline import Pipeline
+from peil.schedule import next_run
+from stream.clock import DAY_MS, HOUR_MS, to_datetime
+
+State = Literal[
+    "running", "waiting", "paused", "closed", "failing", "silent", "never ran", "by hand"
+]
+"""`failing` counts until a run went well; `by hand` is a source on no schedule."""
+
+HISTORY_MS = 60 * DAY_MS
+"""So far back it is looked for what is usual."""
+
+COUNTED_DAYS = 7
+GAPS_DAYS = 30
+
+
+class LastRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run: when it began and ended, and how it went (`ingest.runs.Run`)."""
+
+    started: datetime
+    ended: datetime | None
+    outcome: str
+    cause: Cause | None
+    slot: datetime | None
+    read: int
+    appended: int
+
+
+class Failing(msgspec.Struct, frozen=True, kw_only=True):
+    """The error of the last run: `retry` asks for time, `stop` for a person, `fault` for whoever
+    wrote the collector. `failures` runs failed in a row, since `since`.
+    """
+
+    error: str
+    recovery: Recovery
+    failures: int
+    since: datetime
+
+
+class Paused(msgspec.Struct, frozen=True, kw_only=True):
+    """Who holds a source up, why, since and until when (None: until it is resumed)."""
+
+    by: str
+    why: str
+    since: datetime
+    until: datetime | None
+
+
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+    """How many requests its server still allows, until it counts anew."""
+
+    remaining: int
+    limit: int
+    resets: datetime
+
+
+class Missing(msgspec.Struct, frozen=True, kw_only=True):
+    """A period that the source missed, as charts shade it."""
+
+    start: datetime
+    end: datetime
+    why: str
+
+
+class Bulletin(msgspec.Struct, frozen=True, kw_only=True):
+    """How a source does. `items` counts by what became of them, and `slots` the times that it was
+    to run and did not by why, both in the last seven days; `gaps` are those of thirty.
+    """
+
+    source: str
+    title: str
+    collector: str
+    runs: str
+    """`every` or `cron` of its schedule, `always` or `by hand`."""
+
+    state: State
+    trouble: str | None
+    """What a person should look at; None when nothing is wrong."""
+
+    open_until: datetime | None
+    next_run: datetime | None
+    last_run: LastRun | None
+    posts_per_hour: Rate
+    lag_seconds: float | None
+    failing: Failing | None
+    paused: Paused | None
+    budget: Allowance | None
+    items: Mapping[str, int]
+    slots: Mapping[str, int]
+    gaps: list[Missing]
+
+
+def trouble_of(pipeline: Pipeline, source: str) -> str | None:
+    """What a person should look at of a source that is open; None when nothing is wrong."""
+    now = pipeline.clock.now()
+    appended = pipeline.tallies.hours(source, APPENDED, since=now - HISTORY_MS)
+    return failing(pipeline.runs.condition(source)) or silence(appended, now=now)
+
+
+def bulletins(pipeline: Pipeline) -> list[Bulletin]:
+    """How every source does."""
+    return [bulletin(pipeline, source) for source in pipeline.sources.values()]
+
+
+def bulletin(pipeline: Pipeline, source: Source) -> Bulletin:
+    """How one source does."""
+    now, runs = pipeline.clock.now(), pipeline.runs
+    entry = next((each for each in pipeline.register.entries() if each.source == source.id), None)
+    is_open = entry is not None and entry.until > now
+    condition, pause = runs.condition(source.id), runs.pauses(now).get(source.id)
+    last = runs.newest().get(source.id)
+    appended = pipeline.tallies.hours(source.id, APPENDED, since=now - HISTORY_MS)
+    looked = pipeline.tallies.hours(source.id, LOOKED, since=now - HISTORY_MS)
+    silent = silence(appended, now=now)
+    at_work = last is not None and last.outcome == "running"
+    at_work = at_work and pipeline.locks.is_held(f"source-{source.id}")
+    state = _state(source, condition, pause, last, is_open=is_open, at_work=at_work,
+                   silent=silent is not None)  # fmt: skip
+    following = None
+    if is_open and not at_work:
+        following = _following(pipeline, source, condition, pause)
+    return Bulletin(
+        source=source.id,
+        title=source.title,
+        collector=source.collector,
+        runs=source.every or source.cron or ("always" if is_endless(source) else "by hand"),
+        state=state,
+        trouble=(failing(condition) or silent) if state in ("failing", "silent") else None,
+        open_until=None if entry is None else to_datetime(entry.until),
+        next_run=None if following is None else to_datetime(max(following, now)),
+        last_run=None if last is None else _last_run(last),
+        posts_per_hour=rate(appended, looked, now=now),
+        lag_seconds=_lag(condition, now),
+        failing=_failing(condition),
+        paused=None if pause is None else _paused(pause),
+        budget=None if condition.budget is None else _allowance(condition.budget),
+        items=pipeline.tallies.totals(source.id, since=now - COUNTED_DAYS * DAY_MS),
+        slots=runs.missed(source.id, since=now - COUNTED_DAYS * DAY_MS),
+        gaps=[
+            Missing(start=to_datetime(gap.start), end=to_datetime(gap.end), why=gap.why)
+            for gap in missed(
+                pipeline.database, since=now - GAPS_DAYS * DAY_MS, until=now + HOUR_MS
+            )
+            if gap.source == source.id
+        ],
+    )
+
+
+def _state(
+    source: Source,
+    condition: Condition,
+    pause: Pause | None,
+    last: Run | None,
+    *,
+    is_open: bool,
+    at_work: bool,
+    silent: bool,
+) -> State:
+    runs_by_itself = bool(source.every or source.cron or is_endless(source))
+    states: Mapping[State, bool] = {
+        "closed": not is_open,
+        "paused": pause is not None,
+        "failing": condition.failures > 0,
+        "silent": silent and runs_by_itself,
+        "running": at_work,
+        "by hand": not runs_by_itself,
+        "never ran": last is None,
+    }
+    return next((state for state, holds in states.items() if holds), "waiting")
+
+
+def _following(
+    pipeline: Pipeline, source: Source, condition: Condition, pause: Pause | None
+) -> int | None:
+    """When it is to run next; None when that is not known."""
+    if pause is not None and pause.until is None:
+        return None
+    not_before = pause.until if pause is not None and pause.until is not None else 0
+    zone = pipeline.settings.timezone
+    if condition.wait is not None and condition.failed_at is not None:
+        following: int | None = condition.failed_at + condition.wait
+    elif is_endless(source):
+        following = 0
+    else:
+        following = next_run(source, last=condition.slot, timezone=zone)
+    return None if following is None else max(following, not_before)
+
+
+def _last_run(run: Run) -> LastRun:
+    return LastRun(
+        started=to_datetime(run.started),
+        ended=None if run.ended is None else to_datetime(run.ended),
+        outcome=run.outcome,
+        cause=run.cause,
+        slot=None if run.slot is None else to_datetime(run.slot),
+        read=run.read,
+        appended=run.appended,
+    )
+
+
+def _lag(condition: Condition, now: int) -> float | None:
+    return None if condition.watermark is None else max(0, now - condition.watermark) / 1000
+
+
+def _failing(condition: Condition) -> Failing | None:
+    if not condition.failures or condition.recovery is None:
+        return None
+    return Failing(
+        error=condition.error or "",
+        recovery=condition.recovery,
+        failures=condition.failures,
+        since=to_datetime(condition.failing_since or 0),
+    )
+
+
+def _paused(pause: Pause) -> Paused:
+    return Paused(
+        by=pause.actor,
+        why=pause.why,
+        since=to_datetime(pause.since),
+        until=None if pause.until is None else to_datetime(pause.until),
+    )
+
+
+def _allowance(budget: Budget) -> Allowance:
+    return Allowance(
+        remaining=budget.remaining, limit=budget.limit, resets=to_datetime(budget.resets)
+    )
