@@ -109,7 +109,7 @@ def play(listener: socket.socket, wire: str) -> None:
     made, rng, seq = templates(wire), random.Random(1), 0
     while True:
         client, _ = listener.accept()
-        protocol = ServerProtocol(subprotocols=["xrpc.v1.json"])  # type: ignore[list-item]
+        protocol = ServerProtocol(select_subprotocol=lambda _protocol, said: next(iter(said), None))
         protocol.receive_data(client.recv(65_536))
         (request,) = protocol.events_received()
         assert isinstance(request, Request)
