@@ -1,6 +1,7 @@
 """Collector `mastodon`: tag timelines and local timelines of servers that gave permission."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import Any, ClassVar
 
@@ -86,13 +87,12 @@ class MastodonCollector:
         return Reference(post.platform, post.native_id, address) if address else None
 
     def recheck(self, references: Sequence[Reference]) -> Iterator[Standing]:
-        allowed = {settings.address: settings for settings in self._settings.servers}
+        servers = self._askable()
         asked = [each.address.partition(STATUS) for each in references]
         for address, some in groupby(asked, key=lambda parts: parts[0]):
             ids = [local for _, _, local in some]
-            server = self._server(allowed[address]) if address in allowed else None
             for start in range(0, len(ids), LOT):
-                yield from standings(server, ids[start : start + LOT])
+                yield from standings(servers.get(address), ids[start : start + LOT])
 
     def _catch_up(
         self, server: Server, timeline: Timeline, state: dict[str, Any]
@@ -158,19 +158,25 @@ class MastodonCollector:
             try:
                 status = read(item)
                 why = unwanted(status) or _outside(item, part)
-                post = to_post(status, domain=instance.domain, observed_at=now)
+                if why is None:
+                    items.append(to_post(status, domain=instance.domain, observed_at=now))
+                    self._addresses[status.uri] = f"{server.address}{STATUS}{status.id}"
+                else:
+                    skipped[why] = skipped.get(why, 0) + 1
             except Exception as error:  # noqa: BLE001  (whatever it is, it may cost one status only)
                 reason = str(error) if isinstance(error, Reject) else type(error).__name__
                 place = f"{server.address}{where}: status {position} of a page"
                 rejected.append(Rejected(place, reason, skeleton(item)))
-                continue
-            if why is not None:
-                skipped[why] = skipped.get(why, 0) + 1
-            else:
-                items.append(post)
-                self._addresses[status.uri] = f"{server.address}{STATUS}{status.id}"
         return Batch(cursor={}, read=len(part.page.items), items=items, rejected=rejected,
                      skipped=skipped, budget=server.budget)  # fmt: skip
+
+    def _askable(self) -> Mapping[str, Server]:
+        """The servers by their address; one whose token is missing is told of by `poll`."""
+        servers: dict[str, Server] = {}
+        for settings in self._settings.servers:
+            with suppress(Stop):
+                servers[settings.address] = self._server(settings)
+        return servers
 
     def _server(self, settings: ServerSettings) -> Server:
         held = SecretStr(self._environment.get(settings.token_variable, ""))

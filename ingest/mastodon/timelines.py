@@ -88,9 +88,9 @@ def backward(server: Server, timeline: Timeline, sweep: dict[str, Any]) -> Itera
         bound = (("max_id", sweep["max_id"]),) if "max_id" in sweep else ()
         page = server.page(timeline.path, (*timeline.query, *bound))
         dates = [date for date in map(written, page.items) if date is not None]
-        sweep["over"] = page.older is None or (bool(dates) and max(dates) < sweep["to"])
         if page.older is not None:
             sweep["max_id"] = _moved(server, timeline, sweep.get("max_id"), page.older)
+        sweep["over"] = page.older is None or (bool(dates) and max(dates) < sweep["to"])
         yield page
 
 

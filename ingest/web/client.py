@@ -4,7 +4,6 @@ Every collector that asks a server goes through `Web`.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self
 from urllib.parse import urljoin, urlsplit
@@ -13,11 +12,12 @@ import httpx2
 import msgspec
 import stamina
 
+from ingest.timestamps import parse_moment
 from ingest.web.connection import GuardedTransport
 from ingest.web.guard import Guard, Resolve, resolve
 from ingest.web.robots import Robots
 from ingest.web.turns import Turns
-from stream.clock import Clock, to_milliseconds
+from stream.clock import Clock
 from stream.errors import Retry, Stop
 
 OK = 200
@@ -32,6 +32,7 @@ LONGEST_AFTER = 86_400.0
 PERMANENT = (301, 308)
 REDIRECTS = (301, 302, 303, 307, 308)
 BUSY = (429, 503)
+RESETS = ("x-ratelimit-reset", "ratelimit-reset")
 PASSING = (500, 502, 504)
 """Errors of a server that are often over a moment later."""
 
@@ -145,7 +146,7 @@ class Web:
         except (httpx2.InvalidURL, UnicodeError) as error:
             raise Stop(f"{url} is not an address on the web: {error}") from error
         if page.status in BUSY:
-            after = self._after(page.headers.get("retry-after", ""))
+            after = self._after(page.headers)
             if after is not None:
                 self._turns.rest(urlsplit(url).netloc, seconds=after)
             raise Retry(f"{url} is busy (status {page.status})", after=after)
@@ -178,14 +179,16 @@ class Web:
                 url=url,
             )
 
-    def _after(self, value: str) -> float | None:
-        """Retry-After in seconds: a number, or a date (RFC 9110, 10.2.3)."""
+    def _after(self, headers: Mapping[str, str]) -> float | None:
+        """For how many seconds a server wants to be left alone: Retry-After, a number or a date
+        (RFC 9110, 10.2.3), else until its rate limit begins anew, which many say instead.
+        """
         try:
-            seconds = float(value)
+            seconds = float(headers.get("retry-after", ""))
         except ValueError:
-            try:
-                moment = to_milliseconds(parsedate_to_datetime(value))
-            except (ValueError, TypeError):
+            said = (headers.get(name) for name in ("retry-after", *RESETS))
+            moment = next((found for each in said if (found := parse_moment(each))), None)
+            if moment is None:
                 return None
             seconds = (moment - self._clock.now()) / 1000
         return min(LONGEST_AFTER, max(1.0, seconds)) if seconds == seconds else None  # noqa: PLR0124  (NaN)

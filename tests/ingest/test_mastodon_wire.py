@@ -263,6 +263,21 @@ def test_the_reset_of_a_limit_is_a_date_or_a_number(site: Any, reset: str) -> No
     assert "may not be asked yet" in batch.warnings[0]
 
 
+def test_a_server_that_refuses_is_left_alone_until_it_counts_anew(
+    site: Any, clock: ManualClock
+) -> None:
+    site.answers["/api/v2/instance"] = (200, {}, b'{"domain": "ours.example"}')
+    for tag in ("fiets", "step"):
+        site.answers[f"/api/v1/timelines/tag/{tag}?limit=40"] = (
+            429, {"X-RateLimit-Reset": "2026-09-21T14:18:20.000000Z"}, b'{"error": "Throttled"}'
+        )  # fmt: skip
+    reader = Reader(clock, site.url(""), tags=["fiets", "step"])
+    reader.poll()
+    assert isinstance(reader.error, Retry)
+    assert 290 <= (reader.error.after or 0) <= 300
+    assert [path for path, _ in site.requests] == ["/api/v2/instance", f"{PATH}?limit=40"]
+
+
 def test_words_beside_a_tag_go_with_every_page(server: MastodonServer, clock: ManualClock) -> None:
     for number in range(60):
         tags = [{"name": "fiets"}, {"name": "werk" if number % 2 else "step"}]
