@@ -119,7 +119,8 @@ class Jetstream:
         """What has a lower number is not held any more."""
         self.open = 0
         self._rng = rng or random.Random(0)
-        self._sent = 0
+        self.shown = 0
+        """How many events it showed, over all connections."""
         self._more = threading.Condition()
         self._closing = False
         self._sockets: set[socket.socket] = set()
@@ -306,8 +307,8 @@ class Jetstream:
     ) -> None:
         frame = event.v1() if wire == "v1" else event.v2()
         with self._more:
-            self._sent += 1
-            number = self._sent
+            self.shown += 1
+            number = self.shown
         if self._falls_due(self.faults.cuts, number, "reset"):
             _reset(client)
             raise EOFError
@@ -386,8 +387,7 @@ def _is_gone(client: socket.socket) -> bool:
 
 
 def _reset(client: socket.socket) -> None:
-    """End a connection as a crash does."""
+    """End a connection as a crash does, once the thread that serves it closes it."""
     with contextlib.suppress(OSError):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.shutdown(socket.SHUT_RDWR)
-    client.close()
