@@ -7,7 +7,8 @@ decodes, brings what are posts through the gate into the log, and keeps the curs
 real parts. The mix and the lengths are those of 152 events in a row of the real network, as its
 stream showed them (https://github.com/bluesky-social/jetstream, in `internal/corpus/testdata` the
 file `expected_v1.jsonl`); the texts are ours. Rates are by this process's own processor time, so
-that other work on the machine does not count, and by the wall.
+that other work on the machine does not count, and by the wall. Memory is the process's own, without
+pages of files that it has mapped: the log's.
 """
 
 import json
@@ -24,10 +25,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import psutil
+from pydantic import BaseModel
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from ingest.bluesky.stream import JetstreamCollector, JetstreamSettings
+from ingest.bluesky.stream import JetstreamCollector
 from ingest.contract import Batch, Cursor
 from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
@@ -147,7 +149,7 @@ class Counting:
     """A collector that is watched: how much it read, how fast, and what memory that took."""
 
     name: ClassVar[str] = JetstreamCollector.name
-    Settings: ClassVar[type[JetstreamSettings]] = JetstreamSettings
+    Settings: ClassVar[type[BaseModel]] = JetstreamCollector.Settings
     repeats: ClassVar[bool] = False
     live: ClassVar[bool] = True
     endless: ClassVar[bool] = True
@@ -168,11 +170,12 @@ class Counting:
             yield batch
             if self.read - told >= self._events / 10:
                 told = self.read
+                memory = process.memory_info()
                 spent, passed = time.process_time() - processor, time.perf_counter() - wall
                 print(f"{self.read:>10,} events, {self.posts:>8,} of posts  "
                       f"{self.read / spent:>8,.0f}/s of processor time  "
                       f"{self.read / passed:>8,.0f}/s of wall time  "
-                      f"{process.memory_info().rss / 1e6:>6.0f} MB")  # fmt: skip
+                      f"{(memory.rss - memory.shared) / 1e6:>6.0f} MB")  # fmt: skip
 
     def enough(self) -> bool:
         return self.read >= self._events

@@ -25,7 +25,7 @@ CALM_SECONDS = 20, 90
 """Between two failures of the world, on the clock of the run."""
 
 SILENCE_SECONDS = 90
-REFUSALS = (
+REFUSALS: tuple[tuple[int, dict[str, str], bytes], ...] = (
     (429, {"Retry-After": "20"}, b""),
     (500, {}, b"oh no"),
     (503, {"Content-Type": "text/html"}, b"<html>We are busy</html>"),
