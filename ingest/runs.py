@@ -59,10 +59,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """What a source is like between runs. Moments in Unix ms.
 
-    Its last run by schedule began at `ran`. Slots are accounted for up to and with `slot`; `missed` counts those since the last run that
-    none answered. The last `failures` runs failed, since `failing_since`, the last one with
-    `error` at `failed_at`. With a `wait` (ms) the source runs that long after `failed_at`,
-    whatever its slots.
+    Its last run by schedule began at `ran`. Slots are accounted for up to and with `slot`;
+    `missed` counts those since that run that none answered. The last `failures` runs failed, since
+    `failing_since`, the last one with `error` at `failed_at`. With a `wait` (ms) the source runs
+    that long after `failed_at`, whatever its slots.
     """
 
     ran: int | None = None

@@ -16,7 +16,7 @@ from peil.health import Pulse
 from peil.pipeline import Pipeline
 from peil.schedule import Schedule, not_yet
 from stream.clock import MINUTE_MS
-from stream.errors import Retry, Stop
+from stream.errors import Retry
 from stream.topics import POSTS
 from stream.worker import POLL_SECONDS
 
@@ -168,9 +168,9 @@ class Collecting:
     def _begin(self, source: Source, slot: Slot | None) -> None:
         try:
             collector = self._pipeline.collector(source)
-        except (Retry, Stop) as error:
-            logger.warning("source %s: %s", source.id, error)
+        except Exception as error:  # noqa: BLE001  (a collector of another package may do anything)
             self._pipeline.intake.fail(source, error, slot=slot, endless=slot is None)
+            logger.warning("%s: %s", source.id, self._runs.condition(source.id).error)
             return
         self._crew.start(source.id, partial(self._run, source, collector, slot))
 
@@ -191,8 +191,8 @@ class Collecting:
         self._recheck_at[source.id] = now + RECHECK_MS
         try:
             collector = self._pipeline.collector(source)
-        except (Retry, Stop):
-            return  # its run says so
+        except Exception:  # noqa: BLE001  (its run says what is wrong)
+            return
         if isinstance(collector, Rechecking):
             self._crew.start(name, partial(self._look_again, source, collector))
 

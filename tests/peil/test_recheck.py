@@ -21,9 +21,11 @@ from peil.pipeline import Pipeline
 from peil.settings import Settings
 from privacy.gate import Admitted
 from stream.clock import DAY_MS, HOUR_MS, ManualClock, to_datetime
-from stream.errors import Stop
+from stream.errors import Retry, Stop
 from stream.post import RawPost
+from stream.scan import scan
 from stream.testing import START, bytes_below
+from stream.topics import POSTS
 
 SOURCE = Source(id="shelf", title="t", collector="files", keep="all")
 
@@ -120,6 +122,60 @@ def test_what_is_gone_leaves_the_index_and_stays_away(
     assert recheck(pipeline, shelf) == {}
     assert pipeline.intake.run(SOURCE, shelf).appended == 0
     assert index(pipeline) == 14
+
+
+def test_what_is_gone_leaves_log_index_and_quarantine_within_one_round(
+    pipeline: Pipeline, shelf: Shelf, clock: ManualClock
+) -> None:
+    text = b'een tekst 3"'
+    pipeline.intake.run(SOURCE, shelf)
+    gone = pipeline.keys.post_id("shelf", "native-secret-3")
+    (record,) = (each for each in scan(pipeline.broker, POSTS.name) if each.key == gone)
+    pipeline.quarantine.put_record(record, worker="enrich", why="a fault")
+    assert index(pipeline) == 15
+    held = bytes_below(pipeline.folder.log)
+    assert held.count(text) >= 2  # in `posts` and `labelled`; quarantine wraps it
+    assert len(list(pipeline.quarantine.items())) == 1
+    clock.advance(DAY_MS)
+    shelf.standings = {"native-secret-3": "gone"}
+    assert recheck(pipeline, shelf)["gone"] == 1
+    assert index(pipeline) == 14
+    keep_house(pipeline)  # the round of every hour
+    assert text not in bytes_below(pipeline.folder.log)
+    assert list(pipeline.quarantine.items()) == []
+    assert pipeline.store.where([gone]) == {}
+    assert pipeline.ledger.deleted([gone])
+
+
+def test_an_error_of_a_platform_keeps_what_it_said_before(
+    pipeline: Pipeline, shelf: Shelf, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.intake.run(SOURCE, shelf)
+    index(pipeline)
+    clock.advance(DAY_MS)
+
+    def break_off(references: Sequence[Reference]) -> Iterator[Standing]:
+        yield from ("gone", "there")
+        raise Retry("busy", after=60)
+
+    monkeypatch.setattr(shelf, "recheck", break_off)
+    with pytest.raises(Retry):
+        recheck(pipeline, shelf)
+    assert index(pipeline) == 14
+    monkeypatch.undo()
+    assert recheck(pipeline, shelf) == {"there": 13}  # the two are not asked about again
+
+
+def test_looking_again_moves_no_cursor(
+    pipeline: Pipeline, shelf: Shelf, clock: ManualClock
+) -> None:
+    pipeline.intake.run(SOURCE, shelf)
+    index(pipeline)
+    clock.advance(DAY_MS)
+    pipeline.memory.advance("shelf", {"turn": 9}, {}, until=clock.now())
+    shelf.standings = {"native-secret-3": "gone"}
+    recheck(pipeline, shelf)
+    assert pipeline.memory.cursor("shelf") == {"turn": 9}
 
 
 def test_what_is_missing_once_may_come_back_and_twice_is_gone(

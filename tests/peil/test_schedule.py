@@ -323,7 +323,7 @@ def test_a_clock_that_went_far_ahead_and_back_holds_no_source_up() -> None:
     assert len([each for each in city.starts("failing") if each < START + DAY_MS]) > 2
 
 
-def test_a_clock_that_goes_back_a_little_loses_noSlot() -> None:
+def test_a_clock_that_goes_back_a_little_loses_no_slot() -> None:
     city = City(source(every="1h"))
     city.go_on(START + 5 * HOUR_MS)
     city.now -= 2 * MINUTE_MS
@@ -421,7 +421,7 @@ def test_whatever_happens_each_slot_is_accounted_for(
     city.check()
 
 
-def test_a_run_that_began_meanwhile_keeps_itsSlot() -> None:
+def test_a_run_that_began_meanwhile_keeps_its_slot() -> None:
     city = City(source(every="1h"))
     city.turn()
     seen = city.runs.condition("s")
