@@ -17,6 +17,7 @@ from ingest.feeds.collector import FeedCollector, FeedSettings
 from ingest.files.collector import FileCollector, FileSettings
 from ingest.mastodon.collector import MastodonCollector
 from ingest.mastodon.settings import MastodonSettings
+from ingest.mastodon.timelines import timelines
 from ingest.sources import Source
 from ingest.web.client import Web
 from stream.clock import Clock
@@ -85,8 +86,15 @@ BUILT_IN: Mapping[str, Kind] = {
     MastodonCollector.name: Kind(
         settings=MastodonSettings,
         make=lambda _source, settings, parts: MastodonCollector(
-            settings, web=parts.web, clock=parts.clock, environment=os.environ
+            settings,
+            web=parts.web,
+            clock=parts.clock,
+            environment=os.environ,
+            root=parts.root,
         ),
+        reads=lambda settings: [
+            timeline.address for server in settings.servers for timeline in timelines(server)
+        ],
     ),
     JetstreamCollector.name: Kind(
         settings=JetstreamSettings,
@@ -104,7 +112,8 @@ BUILT_IN: Mapping[str, Kind] = {
 
 
 @cache
-def _registered() -> Mapping[str, EntryPoint]:
+def registered() -> Mapping[str, EntryPoint]:
+    """The collectors of other installed packages, by name, before they are loaded."""
     return {each.name: each for each in entry_points(group=GROUP)}
 
 
@@ -114,9 +123,9 @@ def kind_of(collector: str) -> Kind:
     """
     if collector in BUILT_IN:
         return BUILT_IN[collector]
-    entry = _registered().get(collector)
+    entry = registered().get(collector)
     if entry is None:
-        there = ", ".join([*BUILT_IN, *_registered()])
+        there = ", ".join([*BUILT_IN, *registered()])
         raise Stop(f"there is no collector {collector!r}; there are {there}")
     package = entry.dist.name if entry.dist else entry.value
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
+from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
@@ -46,7 +47,7 @@ class MastodonCollector:
     The state of a timeline in the cursor: `min_id`, up to which it was read, `read`, when that
     was, `swept`, when it was last read back, and the `sweep` that is under way. A timeline that
     fails costs that timeline, a server that is busy costs that server: the others are read, then
-    the error is raised.
+    the error is raised. Tokens come from `environment`, or from files below `root`.
     """
 
     name: ClassVar[str] = "mastodon"
@@ -63,11 +64,13 @@ class MastodonCollector:
         web: Web,
         clock: Clock,
         environment: Mapping[str, str],
+        root: Path = Path(),
     ) -> None:
         self._settings = settings
         self._web = web
         self._clock = clock
         self._environment = environment
+        self._root = root
         # Where the statuses of the batch at hand are asked about, by their uri.
         self._addresses: dict[str, str] = {}
 
@@ -137,8 +140,8 @@ class MastodonCollector:
         instance = server.instance()
         for timeline in timelines(settings):
             try:
-                check_access(timeline, instance, server=server)
-                for part in reading(server, timeline, places.state(settings, timeline)):
+                check_access(timeline, instance, has_token=server.has_token)
+                for part in reading(server, timeline, places.state(timeline)):
                     batch = self._batch(part, server, instance, where=timeline.address)
                     yield msgspec.structs.replace(batch, cursor=places.cursor())
             except (Retry, Stop) as error:
@@ -165,7 +168,7 @@ class MastodonCollector:
                     skipped[why] = skipped.get(why, 0) + 1
             except Exception as error:  # noqa: BLE001  (whatever it is, it may cost one status only)
                 reason = str(error) if isinstance(error, Reject) else type(error).__name__
-                place = f"{server.address}{where}: status {position} of a page"
+                place = f"{where}: status {position} of a page"
                 rejected.append(Rejected(place, reason, skeleton(item)))
         return Batch(cursor={}, read=len(part.page.items), items=items, rejected=rejected,
                      skipped=skipped, budget=server.budget)  # fmt: skip
@@ -180,7 +183,8 @@ class MastodonCollector:
 
     def _server(self, settings: ServerSettings) -> Server:
         held = SecretStr(self._environment.get(settings.token_variable, ""))
-        token = secret(held, settings.token_file, setting=f"{settings.address}: token")
+        file = str(self._root / settings.token_file) if settings.token_file else ""
+        token = secret(held, file, setting=f"{settings.address}: token")
         return Server(settings.address, token=token, web=self._web, clock=self._clock)
 
 

@@ -15,9 +15,9 @@ class Places:
     def __init__(self, settings: MastodonSettings, cursor: Cursor) -> None:
         held, rest = cursor.get("timelines", {}), cursor.get("rest", {})
         self._states: dict[str, dict[str, Any]] = {
-            place: copy.deepcopy(held.get(place, {}))
+            timeline.address: copy.deepcopy(held.get(timeline.address, {}))
             for server in settings.servers
-            for place in (_place(server, timeline) for timeline in timelines(server))
+            for timeline in timelines(server)
         }
         self._rest: dict[str, int] = {
             server.address: rest.get(server.address, 0) for server in settings.servers
@@ -27,9 +27,9 @@ class Places:
         """As it is now: what comes later does not change it."""
         return {"timelines": copy.deepcopy(self._states), "rest": dict(self._rest)}
 
-    def state(self, server: ServerSettings, timeline: Timeline) -> dict[str, Any]:
+    def state(self, timeline: Timeline) -> dict[str, Any]:
         """The state of a timeline, to be changed while it is read."""
-        return self._states[_place(server, timeline)]
+        return self._states[timeline.address]
 
     def watermark(self) -> int | None:
         """Up to when all timelines were read (Unix ms); None when one never was."""
@@ -42,7 +42,3 @@ class Places:
 
     def resting(self, server: ServerSettings, *, now: int) -> bool:
         return self._rest[server.address] > now
-
-
-def _place(server: ServerSettings, timeline: Timeline) -> str:
-    return f"{server.address}{timeline.address}"

@@ -19,11 +19,11 @@ Query = tuple[tuple[str, str], ...]
 
 
 class Timeline(msgspec.Struct, frozen=True):
-    """A timeline of a server: where it is, and by which of its settings it is open.
-
-    `local` says that it holds only posts of the server's own people.
+    """A timeline of the server at an address: where it is, and by which of the server's settings
+    it is open. `local` says that it holds only posts of the server's own people.
     """
 
+    server: str
     path: str
     query: Query
     feed: Literal["live_feeds", "hashtag_feeds"]
@@ -31,20 +31,21 @@ class Timeline(msgspec.Struct, frozen=True):
 
     @property
     def address(self) -> str:
-        """Path and query, by which it is known."""
-        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+        """By which it is known; no parameters of a page."""
+        return f"{self.server}{self.path}" + (f"?{urlencode(self.query)}" if self.query else "")
 
 
 def timelines(settings: ServerSettings) -> Sequence[Timeline]:
     """What is to be read of a server."""
-    found = [_of_tag(tag) for tag in settings.tags]
+    found = [_of_tag(settings.address, tag) for tag in settings.tags]
     if settings.local:
         query = (("local", "true"),)
-        found.append(Timeline("/api/v1/timelines/public", query, "live_feeds", local=True))
+        path = "/api/v1/timelines/public"
+        found.append(Timeline(settings.address, path, query, "live_feeds", local=True))
     return found
 
 
-def check_access(timeline: Timeline, instance: Instance, *, server: Server) -> None:
+def check_access(timeline: Timeline, instance: Instance, *, has_token: bool) -> None:
     """Stop when the server does not show all of a timeline: it would give an empty list, or half
     of it, and no error. Servers before Mastodon 4.5 do not say; they answer with an error.
     """
@@ -56,8 +57,8 @@ def check_access(timeline: Timeline, instance: Instance, *, server: Server) -> N
         {"local": feed.local} if timeline.local else {"local": feed.local, "remote": feed.remote}
     )
     for side, who in sides.items():
-        where = f"{server.address}{timeline.address}: the server's {side} posts of it"
-        if who == "authenticated" and not server.has_token:
+        where = f"{timeline.address}: the server's {side} posts of it"
+        if who == "authenticated" and not has_token:
             raise Stop(
                 f"{where} are shown after a login only; agree on a token with its operators and "
                 "name the file that holds it (token_file), or take the timeline out of the source"
@@ -76,7 +77,7 @@ def forward(server: Server, timeline: Timeline, state: dict[str, Any]) -> Iterat
         page = server.page(timeline.path, (*timeline.query, ("min_id", state["min_id"])))
         if page.newer is None:
             return
-        state["min_id"] = _moved(server, timeline, state["min_id"], page.newer)
+        state["min_id"] = _moved(timeline, state["min_id"], page.newer)
         yield page
 
 
@@ -89,24 +90,24 @@ def backward(server: Server, timeline: Timeline, sweep: dict[str, Any]) -> Itera
         page = server.page(timeline.path, (*timeline.query, *bound))
         dates = [date for date in map(written, page.items) if date is not None]
         if page.older is not None:
-            sweep["max_id"] = _moved(server, timeline, sweep.get("max_id"), page.older)
+            sweep["max_id"] = _moved(timeline, sweep.get("max_id"), page.older)
         sweep["over"] = page.older is None or (bool(dates) and max(dates) < sweep["to"])
         yield page
 
 
-def _of_tag(tag: TagSettings) -> Timeline:
+def _of_tag(server: str, tag: TagSettings) -> Timeline:
     others = (("any", tag.any), ("all", tag.all), ("none", tag.none))
     query = tuple((f"{how}[]", each) for how, words in others for each in words)
     local = (("local", "true"),) if tag.local else ()
     path = f"/api/v1/timelines/tag/{quote(tag.tag, safe='')}"
-    return Timeline(path, (*query, *local), "hashtag_feeds", local=tag.local)
+    return Timeline(server, path, (*query, *local), "hashtag_feeds", local=tag.local)
 
 
-def _moved(server: Server, timeline: Timeline, before: str | None, after: str) -> str:
+def _moved(timeline: Timeline, before: str | None, after: str) -> str:
     """Where to go on; ids are opaque, so all that can be told of two is that they differ."""
     if after == before:
         raise Stop(
-            f"{server.address}{timeline.address} sends back to where it was asked (header Link); "
+            f"{timeline.address} sends back to where it was asked (header Link); "
             "its format has changed, see whether peil has a newer version"
         )
     return after

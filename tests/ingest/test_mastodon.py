@@ -289,7 +289,7 @@ def test_reading_ends_before_the_server_refuses(tag: str) -> None:
             server.write(f"{number} #{tag}", by="anna")
         budgets = [batch.budget for batch in reader.poll() if batch.budget is not None]
         assert [each.limit for each in budgets] == [30] * len(budgets)
-        assert budgets[-1].remaining == 27
+        assert 20 < budgets[-1].remaining < 30
         while reader.error is None:
             budgets += [batch.budget for batch in reader.poll() if batch.budget is not None]
         assert budgets[-1].remaining <= 4

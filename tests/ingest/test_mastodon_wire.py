@@ -1,6 +1,7 @@
 """What mastodon-mock cannot do, against a small server with the same wire."""
 
 import json
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -13,10 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.completeness.mastodon_server import BLOCK_PAGE, MastodonServer
+from ingest.catalogue import settings_of
 from ingest.contract import Batch, Reference, Standing
 from ingest.mastodon.collector import MastodonCollector
 from ingest.mastodon.settings import MastodonSettings
 from ingest.mastodon.statuses import read, to_post, unwanted
+from ingest.sources import Source
 from ingest.web.client import Web
 from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, ManualClock
 from stream.errors import PeilError, Reject, Retry, Stop
@@ -533,3 +536,10 @@ def test_wrong_settings_are_refused(changed: dict[str, Any], message: str) -> No
         MastodonSettings.model_validate({"servers": [told | changed]})
     with pytest.raises(pydantic.ValidationError, match="once"):
         MastodonSettings.model_validate({"servers": [told, told]})
+
+
+def test_the_example_of_the_page_is_a_source() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sources.md").read_text("utf-8")
+    (example,) = (each for each in page.split("```toml\n")[1:] if 'collector = "mastodon"' in each)
+    source = Source.model_validate(tomllib.loads(example.partition("```")[0]))
+    assert settings_of(source)
