@@ -1,7 +1,7 @@
 """What an analyst can learn of few people by asking questions, with the truth at hand.
 
     python -m bench.attacks [--texts FILE] [--posts 20000] [--targets 200] [--pairs 20000]
-        [--word-pairs 60] [--only peil] [--seed 1]
+        [--word-pairs 60] [--only HTTP] [--seed 1]
 
 Every attack guesses, of many targets, whether a post (or anything at all) is there, by asking a
 defence and nothing else; half of the targets are there. Printed is how often it is right: 50% is
@@ -11,7 +11,8 @@ last is peil itself, asked over HTTP. Apart from these, what the scores of typic
 Beside it: how many cells stay visible, and how far the numbers are off.
 
 The attacker knows one post whole, and may choose each question by the answers before it; he does
-not know the other posts. Without --texts the posts are made of the demo's.
+not know the other posts. Without --texts the posts are made of the demo's. Ctrl-C ends it after the
+question at hand; what was measured until then is printed.
 """
 
 import argparse
@@ -19,9 +20,10 @@ import dataclasses
 import math
 import random
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -40,6 +42,7 @@ from bench.defences import (
     sizes_of,
 )  # fmt: skip
 from bench.over_http import over_http
+from bench.progress import Progress
 from index.contract import Dimension, Question
 from index.testing import TIMEZONE
 from index.typical import score
@@ -50,6 +53,10 @@ from rules.tree import And, Field, Node, Not, Or, Prefix, Term
 from stream.post import Post
 
 TARGETS = 200
+HTTP = "HTTP"
+CUT_OFF = 130
+"""How a program ends that Ctrl-C ended."""
+
 ROUNDED = 0.08
 """How far a score may be from what it is made of, more or less: it is shown in tenths."""
 
@@ -185,16 +192,12 @@ def late(defence: Defence, world: World, post: Post) -> bool:
     """Two words of the post, before and after it came in, which was days after it was made and
     while nothing else came.
     """
-    assert isinstance(defence, Weighed)
-    query = every(all_of(world.words_of(post)[-2:]))
-    earlier = dataclasses.replace(defence, store=world.before)
-    first = earlier.ask(query)
-    with world.coming_in(post):
-        return earlier.ask(query) != first
+    first, second = defence.twice(every(all_of(world.words_of(post)[-2:])), post, world)
+    return first != second
 
 
 LATE = "before and after, late"
-"""The one that needs a store to which posts come while it asks."""
+"""The one that docs/privacy.md says is not held."""
 
 ATTACKS: Mapping[str, Attack] = {
     "everything but the post": leaving_out,
@@ -210,13 +213,17 @@ ATTACKS: Mapping[str, Attack] = {
 }
 
 
-def right(attack: Attack, defence: Defence, world: World) -> float:
-    """How often a guess is right, as many of those who are there as of those who are not."""
+def right(
+    attack: Attack, defence: Defence, world: World, *, targets: Iterable[Post] | None = None
+) -> float:
+    """How often a guess is right, as many of those who are there as of those who are not; of
+    `targets`, or of all. Where there is none of either kind it is half.
+    """
     hits: dict[bool, list[bool]] = {True: [], False: []}
-    for post in world.targets:
+    for post in world.targets if targets is None else targets:
         there = post.id in world.present
         hits[there].append(attack(defence, world, post) == there)
-    return statistics.mean(statistics.mean(each) for each in hits.values())
+    return statistics.mean(statistics.mean(each) if each else 1 / 2 for each in hits.values())
 
 
 def pairs(world: World, count: int, rng: random.Random) -> list[tuple[Question, Question]]:
@@ -233,7 +240,7 @@ def pairs(world: World, count: int, rng: random.Random) -> list[tuple[Question, 
     return found
 
 
-def learned(defence: Defence, world: World, asked: Sequence[tuple[Question, Question]]) -> str:
+def learned(defence: Defence, world: World, asked: Iterable[tuple[Question, Question]]) -> str:
     """Of pairs that differ by fewer than k posts: how often the shown difference is the true one,
     and how often equal numbers tell rightly whether there is a difference at all.
     """
@@ -248,6 +255,8 @@ def learned(defence: Defence, world: World, asked: Sequence[tuple[Question, Ques
         exact.append(one is not None and other is not None and one - other == true)
         told[true == 0].append(same == (true == 0))
     share = statistics.mean(statistics.mean(each) if each else 1 / 2 for each in told.values())
+    if not exact:
+        return "no close pairs"
     same = len(told[True]) / len(exact)
     return (
         f"{len(exact):>6} close pairs, of which {same:.1%} do not differ; "
@@ -391,13 +400,21 @@ def make_world(words: Sequence[str], posts: int, folder: Path, *, targets: int, 
     return World([post for post in made if post.id not in taken], chosen, folder, rng)
 
 
-def _try(defence: Defence, world: World, asked: Sequence[tuple[Question, Question]]) -> None:
+def _try(
+    defence: Defence,
+    world: World,
+    asked: Sequence[tuple[Question, Question]],
+    progress: Progress,
+) -> None:
     started = time.monotonic()
     for what, attack in ATTACKS.items():
-        if what != LATE or isinstance(defence, Weighed):
-            print(f"  {what:26} right {right(attack, defence, world):.1%}", flush=True)
-    print(f"  {learned(defence, world, asked)}", flush=True)
-    print(f"  {utility(defence, world)}; {time.monotonic() - started:.0f} s", flush=True)
+        targets = progress.over(world.targets, what)
+        print(f"  {what:26} right {right(attack, defence, world, targets=targets):.1%}", flush=True)
+        if progress.is_cut_off:
+            return
+    print(f"  {learned(defence, world, progress.over(asked, 'pairs'))}", flush=True)
+    if not progress.is_cut_off:
+        print(f"  {utility(defence, world)}; {time.monotonic() - started:.0f} s", flush=True)
 
 
 def _try_words(world: World, count: int, rng: random.Random) -> None:
@@ -418,25 +435,31 @@ def main(chosen: argparse.Namespace, folder: Path) -> None:
     world = make_world(found, chosen.posts, folder, targets=chosen.targets, seed=chosen.seed)
     print(f"{len(world.posts):,} posts over {DAYS} days, {len(world.targets)} targets, k = {K}")
     asked = pairs(world, chosen.pairs, random.Random(chosen.seed + 1))
-    with over_http(world, folder) as api:
-        for name, defence in {**defences(world.store), "HTTP": api}.items():
-            if chosen.only in ("", name):
+    with Progress() as progress, over_http(world, folder) as api:
+        every_one: Mapping[str, Defence] = {**defences(world.store), HTTP: api}
+        if chosen.only and chosen.only not in every_one:
+            raise SystemExit(f"--only {chosen.only}: there are {', '.join(every_one)}")
+        for name, defence in every_one.items():
+            if chosen.only in ("", name) and not progress.is_cut_off:
                 print(f"\n{name}", flush=True)
-                _try(defence, world, asked)
-    if chosen.only in ("", "peil"):
-        _try_words(world, chosen.word_pairs, random.Random(chosen.seed + 2))
+                _try(defence, world, asked, progress)
+        if chosen.only in ("", "peil") and not progress.is_cut_off:
+            _try_words(world, chosen.word_pairs, random.Random(chosen.seed + 2))
     world.close()
     print(f"\nNoise is never more than {COINS}. Guessing is right in 50%.")
+    if progress.is_cut_off:
+        print("Cut off: the last line above is of what was asked until then.")
+        sys.exit(CUT_OFF)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--texts", type=Path)
-    parser.add_argument("--posts", type=int, default=20_000)
-    parser.add_argument("--targets", type=int, default=TARGETS)
-    parser.add_argument("--pairs", type=int, default=20_000)
-    parser.add_argument("--word-pairs", type=int, default=60)
-    parser.add_argument("--only", default="", help="one defence, by its name")
-    parser.add_argument("--seed", type=int, default=1)
+    parser = argparse.ArgumentParser(description="What can be learned of few people by asking.")
+    parser.add_argument("--texts", type=Path, help="posts to make the world of; else the demo's")
+    parser.add_argument("--posts", type=int, default=20_000, help="how many (default %(default)s)")
+    parser.add_argument("--targets", type=int, default=TARGETS, help="posts that are looked for")
+    parser.add_argument("--pairs", type=int, default=20_000, help="random pairs of questions")
+    parser.add_argument("--word-pairs", type=int, default=60, help="pairs for typical words")
+    parser.add_argument("--only", default="", help=f"one defence: peil, {HTTP}, thresholds, …")
+    parser.add_argument("--seed", type=int, default=1, help="the same world and questions again")
     with tempfile.TemporaryDirectory() as temporary:
         main(parser.parse_args(), Path(temporary))

@@ -5,7 +5,7 @@ parts.
 import random
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +46,12 @@ class Defence(Protocol):
 
     def table(self, question: Question, by: Dimension) -> Mapping[str, Answer]: ...
 
+    def twice(self, question: Question, post: Post, world: "World") -> tuple[Answer, Answer]:
+        """Before `post` comes in, and after: what those are told who ask when none of the targets
+        came in yet. Nothing comes in when it is one that is not there.
+        """
+        ...
+
 
 @dataclass
 class Weighed:
@@ -61,6 +67,12 @@ class Weighed:
     def ask(self, question: Question) -> Answer:
         question = self.asked(question)
         return self._shown(question, self.store.count(question))
+
+    def twice(self, question: Question, post: Post, world: "World") -> tuple[Answer, Answer]:
+        earlier = replace(self, store=world.before)
+        first = earlier.ask(question)
+        with world.coming_in(post):
+            return first, earlier.ask(question)
 
     def words(self, question: Question) -> Mapping[str, tuple[int, float]]:
         """Of every word the posts that are shown, and its score; readers are shown those of the
@@ -153,6 +165,7 @@ class World:
         self, posts: Sequence[Post], targets: Sequence[Post], folder: Path, rng: random.Random
     ) -> None:
         self.targets = targets
+        self.others = posts
         self.present = {post.id for post in targets if rng.random() < 1 / 2}
         self.posts = [*posts, *(post for post in targets if post.id in self.present)]
         counts = _counted(self.posts)

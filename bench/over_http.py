@@ -1,15 +1,17 @@
 """The API of the dashboard as a defence that attacks are tried on: words in, numbers out."""
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 from starlette.testclient import TestClient
 
 from bench.defences import DAYS, NOW, Answer, World
 from dashboard.application import create
-from index.contract import Dimension, Question
+from dashboard.city import Snapshot
+from index.contract import Dimension, Question, Store
 from index.testing import TIMEZONE, fill
 from index.values import local_day
 from peil.command.users import one_time_link
@@ -19,6 +21,8 @@ from peil.settings import load_settings
 from peil.showing import city_of, entrance_of
 from rules.tree import And, Node, Not, Or, Prefix, Term
 from stream.clock import DAY_MS, ManualClock
+from stream.partitions import partition_of
+from stream.post import Post
 from stream.testing import START
 
 EVERY_LANGUAGE = "lang:nl,en,tr"
@@ -30,10 +34,15 @@ SAID = ["purpose=attacks", "dashboard.requests_a_minute=10000000"]
 class OverHttp:
     """What a reader is told; the answers come as JSON, through the doors and the access log."""
 
-    def __init__(self, browser: TestClient) -> None:
+    def __init__(self, browser: TestClient, index: Store, snapshot: Snapshot) -> None:
         self._browser = browser
+        self._index = index
+        self._snapshot = snapshot
 
     def ask(self, question: Question) -> Answer:
+        since, until = _days(question)
+        if since == until:  # refused, whatever there is
+            return None
         answer = self._get("/api/v1/explore", question).json()
         posts: Answer = answer["posts"]
         return posts
@@ -43,32 +52,82 @@ class OverHttp:
         rows = [json.loads(line) for line in answer.text.splitlines()]
         return {row[by]: row["posts"] for row in rows}
 
+    @contextmanager
+    def coming_in(self, post: Post) -> Generator[None]:
+        """While the block runs `post` is there for who asks: its index took it in, and the
+        dashboard looked for what is new.
+        """
+        fill(self._index, [post])
+        self._look()
+        yield
+        self._index.remove(partition_of(post), [post.id])
+        self._index.flush()
+        self._look()
+
+    def _look(self) -> None:
+        assert self._snapshot.renew(), "what came or went is seen"
+
     def _get(self, path: str, question: Question, **more: str) -> TestClient:
         said = dict(more)
         if question.query is not None:
             words = {"words": f"{EVERY_LANGUAGE} {written(question.query)}"}
             said["q"] = self._browser.post("/api/v1/queries", json=words).json()["id"]
-        since = START if question.since is None else question.since
-        until = START + (DAYS + 1) * DAY_MS if question.until is None else question.until
-        said["since"], said["until"] = (str(local_day(each, TIMEZONE)) for each in (since, until))
+        said["since"], said["until"] = map(str, _days(question))
         answer = self._browser.get(path, params=said)
         assert answer.status_code == 200, answer.text
         return answer
 
 
+class TwoDashboards:
+    """One over all posts of a world, and one over those that are no target."""
+
+    def __init__(self, whole: OverHttp, before: OverHttp) -> None:
+        self.ask = whole.ask
+        self.table = whole.table
+        self._before = before
+
+    def twice(self, question: Question, post: Post, world: World) -> tuple[Answer, Answer]:
+        first = self._before.ask(question)
+        if post.id not in world.present:
+            return first, self._before.ask(question)
+        with self._before.coming_in(post):
+            return first, self._before.ask(question)
+
+
 @contextmanager
-def over_http(world: World, folder: Path) -> Generator[OverHttp]:
-    """A dashboard over the posts of `world`, and a reader of it."""
-    city = WorkingFolder.init(folder / "city")
-    settings = load_settings(city.settings, environ={}, overrides=SAID)
-    with Pipeline(city, settings, clock=ManualClock(NOW)) as pipeline:
-        fill(pipeline.store, world.posts)
-        app = create(city_of(pipeline), entrance_of(pipeline))
+def over_http(world: World, folder: Path) -> Generator[TwoDashboards]:
+    """Dashboards over the posts of `world`, and a reader of them."""
+    with (
+        _dashboard(folder / "whole", world.posts) as whole,
+        _dashboard(folder / "before", world.others) as before,
+    ):
+        yield TwoDashboards(whole, before)
+
+
+@contextmanager
+def _dashboard(folder: Path, posts: Sequence[Post]) -> Generator[OverHttp]:
+    working = WorkingFolder.init(folder)
+    settings = load_settings(working.settings, environ={}, overrides=SAID)
+    clock = ManualClock(NOW)
+    with (
+        Pipeline(working, settings, clock=clock) as writer,  # as its worker has the index
+        Pipeline(working, settings, clock=clock) as pipeline,
+    ):
+        fill(writer.store, posts)
+        city = city_of(pipeline)
         link = one_time_link(pipeline)
+        app = create(city, entrance_of(pipeline))
         with TestClient(app, base_url=link.split("/enter")[0]) as browser:
             page = browser.get(link).text
             browser.headers["x-csrf-token"] = page.split('name="csrf" content="')[1].split('"')[0]
-            yield OverHttp(browser)
+            yield OverHttp(browser, writer.store, city.snapshot)
+
+
+def _days(question: Question) -> tuple[date, date]:
+    """The first day of a question, and the day after the last."""
+    since = START if question.since is None else question.since
+    until = START + (DAYS + 1) * DAY_MS if question.until is None else question.until
+    return local_day(since, TIMEZONE), local_day(until, TIMEZONE)
 
 
 def written(node: Node) -> str:
