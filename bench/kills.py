@@ -162,7 +162,7 @@ def look(folder: Path, rounds: int, *, feeds: bool) -> Mapping[str, int]:
         ids = {pipeline.keys.post_id("file", str(number)) for number in range(rounds * POSTS)}
         if feeds:
             ids |= {
-                pipeline.keys.post_id("feed", f"{source}/{feed}/{number}")
+                pipeline.keys.post_id("feed", f"{source}/{feed}/{number}@127.0.0.1")
                 for source in range(rounds)
                 for feed in range(FEEDS)
                 for number in range(ENTRIES)

@@ -1,29 +1,30 @@
 """Collector `feeds`: news, blogs, fora and tag feeds by RSS, Atom and JSON Feed."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.contract import Batch, Cursor, RawItem, Reference, Rejected, Standing
-from ingest.feeds.documents import Document, Entry, read
+from ingest.feeds import documents, jsonfeed
+from ingest.feeds.documents import Document, Entry
+from ingest.feeds.identities import author_of, identity_of, named
+from ingest.feeds.pages import no_feed, refusal
+from ingest.feeds.visits import NOT_MODIFIED, Visits
+from ingest.several import together
 from ingest.web.client import Page, Web
-from stream.clock import DAY_MS, Clock
+from stream.clock import MINUTE_MS, Clock
 from stream.errors import PeilError, Retry, Stop
 from stream.events import Gap
 from stream.post import Kind, RawDelete, RawPost
 
+FIRST_SUCCESS, FIRST_REDIRECT, FIRST_ERROR = 200, 300, 400
 GONE = 410
-NOT_MODIFIED = 304
-FIRST_ERROR = 400
 STANDINGS: Mapping[int, Standing] = {404: "missing", GONE: "gone"}
-SHORTEST_MS = 600_000
-"""No feed is asked more often than once in ten minutes."""
-
-LONGEST_MS = DAY_MS
+GRACE_MS = 30_000
+"""A run that comes so much early asks: its schedule is not late by a whole round."""
 
 
 class FeedSettings(BaseModel):
@@ -37,12 +38,16 @@ class FeedSettings(BaseModel):
     excerpt: int = Field(
         default=1_000, ge=1, le=5_000, description="Characters that are kept of an item's text."
     )
+    minutes: int = Field(
+        default=10,
+        ge=10,
+        le=1_440,
+        description="No feed is asked more often: 10 for news, 30 to 60 for blogs.",
+    )
 
 
 class FeedCollector:
-    """Asks each feed with the validators of the last time. The cursor holds, by address: the
-    validators, when it may be asked again, where it moved, whether it is gone, and the date of
-    its newest item, so that a feed that turned over between two visits is noticed.
+    """Asks each feed with the validators of the last time. The cursor holds `Visits` by address.
 
     A feed that fails costs that feed: the others are read, then the error is raised.
     """
@@ -60,29 +65,25 @@ class FeedCollector:
         self._clock = clock
 
     def poll(self, cursor: Cursor) -> Iterator[Batch]:
-        states: dict[str, dict[str, Any]] = {
-            url: dict(state)
-            for url, state in cursor.get("feeds", {}).items()
-            if url in self._settings.urls
-        }
+        known = cursor.get("feeds", {})
+        feeds = {url: Visits.of(known.get(url, {})) for url in self._settings.urls}
         errors: list[PeilError] = []
-        for url in self._settings.urls:
-            state = states.setdefault(url, {})
-            if state.get("gone"):
+        for url, visits in feeds.items():
+            batch = Batch(cursor={})
+            if not visits.gone and visits.not_before - GRACE_MS > self._clock.now():
+                batch = Batch(cursor={}, warnings=[f"{url} may not be asked yet"])
+            elif not visits.gone:
+                try:
+                    feeds[url], batch = self._visit(url, visits)
+                except (Retry, Stop) as error:
+                    errors.append(error)
+                    feeds[url] = self._put_off(visits, error)
+            if feeds[url].gone:
                 errors.append(Stop(f"{url} is gone for good (410): take it out of the source"))
-                continue
-            if state.get("not_before", 0) > self._clock.now():
-                yield Batch(cursor=_cursor(states), warnings=[f"{url} may not be asked yet"])
-                continue
-            try:
-                yield self._ask(url, states)
-            except (Retry, Stop) as error:
-                errors.append(error)
-                after = error.after if isinstance(error, Retry) else None
-                state["not_before"] = self._clock.now() + int((after or 0) * 1000)
-                yield Batch(cursor=_cursor(states))
+            watermark = min(each.visited for each in feeds.values()) or None
+            yield msgspec.structs.replace(batch, cursor=_cursor(feeds), watermark=watermark)
         if errors:
-            raise _together(errors, len(self._settings.urls))
+            raise together(errors, what=f"{len(errors)} of {len(feeds)} feeds failed")
 
     def reference(self, post: RawPost) -> Reference | None:
         return Reference(post.platform, post.native_id, post.links[0]) if post.links else None
@@ -96,99 +97,102 @@ class FeedCollector:
             else:
                 yield STANDINGS.get(status, "unknown" if status >= FIRST_ERROR else "there")
 
-    def _ask(self, url: str, states: dict[str, dict[str, Any]]) -> Batch:
-        """One visit. `states` changes only when all of it went well."""
-        state = dict(states[url])
-        headers = {
-            name: state[key]
-            for key, name in (("etag", "If-None-Match"), ("modified", "If-Modified-Since"))
-            if key in state
-        }
-        page = self._web.get(state.get("address", url), headers=headers)
-        if page.status == GONE:
-            states[url] = {"gone": True}
-            raise Stop(f"{url} is gone for good (410): take it out of the source")
-        if page.status != NOT_MODIFIED and page.status >= FIRST_ERROR:
-            raise Stop(f"{url} answers with status {page.status}; look at it in a browser")
-        document = Document(entries=())
-        if page.status != NOT_MODIFIED:
-            content_type = page.headers.get("content-type", "")
-            document = read(page.body, content_type=content_type, url=page.url)
-        batch = self._batch(url, document, state)
-        _note_visit(state, page, document, now=self._clock.now())
-        states[url] = state
-        return msgspec.structs.replace(batch, cursor=_cursor(states))
+    def _visit(self, url: str, before: Visits) -> tuple[Visits, Batch]:
+        """One visit: what is to be remembered of it, and what it brought, without a cursor."""
+        visits = msgspec.structs.replace(before)
+        asked, validators = visits.address or url, visits.validators()
+        page = self._web.get(asked, headers=validators)
+        now = self._clock.now()
+        batch = Batch(cursor={})
+        if page.status == GONE and asked == url:
+            return Visits(gone=True), batch
+        document = None
+        if page.status != NOT_MODIFIED or not validators:
+            document = _read(page, asked=asked)
+            batch = self._batch(url, document, visits, now=now)
+        visits.note(page, document, now=now, shortest=self._settings.minutes * MINUTE_MS)
+        return visits, msgspec.structs.replace(batch, warnings=visits.warnings(url, now=now))
 
-    def _batch(self, url: str, document: Document, state: dict[str, Any]) -> Batch:
-        """The items of one document, without a cursor; `state` learns its dates."""
+    def _put_off(self, visits: Visits, error: PeilError) -> Visits:
+        """The feed failed. Where a person must look, the address that it was declared with counts
+        again: where it moved may be wrong now.
+        """
+        wait = error.after if isinstance(error, Retry) else None
+        return msgspec.structs.replace(
+            visits,
+            not_before=self._clock.now() + (int(wait * 1000) + GRACE_MS if wait else 0),
+            address=None if isinstance(error, Stop) else visits.address,
+        )
+
+    def _batch(self, url: str, document: Document, visits: Visits, *, now: int) -> Batch:
+        """The items of one document, without a cursor; `visits` learns what it shows."""
+        host = urlsplit(url).hostname or url
+        # Of half a document nothing is learned: the next one is compared with the last whole one.
+        turned = visits.compare(document.entries, host=host, now=now) if document.whole else None
         items: list[RawItem] = []
         rejected: list[Rejected] = []
-        now = self._clock.now()
         for position, entry in enumerate(document.entries, 1):
-            post = self._post(entry, url, now)
-            if post is None:
+            identity = identity_of(entry, host=host, by_link=visits.by_link)
+            if identity:
+                items.append(self._post(entry, identity, host, now))
+            else:
                 where = f"{url}: item {position}"
                 rejected.append(Rejected(where, "no id, link, title or text", {}))
-            else:
-                items.append(post)
         items += [
             RawDelete(
                 platform=self._settings.platform,
-                native_id=each.identity,
+                native_id=named(each.identity, host=host),
                 observed_at=now,
                 edited_at=each.when,
             )
             for each in document.tombstones
         ]
-        dates = [each.published for each in document.entries if each.published is not None]
-        gaps = self._gaps(dates, state)
-        if dates:
-            state["newest"] = min(now, max(*dates, state.get("newest", 0)))
-            state["length"] = len(dates)
-        return Batch(cursor={}, read=len(items) + len(rejected), items=items, rejected=rejected,
-                     gaps=gaps)  # fmt: skip
+        why = "the feed turned over between two visits"
+        return Batch(
+            cursor={},
+            read=len(items) + len(rejected),
+            items=items,
+            rejected=rejected,
+            gaps=(Gap(self._source, *turned, why),) if turned else (),
+        )
 
-    def _gaps(self, dates: list[int], state: Mapping[str, Any]) -> tuple[Gap, ...]:
-        """A document as long as the last one, all of it newer than the last one's newest item:
-        what came between left the feed before it was seen.
-        """
-        newest = state.get("newest")
-        if not dates or newest is None or len(dates) < state.get("length", 0):
-            return ()
-        if min(dates) <= newest:
-            return ()
-        return (Gap(self._source, newest, min(dates), "the feed turned over between two visits"),)
-
-    def _post(self, entry: Entry, url: str, now: int) -> RawPost | None:
+    def _post(self, entry: Entry, identity: str, host: str, now: int) -> RawPost:
         text = f"{entry.title}\n{entry.text}".strip() if entry.title else entry.text
-        identity = entry.identity or entry.link
-        if not identity:
-            if not text:
-                return None
-            identity = hashlib.sha256(
-                f"{entry.title}\0{entry.link}".encode("utf-8", "surrogatepass")
-            ).hexdigest()
-        host = urlsplit(url).hostname or url
         return RawPost(
             platform=self._settings.platform,
             native_id=identity,
             text=_excerpt(text, self._settings.excerpt),
             observed_at=now,
-            author=f"{entry.author}@{host}" if entry.author else host,
+            author=author_of(entry, host=host),
             kind=self._settings.kind,
             created_at=entry.published,
             edited_at=entry.updated if entry.updated != entry.published else None,
             hashtags=(),
             links=(entry.link,) if entry.link else (),
-            handles=(),
+            # WordPress names who comments in the title; who writes an article is no person to hide.
+            handles=(entry.author,) if entry.author and self._settings.kind != "article" else (),
             has_media=entry.has_media,
             declared_lang=entry.language,
         )
 
 
-def _cursor(states: Mapping[str, Mapping[str, Any]]) -> Cursor:
-    """The states as they are now: what comes later does not change a batch."""
-    return {"feeds": {url: dict(state) for url, state in states.items()}}
+def _read(page: Page, *, asked: str) -> Document:
+    """The feed in `page`; Stop with what came instead."""
+    if not FIRST_SUCCESS <= page.status < FIRST_REDIRECT:
+        raise Stop(f"{asked} {refusal(page.status)}")
+    content_type = page.headers.get("content-type", "")
+    start = page.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if start == b"{" or (start and start != b"<" and "json" in content_type):
+        return jsonfeed.read(page.body, url=page.url)
+    document = documents.read(page.body, content_type=content_type, url=page.url)
+    if document is None:
+        raise Stop(f"{asked} {no_feed(page, asked=asked)}")
+    return document
+
+
+def _cursor(feeds: Mapping[str, Visits]) -> Cursor:
+    """The feeds as they are now: what comes later does not change a batch."""
+    return {"feeds": {url: msgspec.to_builtins(visits) for url, visits in feeds.items()}}
 
 
 def _excerpt(text: str, length: int) -> str:
@@ -197,35 +201,3 @@ def _excerpt(text: str, length: int) -> str:
         return text
     cut = text[:length]
     return (cut.rsplit(maxsplit=1)[0] if " " in cut else cut) + " …"
-
-
-def _note_visit(state: dict[str, Any], page: Page, document: Document, *, now: int) -> None:
-    """What to say and do the next time, as server and document ask."""
-    if page.moved_to is not None:
-        state["address"] = page.moved_to
-    if page.status != NOT_MODIFIED:
-        for key, name in (("etag", "etag"), ("modified", "last-modified")):
-            state.pop(key, None)
-            if name in page.headers:
-                state[key] = page.headers[name]
-        state["period"] = document.period
-    asked = max(_max_age(page.headers), state.get("period") or 0)
-    state["not_before"] = now + min(LONGEST_MS, max(SHORTEST_MS, asked))
-
-
-def _max_age(headers: Mapping[str, str]) -> int:
-    """Cache-Control's max-age in ms, 0 when it says none."""
-    for directive in headers.get("cache-control", "").split(","):
-        name, _, value = directive.strip().partition("=")
-        if name.casefold() == "max-age" and value.strip('"').isdecimal():
-            return min(LONGEST_MS, int(value.strip('"')[:9]) * 1000)
-    return 0
-
-
-def _together(errors: list[PeilError], feeds: int) -> PeilError:
-    """One error for all feeds that failed: a Stop when a person must look at one of them."""
-    message = f"{len(errors)} of {feeds} feeds failed: " + "; ".join(map(str, errors))
-    if any(isinstance(error, Stop) for error in errors):
-        return Stop(message)
-    waits = [error.after for error in errors if isinstance(error, Retry) and error.after]
-    return Retry(message, after=max(waits, default=None))

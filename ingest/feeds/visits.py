@@ -1,0 +1,124 @@
+"""What is remembered of a feed between two visits, and what that tells of the next one."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ingest.feeds.documents import Document, Entry
+from ingest.feeds.identities import canonical, identity_of, reused
+from ingest.health import silence
+from ingest.web.client import Page
+from stream.clock import DAY_MS
+
+NOT_MODIFIED = 304
+LONGEST_MS = DAY_MS
+SECOND_MS = 1_000
+ENDS = 5
+MOVED_ON = 0.2
+CHURNED = 0.5
+NEWS = 20
+"""So many visits that brought something are remembered."""
+
+
+class Visits(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One feed's part of the cursor. Times in Unix ms.
+
+    `ends` are marks of the newest five and the oldest five items of the last document, each its
+    id's and its link's: eight hex digits that tell nothing by themselves. `news` says when a visit
+    brought something, `newest` the date of the newest item, `by_link` that ids mean nothing.
+    """
+
+    etag: str | None = None
+    modified: str | None = None
+    period: int | None = None
+    not_before: int = 0
+    address: str | None = None
+    gone: bool = False
+    visited: int = 0
+    newest: int | None = None
+    by_link: bool = False
+    ends: list[tuple[str, str]] = []
+    empty: bool = False
+    news: list[int] = []
+
+    @classmethod
+    def of(cls, value: Any) -> "Visits":
+        """From a cursor, also one of an older version."""
+        return msgspec.convert(value, cls)
+
+    def validators(self) -> Mapping[str, str]:
+        """The headers that ask whether there is something new, verbatim (RFC 9110, 13.1)."""
+        told = {"If-None-Match": self.etag, "If-Modified-Since": self.modified}
+        return {name: value for name, value in told.items() if value is not None}
+
+    def note(self, page: Page, document: Document | None, *, now: int, shortest: int) -> None:
+        """What to say and do the next time, as server and document ask; None: not modified."""
+        if page.moved_to is not None:
+            self.address = page.moved_to
+        if document is not None:
+            self.etag = page.headers.get("etag") if document.whole else None
+            self.modified = page.headers.get("last-modified") if document.whole else None
+            self.period = document.period
+        asked = max(_max_age(page.headers), self.period or 0)
+        self.not_before = now + min(LONGEST_MS, max(shortest, asked))
+
+    def compare(self, entries: Sequence[Entry], *, host: str, now: int) -> tuple[int, int] | None:
+        """Look at what the feed shows now. From when until when it may have shown something that
+        was gone before this visit; None when it goes on where it was.
+
+        Of ten items at the ends of the last document at most two are there: what is pinned stays,
+        everything else moves on. An id that is another one at each visit is told by the links.
+        """
+        marks = [_marks(each, host=host) for each in entries]
+        before, dates = self.ends, [each.published for each in entries if each.published]
+        there = [_share([each[by] for each in before], {each[by] for each in marks})
+                 for by in (0, 1)]  # fmt: skip
+        self.by_link = (
+            self.by_link or reused(entries) or (there[0] <= MOVED_ON and there[1] > CHURNED)
+        )
+        turned = bool(before and entries) and there[1 if self.by_link else 0] <= MOVED_ON
+        start = self.newest or self.visited
+        end = min((each for each in dates if each > start), default=now) + SECOND_MS
+        order = sorted(range(len(entries)), key=lambda at: -(entries[at].published or 0))
+        self.ends = [marks[at] for at in [*order[:ENDS], *order[-ENDS:]]] or before
+        if set(self.ends) - set(before):
+            self.news = [*self.news, now][-NEWS:]
+        self.empty = not entries
+        self.newest = max((each for each in [*dates, start] if each <= now), default=None)
+        self.visited = now
+        return (start, end) if turned else None
+
+    def warnings(self, url: str, *, now: int) -> list[str]:
+        """What is odd about the feed although it answers."""
+        told = silence(dict.fromkeys(self.news, 1), now=now)
+        found = [f"{url}: {told}"] if told else []
+        if self.empty:
+            before = "had items before and is empty now" if self.ends else "has never had an item"
+            found.append(f"{url} {before}; look at it in a browser")
+        return found
+
+
+def _marks(entry: Entry, *, host: str) -> tuple[str, str]:
+    return _mark(identity_of(entry, host=host, by_link=False)), _mark(canonical(entry.link))
+
+
+def _mark(name: str) -> str:
+    encoded = name.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(encoded, digest_size=4).hexdigest() if name else ""
+
+
+def _share(before: Sequence[str], now: set[str]) -> float:
+    """How many of the marks before are there now; 0 where there were none."""
+    known = [each for each in before if each]
+    return sum(each in now for each in known) / len(known) if known else 0.0
+
+
+def _max_age(headers: Mapping[str, str]) -> int:
+    """Cache-Control's max-age in ms, 0 when it says none."""
+    for directive in headers.get("cache-control", "").split(","):
+        name, _, value = directive.strip().partition("=")
+        if name.casefold() == "max-age" and value.strip('"').isdecimal():
+            return min(LONGEST_MS, int(value.strip('"')[:9]) * 1000)
+    return 0
