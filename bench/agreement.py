@@ -31,8 +31,9 @@ from index.local.store import LocalStore
 from index.settings import ElasticSettings
 from index.testing import TIMEZONE, fill
 from peil.shipped import shipped_config
-from rules.documents import ActiveRule, load_book, version_of
+from rules.documents import ActiveRule, version_of
 from rules.evaluator import evaluate
+from rules.files import load_book
 from rules.matching.matcher import Matcher
 from rules.testing import tokenised_posts, trees
 from rules.tree import Node

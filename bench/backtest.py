@@ -24,7 +24,7 @@ from typing import get_args
 
 from bench.cluster import texts
 from bench.stores import fill, posts
-from index.backtest import Asides, Backtests
+from index.backtest import ALL_ASIDES, IN_BRIEF, Backtests
 from index.contract import Question, Scope
 from index.disclosure import Disclosure
 from index.inquiry import Inquiry
@@ -44,7 +44,6 @@ CANDIDATES = 20_000
 """So many posts a NEAR has to verify, about."""
 
 LETTERS = 4
-COUNTS = Asides(by=("language",), overlap=False, branches=False)
 
 
 class Unlogged:
@@ -136,7 +135,7 @@ def ask(
             backtests = make(store, clock)
             started, processor = time.monotonic(), time.process_time()
             try:
-                backtests.run(subject, against=None, period={}, asides=COUNTS)
+                backtests.run(subject, against=None, period={}, asides=IN_BRIEF)
             except PeilError as error:
                 print(f"  {name}: {error}", flush=True)
                 return
@@ -156,7 +155,7 @@ def whole(folder: Path, clock: Clock, name: str, query: str, *, other: str) -> N
     subject, before = (Subject(query=each, tree=parse(each).tree) for each in (query, other))
     with closing(warm(folder, clock)) as store:
         started = time.monotonic()
-        make(store, clock).run(subject, against=before, period={}, asides=Asides())
+        make(store, clock).run(subject, against=before, period={}, asides=ALL_ASIDES)
     print(f"  {name}, all of it: {(time.monotonic() - started) * 1_000:,.0f} ms", flush=True)
 
 

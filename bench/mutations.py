@@ -4,11 +4,10 @@ import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rules.documents import load_book
 from rules.errors import Problem, QueryError
+from rules.files import load_book
 from rules.lists import Lists
 from rules.parser import parse
-from stream.errors import Stop
 
 PIECES = (
     "(", ")", '"', "“", "”", "'", "*", "~", "~3", "@", "@x", "$", "$x@9", "#", ":", ",", "\n",
@@ -77,19 +76,20 @@ def problems_of(query: str, lists: Lists) -> Sequence[Problem]:
 
 
 def refusal_of(config: Path, path: Path, data: bytes) -> str:
-    """What the rules of a folder say when `path` in it has these bytes: nothing, or what is wrong
-    with a file that is named.
+    """What is said of a file in a folder of rules when it has these bytes: nothing, or what is
+    wrong with it and where. All other files must be read.
     """
     before = path.read_bytes()
     path.write_bytes(data)
-    refused = ""
     try:
         book = load_book(config)
-        for document in book.rules.values():
-            problems_of(document.query, book.lookup())
-    except Stop as error:
-        refused = str(error)
     finally:
         path.write_bytes(before)
-    assert not refused or path.name in refused, refused
-    return refused
+    for document in book.rules.values():
+        problems_of(document.query, book.lookup())
+    lines = data.decode("utf-8-sig", errors="replace").split("\n")
+    for each in book.unread:
+        assert each.file == f"{path.parent.name}/{path.name}", each
+        assert 0 <= each.line <= len(lines), each
+        assert not each.line or 1 <= each.column <= len(lines[each.line - 1]) + 1, each
+    return "\n".join(map(str, book.unread))

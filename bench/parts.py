@@ -24,7 +24,7 @@ from index.contract import Question
 from index.local.store import LocalStore
 from peil.shipped import shipped_config
 from privacy.scrubbing import scrub
-from rules.documents import load_book
+from rules.files import load_book
 from rules.matching.matcher import Matcher
 from rules.parser import parse
 from rules.tokens import tokenise

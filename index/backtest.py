@@ -48,6 +48,7 @@ class Asides(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ALL_ASIDES = Asides()
+IN_BRIEF = Asides(by=("language",), overlap=False, branches=False)
 
 
 class Backtests:

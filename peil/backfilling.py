@@ -48,9 +48,9 @@ class Backfilled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def backfill(pipeline: Pipeline, rule: str, *, progress: Progress) -> Backfilled:
-    """Append what the active version of `rule` matches in `recent` and was not matched by it yet.
-    It is written in the access log before. Stop when the rule is not active, or when the settings
-    name no purpose.
+    """Append what the active version of `rule` (or `rule@version`) matches in `recent` and was not
+    matched by it yet. It is written in the access log before. Stop when the rule, or that version
+    of it, is not active, or when the settings name no purpose.
     """
     if not pipeline.settings.purpose.strip():
         raise Stop("no purpose is set: write in config/peil.toml what you look for and why")
@@ -71,7 +71,7 @@ def backfill(pipeline: Pipeline, rule: str, *, progress: Progress) -> Backfilled
         pipeline.broker.append(POSTS.name, [Entry(each.key, encode(each)) for each in events])
         posts += len(events)
         authors.update(each.post.author for each in events)
-    k = pipeline.thresholds.of_rule(rule)
+    k = pipeline.thresholds.of_rule(active.id)
     enough = shown(Size(posts, len(authors)), k=k) is not None
     return Backfilled(rule=active.name, posts=about(posts) if enough else None, k=k)
 
@@ -79,13 +79,14 @@ def backfill(pipeline: Pipeline, rule: str, *, progress: Progress) -> Backfilled
 def _active(pipeline: Pipeline, rule: str) -> tuple[ActiveRule, int]:
     """The active version of `rule`, and the generation of the set that it is in."""
     published = RuleFeed(pipeline.broker).refresh()
+    name, _, version = rule.partition("@")
     if published is not None:
         for each in published.rules:
-            if each.id == rule:
+            if each.id == name and each.version.startswith(version):
                 return each, published.generation
     raise Stop(
-        f"rule {rule!r} is not active, so it keeps no posts; `peil rules list` shows which rules "
-        "are, and `peil rules activate` makes one so"
+        f"{rule!r} is not active, so it keeps no posts; `peil rules list` shows what is, and "
+        "`peil rules activate` makes it so"
     )
 
 

@@ -146,7 +146,8 @@ def _rules(pipeline: Pipeline) -> Said:
     findings = [each for each in found if each.severity != "hint"]
     total = len(pipeline.book.rules)
     shown = f"{total} rules, {len(findings)} findings (`peil rules check`)"
-    return _said(shown, well=not findings)
+    unread: list[tuple[State, str]] = [("wrong", str(each)) for each in book.unread]
+    return [*unread, *_said(shown, well=not findings)]
 
 
 def _authors(pipeline: Pipeline) -> Said:

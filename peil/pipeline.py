@@ -55,8 +55,10 @@ from privacy.noise import KEY as NOISE_KEY
 from privacy.noise import Noise
 from privacy.register import Register
 from privacy.suppress import Thresholds
-from rules.documents import Book, Enrich, load_book
+from rules.documents import Book, Enrich
+from rules.files import load_book
 from rules.judging.judgements import Judgements
+from rules.life.library import standing_in
 from rules.life.publishing import Manifest, RuleFeed
 from rules.life.special import Special
 from rules.lists import Lists
@@ -347,6 +349,11 @@ class Pipeline:
             book, older=(*book.older, *self.rulebook.library.described())
         )
 
+    @cached_property
+    def readers_book(self) -> Book:
+        """The same for whoever reads answers: what cannot be read now is as it was last."""
+        return standing_in(self.book, self.rulebook.library.standings())
+
     def enrich_example(self, post: Post) -> Post:
         """Label a text that somebody wrote as posts are, as far as rules can ask for it."""
         return self._examples(post)
@@ -437,7 +444,7 @@ class Pipeline:
 
     def _is_special(self, rule: str) -> bool:
         """By its file and by what is counted, which can be another version: the stricter one."""
-        return self.book.is_special(rule) or self._counted_as_special(rule)
+        return self.readers_book.is_special(rule) or self._counted_as_special(rule)
 
     @cached_property
     def _counted_as_special(self) -> Special:

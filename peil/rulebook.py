@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import msgspec
 from sqlalchemy import Engine
 
 from peil.guidance import personal
@@ -60,9 +61,12 @@ class Rulebook:
         come in first; else they wait for a sync, and it is said which.
         """
         self._take_over()
+        for unread in book.unread:
+            logger.warning("%s; a version of it that counts goes on", unread)
         if self._settings.single_author:
+            told = {unread.name for unread in book.unread}
             for each in self._sync(book):
-                if each.says:
+                if each.says and each.rule not in told:
                     logger.warning("rule %s: %s", each.rule, each.says)
         elif waiting := differing(self.library, book):
             logger.warning(
@@ -82,13 +86,14 @@ class Rulebook:
         return None if published(self._broker()) is None else self._publish(None)
 
     def sync(self, book: Book, *, as_drafts: bool = False, whole: bool = True) -> Sequence[Synced]:
-        """Bring the files of `book` in, as drafts or, with a single author, to count at once. One
-        that is not the `whole` of the folder says nothing of rules that are not in it.
+        """Bring the files of `book` in, as drafts or, with a single author, to count at once, and
+        publish. One that is not the `whole` of the folder says nothing of rules that are not in it.
         """
         self._take_over()
         found = self._sync(book, as_drafts=as_drafts, whole=whole)
         self.publish()
-        return found
+        standings = self.library.standings()
+        return [_as_it_stands(each, standings.get(each.rule, ())) for each in found]
 
     def move(
         self, rule: str, versions: Iterable[str], state: State, *, note: str
@@ -175,3 +180,11 @@ class Rulebook:
                 clock=self._clock,
                 models=models,
             )
+
+
+def _as_it_stands(synced: Synced, standings: Sequence[Standing]) -> Synced:
+    """The same after publishing, which ends what is over."""
+    for each in standings:
+        if each.change.version == synced.version and each.state != synced.state:
+            return msgspec.structs.replace(synced, state=each.state, says=each.change.note)
+    return synced

@@ -63,7 +63,7 @@ def city_of(pipeline: Pipeline) -> City:
         database=pipeline.database,
         access=pipeline.access,
         metrics=pipeline.metrics,
-        book=pipeline.book,
+        book=pipeline.readers_book,
         guidance=load_guidance(pipeline.folder.config),
         events=load_calendar(pipeline.folder.config),
         translations=load_translations(pipeline.folder.config),

@@ -4,7 +4,7 @@ import difflib
 
 from index.subject import Subject
 from rules.documents import Book, activate
-from rules.life.library import Standing, Standings
+from rules.life.library import Standings, version_of
 from rules.life.versions import Version
 from rules.lists import Lists
 from rules.parser import parse
@@ -29,7 +29,9 @@ class Subjects:
         """
         rule, _, version = name.partition("@")
         if version:
-            return _of_version(self._version(rule, version))
+            held = version_of(rule, self._standings.get(rule, ()), version)
+            return _of_version(held.version)
+        self._book.check_read(rule)
         document = self._book.rules.get(rule)
         if document is None:
             known = [*self._book.rules, *self._standings]
@@ -59,19 +61,6 @@ class Subjects:
             return (None if "@" in name else self.active(name)) or self.rule(name)
         active = self.active(subject.rule)
         return None if active is None or active.name == subject.name else active
-
-    def _version(self, rule: str, version: str) -> Version:
-        known: dict[str, Standing] = {
-            each.version.version: each for each in self._standings.get(rule, ())
-        }
-        found = [number for number in known if number.startswith(version)]
-        if len(found) == 1:
-            return known[found[0]].version
-        if found:
-            raise Stop(f"{rule}@{version} is not one version: {', '.join(found)}; write more of it")
-        raise Stop(
-            f"there is no version {version!r} of {rule!r}; `peil rules history {rule}` shows them"
-        )
 
 
 def _of_version(version: Version) -> Subject:

@@ -1,11 +1,8 @@
 """Rule documents and keyword lists: TOML files with their examples beside them."""
 
-import difflib
 import hashlib
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -21,9 +18,6 @@ from stream.errors import Stop
 from stream.post import Label, Post
 
 VERSION_DIGITS = 10
-
-ID = re.compile(r"[a-z0-9][a-z0-9-]*")
-"""What a rule or a list may be called: `@` and `$` have a meaning beside an id."""
 
 Number = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 """The version of a list; every database can hold it."""
@@ -82,6 +76,26 @@ class RuleDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     no_match: tuple[Example, ...] = ()
 
 
+Document = TypeVar("Document", RuleDocument, KeywordList)
+
+
+def restates(document: KeywordList, held: Iterable[KeywordList]) -> str:
+    """Why a list cannot be what comes after the `held` versions of it; empty when it can."""
+    own = [each for each in held if each.id == document.id]
+    last = max((each.version for each in own), default=0)
+    if any(each.version == document.version and each.entries != document.entries for each in own):
+        return (
+            f"it has other entries than its version {document.version} had: raise its version to "
+            f"{last + 1}, because rules were counted with the old entries"
+        )
+    if document.version < last:
+        return (
+            f"it is version {document.version} and was version {last} already: raise its version "
+            f"to {last + 1}"
+        )
+    return ""
+
+
 class ActiveRule(msgspec.Struct, frozen=True, kw_only=True):
     """A rule as it is matched. `version` addresses all that decides its matches."""
 
@@ -98,12 +112,35 @@ class ActiveRule(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.id}@{self.version}"
 
 
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that cannot be read: why, and where (from 1; 0: of the file as a whole) with the
+    `text` of that line. Of a list, `lint` says whether it may be one that no query may use.
+    """
+
+    file: str
+    name: str
+    why: str
+    line: int = 0
+    column: int = 0
+    text: str = ""
+    lint: bool = False
+
+    def __str__(self) -> str:
+        place = f", line {self.line}, column {self.column}" if self.line else ""
+        return f"{self.file}{place}: {self.why}"
+
+
 class Book(msgspec.Struct, frozen=True, kw_only=True):
-    """All rules and lists of a folder; `older` versions of lists can be named as `$wijken@3`."""
+    """All rules and lists of a folder; `older` versions of lists can be named as `$wijken@3`.
+
+    What is `unread` costs only itself: it is neither there nor gone. It is called as its file is,
+    a list with `$` before it.
+    """
 
     rules: Mapping[str, RuleDocument]
     lists: Mapping[str, KeywordList]
     older: tuple[KeywordList, ...] = ()
+    unread: tuple[Unread, ...] = ()
 
     def lookup(self) -> Lists:
         """The lists as the parser asks for them."""
@@ -113,6 +150,24 @@ class Book(msgspec.Struct, frozen=True, kw_only=True):
                 entries = ListEntries(each.id, each.version, each.entries)
                 found.setdefault(each.id, {})[each.version] = entries
         return list_lookup(found)
+
+    def check_read(self, name: str) -> None:
+        """Stop when the file of this rule or list (`$wijken`) is there and cannot be read."""
+        for each in self.unread:
+            if each.name == name:
+                raise Stop(f"{each}\nMend the file first: `peil rules check {name}` looks again")
+
+    def withheld(self) -> Sequence[Unread]:
+        """Unread lists that may say what no query may be about: those that say so or, where no
+        other list does, any of which no version is known.
+        """
+        known = {f"${each.id}" for each in self.older}
+        one = any(each.lint for each in self.lists.values())
+        return [
+            each
+            for each in self.unread
+            if each.name.startswith("$") and each.name not in known and (each.lint or not one)
+        ]
 
     def is_special(self, rule: str) -> bool:
         """Whether `rule` is on a special category; one that is not in the book any more is
@@ -159,94 +214,6 @@ def version_of(tree: Node) -> str:
     words = f"\nwords {WORDS_VERSION}" if asks_for_words(tree) else ""
     canonical = f"{TOKENIZER_VERSION}{words}\n{tree!r}"
     return hashlib.sha256(canonical.encode()).hexdigest()[:VERSION_DIGITS]
-
-
-def load_book(config: Path) -> Book:
-    """Every rule in `config/rules` and list in `config/lists`; Stop names all bad files.
-
-    An older version of list `wijken` is kept beside it as `wijken@3.toml`.
-    """
-    problems: list[str] = []
-    rules = _load(config / "rules", RuleDocument, problems)
-    lists = _load(config / "lists", KeywordList, problems)
-    problems += _twice(lists)
-    if problems:
-        raise Stop("rule files are wrong:\n" + "\n".join(f"  {line}" for line in problems))
-    return Book(
-        rules=rules,
-        lists={name: document for name, document in lists.items() if name == document.id},
-        older=tuple(document for name, document in lists.items() if name != document.id),
-    )
-
-
-Document = TypeVar("Document", RuleDocument, KeywordList)
-
-
-def _load(folder: Path, kind: type[Document], problems: list[str]) -> dict[str, Document]:
-    """The documents by the names of their files."""
-    documents: dict[str, Document] = {}
-    for path in sorted(folder.glob("*.toml")):
-        name = f"{path.parent.name}/{path.name}"
-        try:
-            text = path.read_bytes().decode("utf-8-sig")
-            document = msgspec.toml.decode(text, type=kind)
-        except (ValueError, OSError) as error:
-            problems.append(f"{name}: {error}{_suggest(str(error), kind)}")
-            continue
-        except RecursionError:
-            problems.append(f"{name}: its brackets are nested too deeply; write it flat")
-            continue
-        problems += [f"{name}: {wrong}" for wrong in _mistakes(path.stem, document)]
-        documents[path.stem] = document
-    return documents
-
-
-def _mistakes(stem: str, document: RuleDocument | KeywordList) -> Iterator[str]:
-    """What is wrong with `document` in the file called `stem`."""
-    if ID.fullmatch(document.id) is None:
-        yield (
-            f"{document.id!r} cannot be an id; use small letters a-z, digits and hyphens, and "
-            "begin with a letter or a digit"
-        )
-    elif stem not in _names(document):
-        yield f"its id is {document.id!r}; name both the same"
-    if isinstance(document, RuleDocument) and _lacks_approval(document):
-        yield (
-            "a rule with special_category needs `ground` (of GDPR, article 9) and `approved_by`, "
-            "somebody else than its owner"
-        )
-
-
-def _twice(lists: Mapping[str, KeywordList]) -> Iterator[str]:
-    """Files that say what the same version of a list is."""
-    files: dict[tuple[str, int], str] = {}
-    for stem, each in lists.items():
-        if (other := files.setdefault((each.id, each.version), stem)) != stem:
-            yield (
-                f"lists/{other}.toml and lists/{stem}.toml are both version {each.version} of "
-                f"list {each.id}; take one out, or raise the version in {each.id}.toml"
-            )
-
-
-def _names(document: RuleDocument | KeywordList) -> tuple[str, ...]:
-    """What the file of `document` may be called."""
-    if isinstance(document, RuleDocument):
-        return (document.id,)
-    return (document.id, f"{document.id}@{document.version}")
-
-
-def _lacks_approval(document: RuleDocument) -> bool:
-    approver = document.approved_by.strip().casefold()
-    approved = approver not in ("", document.owner.strip().casefold())
-    return document.special_category and not (approved and document.ground.strip())
-
-
-def _suggest(message: str, kind: type[msgspec.Struct]) -> str:
-    unknown = re.search(r"unknown field `(\w+)`", message)
-    if unknown is None:
-        return ""
-    close = difflib.get_close_matches(unknown[1], kind.__struct_fields__, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -80,9 +80,10 @@ def load_guidance(config: Path) -> Mapping[str, Guidance]:
 
 def coverage(book: Book, guidance: Mapping[str, Guidance]) -> Coverage:
     """Which rules of `book` have no guidance, and the other way round."""
+    there = {*book.rules, *(each.name for each in book.unread)}
     return Coverage(
         missing=tuple(sorted(book.rules.keys() - guidance.keys())),
-        orphaned=tuple(sorted(guidance.keys() - book.rules.keys())),
+        orphaned=tuple(sorted(guidance.keys() - there)),
     )
 
 

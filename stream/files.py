@@ -6,12 +6,15 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+PRIVATE = 0o600
 
-def replace(path: Path, data: bytes) -> None:
+
+def replace(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
     """Make `data` the content of `path`, on disk when it returns. After a kill it is the old file
-    or the new one. Several processes may do it at once; one of them is the last.
+    or the new one. Several processes may do it at once; one of them is the last. By default only
+    its owner reads it.
     """
-    with _draft(path, data) as draft:
+    with _draft(path, data, mode) as draft:
         draft.replace(path)
 
 
@@ -28,14 +31,14 @@ def create(path: Path, data: bytes) -> bool:
 
 
 @contextmanager
-def _draft(path: Path, data: bytes) -> Generator[Path]:
-    """`data` in a file beside `path` that only its owner reads; what was done with it within the
-    block is on disk after it.
+def _draft(path: Path, data: bytes, mode: int = PRIVATE) -> Generator[Path]:
+    """`data` in a file beside `path`, for those whom `mode` and the umask let; what was done with
+    it within the block is on disk after it.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()

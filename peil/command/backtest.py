@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from index.backtest import ALL_ASIDES, IN_BRIEF
 from index.results import Counts, Texts
 from index.subject import Subject
 from index.trial import Backtest, Change, Part
@@ -42,6 +43,9 @@ def backtest(
     texts: Annotated[
         int, typer.Option(min=0, max=50, help="Also draw so many texts that were kept.")
     ] = 0,
+    brief: Annotated[
+        bool, typer.Option("--brief", help="Only by day and language: at once, while you write.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """What a rule would have caught: by day, language, source and other rule, what each of its
@@ -55,7 +59,12 @@ def backtest(
         subject = meant(subjects, rule, query)
         period = period_of(since, until, zone=pipeline.settings.timezone)
         answers = pipeline.answers()
-        done = answers.backtest(subject, against=subjects.against(against, subject), **period)
+        done = answers.backtest(
+            subject,
+            against=subjects.against(against, subject),
+            asides=IN_BRIEF if brief else ALL_ASIDES,
+            **period,
+        )
         drawn = answers.texts(subject, limit=texts, **period) if texts else None
     if json:
         rows = [] if drawn is None else drawn.rows()

@@ -13,14 +13,13 @@ from peil.pipeline import Pipeline
 from peil.rulebook import SINGLE_AUTHOR
 from rules.life.descriptions import Redescribed
 from rules.life.exporting import export as write_back
-from rules.life.history import OUTGOING_MS, PUBLISHED, Change, State
-from rules.life.library import Standing
+from rules.life.history import OUTGOING_MS, OVER, PUBLISHED, Change, State
+from rules.life.library import Standing, version_of
 from rules.life.publishing import published
 from rules.life.syncing import Synced
 from stream.clock import to_datetime
 from stream.errors import Stop
 
-OVER: frozenset[State] = frozenset({"expired", "withdrawn"})
 MEANT: dict[State, tuple[frozenset[State], ...]] = {
     "reviewed": (frozenset({"draft"}), OVER),
     "shadow": (frozenset({"reviewed"}), frozenset({"draft"})),
@@ -34,10 +33,12 @@ withdrawn.
 OTHERWISE = "described otherwise"
 """In the history, where else a state is: what stands beside the query changed, the state not."""
 
+IN_A_CELL = 90
+
 NOT_YET = "Nothing counts before the first `peil run` or `peil import`."
 NEXT_BATCH = "It is published: a running peil takes it over with its next batch."
 
-Rule = Annotated[str, typer.Argument(help="A rule's id.")]
+Rule = Annotated[str, typer.Argument(metavar="RULE", help="A rule's id, or RULE@VERSION.")]
 Version = Annotated[
     str, typer.Option(help="Which version, as `peil rules history` shows them; else the newest.")
 ]
@@ -103,10 +104,14 @@ def history(context: SessionContext, rule: Rule, json: Json = False) -> None:
 
     Example: peil rules history woningnood
     """
+    rule, _, version = rule.partition("@")
     with context.obj.pipeline() as pipeline:
-        pipeline.rulebook.standings_of(rule)
+        standings = pipeline.rulebook.standings_of(rule)
         library = pipeline.rulebook.library
         rows = _rows(library.history(rule), library.redescribed(rule))
+    if version:
+        wanted = version_of(rule, standings, version).change.version
+        rows = [row for row in rows if row["version"] == wanted]
     if json:
         print(as_json(rows))  # noqa: T201  (JSON is the answer)
     else:
@@ -154,10 +159,11 @@ def withdraw(
 
     Example: peil rules withdraw woningnood --note "it matches names of streets"
     """
+    rule, _, named = rule.partition("@")
     with context.obj.pipeline() as pipeline:
         standings = pipeline.rulebook.standings_of(rule)
-        if version:
-            versions = [_named(standings, version).change.version]
+        if version := version or named:
+            versions = [version_of(rule, standings, version).change.version]
         else:
             versions = [each.change.version for each in standings if each.state in PUBLISHED]
         changes = pipeline.rulebook.move(rule, versions, "withdrawn", note=note)
@@ -169,10 +175,12 @@ def withdraw(
 def _advance(
     context: SessionContext, rule: str, version: str, state: State, *, note: str, json: bool
 ) -> None:
+    rule, _, named = rule.partition("@")
+    version = version or named
     with context.obj.pipeline() as pipeline:
         book = pipeline.rulebook
         standings = book.standings_of(rule)
-        standing = _named(standings, version) if version else _meant(standings, state)
+        standing = version_of(rule, standings, version) if version else _meant(standings, state)
         if lacks := book.lacks(standing, pipeline.book):
             raise Stop(
                 f"{standing.change.name} is not ready to be {state}:\n"
@@ -180,13 +188,6 @@ def _advance(
             )
         changes = book.move(rule, [standing.change.version], state, note=note)
         _tell(pipeline, changes, json=json)
-
-
-def _named(standings: Sequence[Standing], version: str) -> Standing:
-    found = [each for each in standings if each.change.version == version]
-    if not found:
-        raise Stop(f"there is no version {version!r} of this rule; it has {_listed(standings)}")
-    return found[0]
 
 
 def _meant(standings: Sequence[Standing], state: State) -> Standing:
@@ -211,15 +212,24 @@ def _show(found: Sequence[Synced]) -> None:
             "file": each.what,
             "version": each.version,
             "state": each.state or "",
-            "note": each.says,
+            "note": _short(each.says),
         }
         for each in found
         if each.what != "same" or each.says
     ]
     if rows:
         console().print(table(rows))
+    for each in found:
+        if _short(each.says) != each.says:
+            console().print(f"\n{each.rule}: {each.says}\n", markup=False)
     same = len(found) - len(rows)
     console().print(f"{same} of {len(found)} rules are as they were." if found else "No rules.")
+
+
+def _short(text: str) -> str:
+    """What of a long text stands in a table; the rest stands below it."""
+    first, _, more = text.partition("\n")
+    return text if not more and len(text) <= IN_A_CELL else f"{first[: IN_A_CELL - 1]}…"
 
 
 def _tell(pipeline: Pipeline, changes: Sequence[Change], *, json: bool) -> None:

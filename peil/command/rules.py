@@ -54,7 +54,9 @@ def list_(
         drifts = pipeline.answers().drifts(active) if drift else ()
         alone = pipeline.settings.rules.single_author
     if json:
-        said = {"single_author": alone, "rules": found, "drifts": drifts}
+        said = {
+            "single_author": alone, "rules": found, "unread": book.unread, "drifts": drifts
+        }  # fmt: skip
         print(as_json(msgspec.to_builtins(said)))  # noqa: T201  (JSON is the answer)
         return
     rows = [
@@ -70,11 +72,18 @@ def list_(
         for each in found
     ]
     console().print(table(rows))
+    unread = {each.name for each in book.unread}
     lists = [
         {"list": f"${each.id}", "version": each.version, "entries": len(each.entries)}
         for each in book.lists.values()
     ]
     console().print(table(lists, title="\nKeyword lists"))
+    notes = [f"Not read: {each}" for each in book.unread]
+    notes += [
+        f"{each.rule}: {each.says}" for each in found if each.says and each.rule not in unread
+    ]
+    for note in notes:
+        console().print(f"\n{note}", markup=False)
     for each in drifts:
         console().print(f"Drift: {told(each)}.", markup=False)
     if alone:
@@ -127,7 +136,8 @@ def check(
 def _of_folder(pipeline: Pipeline, known: Known, *, only: Sequence[str] | None) -> list[Finding]:
     """The findings of all rules, lists and guidance, or of those that are called so."""
     book = pipeline.book
-    there = [*book.rules, *(f"${name}" for name in book.lists)]
+    unread = [each.name for each in book.unread]
+    there = [*book.rules, *(f"${name}" for name in book.lists), *unread]
     for name in only or ():
         if name not in there:
             raise Stop(f"there is no rule or list {name!r}; `peil rules list` shows them")
@@ -147,6 +157,7 @@ def try_examples(
     """Run every example of every rule and list, and say why one fails; fails when one does."""
     with context.obj.pipeline() as pipeline:
         book, enrich = pipeline.book, pipeline.enrich_example
+        unread = [str(each) for each in book.unread]
         outcomes = run_examples(book, enrich=enrich)
         failed = [
             (each, _explained(_query_of(each.document, book), each.example, pipeline).why)
@@ -155,14 +166,18 @@ def try_examples(
         ]
     if json:
         rows = [{"example": each, "why": reason} for each, reason in failed]
-        result = {"pass": len(outcomes) - len(failed), "fail": msgspec.to_builtins(rows)}
+        result = {
+            "pass": len(outcomes) - len(failed), "fail": msgspec.to_builtins(rows), "unread": unread
+        }  # fmt: skip
         print(as_json(result))  # noqa: T201  (that is what --json asks for)
     else:
+        for file in unread:
+            console().print(f"Not read: {file}", markup=False)
         for each, reason in failed:
             console().print(str(each), markup=False)
             console().print(reasons.shown(reason))
         console().print(f"{len(outcomes) - len(failed)} examples pass, {len(failed)} fail.")
-    if failed:
+    if failed or unread:
         raise typer.Exit(1)
 
 
@@ -200,6 +215,7 @@ def explain(
 
 def query_of(rule: str, book: Book) -> str:
     """The query of a rule of `book`, or what was typed as one; a likely slip is told."""
+    book.check_read(rule)
     if rule in book.rules:
         return book.rules[rule].query
     for close in difflib.get_close_matches(rule, book.rules, n=1, cutoff=0.8):

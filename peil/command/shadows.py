@@ -13,13 +13,16 @@ from peil.command.session import SessionContext
 from peil.display import as_json, console, table
 from peil.pipeline import Pipeline
 from privacy.suppress import text
+from rules.life.library import version_of
 from rules.life.publishing import published
 from stream.errors import Stop
+
+Rule = Annotated[str, typer.Argument(metavar="RULE", help="A rule's id, or RULE@VERSION.")]
 
 
 def shadowed(
     context: SessionContext,
-    rule: Annotated[str, typer.Argument(help="A rule's id.")],
+    rule: Rule,
     version: Annotated[
         str, typer.Option(help="One version; else all that are counted beside the active one now.")
     ] = "",
@@ -30,7 +33,8 @@ def shadowed(
     Example: peil rules shadowed woningnood
     """
     with context.obj.pipeline() as pipeline:
-        active, names = _versions(pipeline, rule, version)
+        rule, _, named = rule.partition("@")
+        active, names = _versions(pipeline, rule, version or named)
         answers = pipeline.answers()
         found = [answers.shadowed(name, active=active) for name in names]
     if json:
@@ -47,7 +51,8 @@ def _versions(pipeline: Pipeline, rule: str, version: str) -> tuple[str, Sequenc
     shadows = manifest.shadows if manifest is not None else {}
     active = f"{rule}@{rules[rule]}" if rule in rules else ""
     if version:
-        return active, [f"{rule}@{version}"]
+        standings = pipeline.rulebook.standings_of(rule)
+        return active, [version_of(rule, standings, version).change.name]
     names = [name for name in shadows if name.partition("@")[0] == rule]
     if not names:
         raise Stop(
@@ -78,7 +83,7 @@ def _show(found: Shadowed) -> None:
 
 def backfill_(
     context: SessionContext,
-    rule: Annotated[str, typer.Argument(help="A rule's id.")],
+    rule: Rule,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Keep what an active rule finds among the posts of the last days that no rule matched.

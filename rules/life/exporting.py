@@ -11,6 +11,7 @@ from tomlkit.items import Item, String, StringType, Trivia
 from rules.documents import Document, Example, KeywordList, RuleDocument
 from rules.life.history import State
 from rules.life.library import Library, Standing, Standings
+from stream import files
 from stream.errors import Stop
 
 EXPORTED: frozenset[State] = frozenset({"draft", "reviewed", "shadow", "active"})
@@ -19,7 +20,8 @@ EXPORTED: frozenset[State] = frozenset({"draft", "reviewed", "shadow", "active"}
 def export(library: Library, folder: Path) -> Sequence[Path]:
     """Write the version of each rule that something became of last, and the lists, below
     `folder`; returns the files that were written. A file that says the same already is left as
-    it is. Stop, and nothing is written, when one has changes that were never brought in.
+    it is, and each is written whole or not at all. Stop, and nothing is written, when one has
+    changes that were never brought in.
     """
     standings, lists = library.standings(), library.described()
     documents = [each.version.document for found in standings.values() for each in found]
@@ -41,7 +43,7 @@ def export(library: Library, folder: Path) -> Sequence[Path]:
         )
     for path, text in changed.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        files.replace(path, text.encode(), mode=0o666)
     return list(changed)
 
 

@@ -17,6 +17,9 @@ State = Literal["draft", "reviewed", "shadow", "active", "outgoing", "expired", 
 PUBLISHED: frozenset[State] = frozenset({"shadow", "active", "outgoing"})
 """The states in which posts are matched."""
 
+OVER: frozenset[State] = frozenset({"expired", "withdrawn"})
+"""The states that only a person leads out of."""
+
 OUTGOING_MS = 14 * DAY_MS
 """So long a version is counted beside the one that took its place, so that both can be compared."""
 

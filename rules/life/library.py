@@ -1,12 +1,12 @@
 """Every version of every rule and list that ever was, and its life, in the database."""
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 
 import msgspec
-from sqlalchemy import Connection, Engine, RowMapping, Select, Table, func, insert, select
+from sqlalchemy import Connection, Engine, RowMapping, Select, Table, delete, func, insert, select
 
-from rules.documents import KeywordList
+from rules.documents import Book, KeywordList, restates
 from rules.life.descriptions import Description, Redescribed, redescribed
 from rules.life.history import Change, State, step
 from rules.life.tables import keyword_list, rule_document, rule_state
@@ -35,6 +35,29 @@ Standings = Mapping[str, Sequence[Standing]]
 def those_in(standings: Standings, *states: State) -> list[Standing]:
     """The versions of all rules that are in one of these states, by rule."""
     return [each for found in standings.values() for each in found if each.state in states]
+
+
+def version_of(rule: str, standings: Sequence[Standing], version: str) -> Standing:
+    """The version of `rule` that begins so; Stop with what there is when that is not one."""
+    found = [each for each in standings if each.change.version.startswith(version)]
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(f"{each.change.version} ({each.state})" for each in found or standings)
+    if found:
+        raise Stop(f"{rule}@{version} is not one version but {listed}; write more of it")
+    raise Stop(f"there is no version {version!r} of rule {rule!r}; it has {listed or 'none'}")
+
+
+def standing_in(book: Book, standings: Standings) -> Book:
+    """`book` with the last version of a rule where its file cannot be read: for whoever reads
+    answers, and not for whoever works on the file.
+    """
+    held = {
+        each.name: standings[each.name][-1].version.document
+        for each in book.unread
+        if each.name in standings
+    }
+    return msgspec.structs.replace(book, rules={**book.rules, **held})
 
 
 class Library:
@@ -124,33 +147,29 @@ class Turn:
 
     def keep_lists(
         self, lists: Iterable[KeywordList], *, older: Iterable[KeywordList] = (), by: str
-    ) -> None:
-        """Keep the words of these lists; Stop when one has other entries than its version had
-        before, and when one that is not `older` than another went back.
+    ) -> Mapping[str, str]:
+        """Keep these lists, and `older` versions that may come back, but for those that cannot be
+        what they say: returns why, by the names of their files.
         """
         held = self._lists()
-        latest: dict[str, int] = {}
-        for name, number in held:
-            latest[name] = max(number, latest.get(name, 0))
         new: list[KeywordList] = []
-        wrong: list[str] = []
-        current = [each for each in lists if not each.lint]
-        for each in (*older, *current):
-            before, last = held.get((each.id, each.version)), latest.get(each.id, 0)
-            if before is not None and before.entries != each.entries:
-                wrong.append(
-                    f"list {each.id} has other entries than its version {each.version} had: raise "
-                    f"its version to {last + 1}, because rules were counted with the old entries"
-                )
-            elif each in current and each.version < last:
-                wrong.append(
-                    f"list {each.id} is version {each.version} and was version {last} already: "
-                    f"raise its version to {last + 1}"
-                )
-            elif before != each:
+        wrong: dict[str, str] = {}
+        for each in older:
+            before = held.get((each.id, each.version))
+            if before is None:
                 new.append(each)
-        if wrong:
-            raise Stop("lists are wrong:\n" + "\n".join(f"  {line}" for line in wrong))
+            elif before.entries != each.entries:
+                wrong[f"{each.id}@{each.version}"] = (
+                    f"rules were counted with other entries of version {each.version}: put those "
+                    "back, or take the file out"
+                )
+        for each in lists:
+            if each.lint:
+                continue
+            if why := restates(each, held.values()):
+                wrong[each.id] = why
+            elif held.get((each.id, each.version)) != each:
+                new.append(each)
         upsert(
             self._connection,
             keyword_list,
@@ -166,6 +185,11 @@ class Turn:
             ],
             replace=("content", "at", "actor"),
         )
+        return wrong
+
+    def forget_lists(self, names: Collection[str]) -> None:
+        """Drop every version of these lists. A version of a rule has the words that it names."""
+        self._connection.execute(delete(keyword_list).where(keyword_list.c.name.in_(names)))
 
     def move(
         self,

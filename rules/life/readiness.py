@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from datetime import date
 
+import msgspec
+
 from rules.documents import Book, Enrich, run_examples, unchanged
 from rules.life.versions import Version, as_document
 from rules.lint.linter import known_of, lint_rule, names_alike
@@ -19,22 +21,26 @@ def missing(
 ) -> Sequence[str]:
     """What must be mended in `version` first, a line each; nothing when it is ready.
 
-    Of `book` count the names of the other rules and the lists that say what a rule may not be
-    about: the words of other lists are in the version. `personal` names what in a text leads to
-    a person.
+    Of `book` count the names of the other rules, the lists that say what a rule may not be about
+    and what is unread: the words of other lists are in the version. `personal` names what in a
+    text leads to a person.
     """
     document = version.document
+    unread = [str(each) for each in book.unread if each.name == document.id]
     alone = Book(
         rules={document.id: document},
         lists={name: each for name, each in book.lists.items() if each.lint},
         older=tuple(map(as_document, version.lists)),
     )
     others = [name for name in book.rules if name != document.id]
+    known = msgspec.structs.replace(
+        known_of(alone, personal=personal), withheld=known_of(book).withheld
+    )
     findings = [
-        *lint_rule(document, today, known=known_of(alone, personal=personal)),
+        *lint_rule(document, today, known=known),
         *(each for each in names_alike([*others, document.id]) if each.document == document.id),
     ]
-    found = [each.message for each in findings if each.severity == "error"]
+    found = [*unread, *(each.message for each in findings if each.severity == "error")]
     if not found:  # what cannot be read has no examples that can be tried
         found = [
             str(outcome) for outcome in run_examples(alone, enrich=enrich) if not outcome.passed

@@ -7,19 +7,23 @@ from typing import Literal
 import msgspec
 
 from rules.documents import Book, RuleDocument
-from rules.life.history import PUBLISHED, State
+from rules.life.history import OVER, PUBLISHED, State
 from rules.life.library import Standing, Standings, those_in
+from rules.life.takeover import BY_ITSELF, LONG_ENOUGH
 from rules.life.versions import resolve
 from rules.lists import Lists
+from stream.clock import to_datetime
 from stream.errors import Stop
 
 FileState = State | Literal["not synced", "no file", "wrong"]
 NO_FILE: FileState = "no file"
+WRONG: FileState = "wrong"
 
 
 class RuleState(msgspec.Struct, frozen=True, kw_only=True):
     """A rule: the version of its file (empty without one, or when it cannot be read), the state
     of that, the version that is active (empty: none) and those that are counted beside it.
+    `says` is what a person should know of it.
     """
 
     rule: str
@@ -30,26 +34,34 @@ class RuleState(msgspec.Struct, frozen=True, kw_only=True):
     state: FileState
     active: str
     beside: tuple[str, ...]
+    says: str = ""
 
 
 def states(book: Book, standings: Standings) -> Sequence[RuleState]:
-    """Every rule that has a file or that counts, by id."""
+    """Every rule that counts or has a file, by id; of a file that was never read nothing is known
+    but that (`book.unread`).
+    """
     counting = {each.change.rule for each in those_in(standings, *PUBLISHED)}
+    unread = {each.name: str(each) for each in book.unread if each.name in standings}
     lookup = book.lookup()
     return [
-        _state(rule, book.rules.get(rule), lookup, standings.get(rule, ()))
-        for rule in sorted(counting | book.rules.keys())
+        _state(rule, book.rules.get(rule), lookup, standings.get(rule, ()), unread.get(rule, ""))
+        for rule in sorted(counting | unread.keys() | book.rules.keys())
     ]
 
 
 def _state(
-    rule: str, document: RuleDocument | None, lookup: Lists, standings: Sequence[Standing]
+    rule: str,
+    document: RuleDocument | None,
+    lookup: Lists,
+    standings: Sequence[Standing],
+    unread: str,
 ) -> RuleState:
+    version, state, says = "", WRONG if unread else NO_FILE, unread
     if document is None:
         document = standings[-1].version.document
-        version, state = "", NO_FILE
     else:
-        version, state = _of_file(document, lookup, standings)
+        version, state, says = _of_file(document, lookup, standings)
     active = [each.version.version for each in standings if each.state == "active"]
     return RuleState(
         rule=rule,
@@ -62,17 +74,27 @@ def _state(
         beside=tuple(
             each.version.version for each in standings if each.state in PUBLISHED - {"active"}
         ),
+        says="\n".join(filter(None, (says, "" if active else _ended(standings)))),
     )
 
 
 def _of_file(
     document: RuleDocument, lookup: Lists, standings: Sequence[Standing]
-) -> tuple[str, FileState]:
+) -> tuple[str, FileState, str]:
     try:
         version = resolve(document, lookup).version
-    except Stop:
-        return "", "wrong"
+    except Stop as error:
+        return "", WRONG, str(error)
     known: list[FileState] = [
         each.state for each in standings if each.version.version == version
     ]  # fmt: skip
-    return version, known[0] if known else "not synced"
+    return version, known[0] if known else "not synced", ""
+
+
+def _ended(standings: Sequence[Standing]) -> str:
+    """Why nothing of a rule counts, where peil ended it by itself: nobody was there to see it."""
+    ends = [each.change for each in standings if each.state in OVER]
+    last = max(ends, key=lambda each: each.at, default=None)
+    if last is None or last.by != BY_ITSELF or last.note == LONG_ENOUGH:
+        return ""
+    return f"{last.name} ended on {to_datetime(last.at):%Y-%m-%d}: {last.note}"

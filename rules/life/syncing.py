@@ -6,8 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from rules.documents import Book, Enrich, RuleDocument, unchanged
-from rules.life.history import PUBLISHED, State
+from rules.documents import Book, Enrich, RuleDocument, Unread, unchanged
+from rules.life.history import OVER, PUBLISHED, State
 from rules.life.library import Library, Standing, Standings, Turn
 from rules.life.readiness import missing
 from rules.life.versions import Version, resolve
@@ -33,7 +33,7 @@ SAME: What = "same"
 
 class Synced(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one rule: `state` is that of `version` afterwards, `says` what a person should
-    know of it.
+    know of it. A list (`$wijken`) is told when it is wrong.
     """
 
     rule: str
@@ -59,27 +59,45 @@ def sync(
 
     With `single_author` what is ready counts at once and a rule without a file does so no more,
     unless they are to stay as drafts. A book that is not the `whole` of a folder says nothing of
-    rules that are not in it. Stop, and nothing is brought in, when a list is not as its version
-    was.
+    rules and lists that are not in it. What cannot be read is told, and stays as it was brought in
+    last: so does a list that is not as its version was.
     """
+    with library.turn() as turn:
+        book = _without(book, turn.keep_lists(book.lists.values(), older=book.older, by=by))
+    found = {
+        each.name: Synced(rule=each.name, what="wrong", says=str(each)) for each in book.unread
+    }
     lookup = book.lookup()
     read = {rule: _resolved(document, lookup) for rule, document in book.rules.items()}
     with library.turn() as turn:
-        turn.keep_lists(book.lists.values(), older=book.older, by=by)
         before = turn.standings()
-        found = {
-            rule: Synced(rule=rule, what="wrong", says=version)
-            if isinstance(version, str)
-            else _bring_in(turn, version, before.get(rule, ()), by=by, strict=not single_author)
-            for rule, version in read.items()
-        }
+        for rule, version in read.items():
+            found[rule] = (
+                Synced(rule=rule, what="wrong", says=version)
+                if isinstance(version, str)
+                else _bring_in(turn, version, before.get(rule, ()), by=by, strict=not single_author)
+            )
     if whole:
         found |= {rule: _gone(each) for rule, each in _without_file(before, book).items()}
     if single_author and not as_drafts:
         found |= _settled(
             library, found, book, by=by, today=today, personal=personal, enrich=enrich
         )
+    if whole:
+        _forget_lists(library, book)
     return [found[rule] for rule in sorted(found)]
+
+
+def _without(book: Book, wrong: Mapping[str, str]) -> Book:
+    """`book` without the lists that are wrong: what was brought in of them last holds."""
+    unread = [
+        Unread(file=f"lists/{name}.toml", name=f"${name}", why=why) for name, why in wrong.items()
+    ]
+    return msgspec.structs.replace(
+        book,
+        lists={name: each for name, each in book.lists.items() if name not in wrong},
+        unread=(*book.unread, *unread),
+    )
 
 
 def differing(library: Library, book: Book) -> Sequence[str]:
@@ -133,12 +151,27 @@ def _bring_in(
 
 
 def _without_file(before: Standings, book: Book) -> Mapping[str, Sequence[Standing]]:
-    """The rules that are matched and have no file."""
+    """The rules that are matched and have no file; one that cannot be read is a file."""
+    there = {*book.rules, *(each.name for each in book.unread)}
     return {
         rule: standings
         for rule, standings in before.items()
-        if rule not in book.rules and any(each.state in PUBLISHED for each in standings)
+        if rule not in there and any(each.state in PUBLISHED for each in standings)
     }
+
+
+def _forget_lists(library: Library, book: Book) -> None:
+    """Drop the lists that have no file and that no version names which may still count."""
+    there = {*book.lists, *(each.name.removeprefix("$") for each in book.unread)}
+    lost = {each.name for each in library.lists()} - there
+    if not lost:  # as nearly always
+        return
+    with library.turn() as turn:
+        living = [
+            each for found in turn.standings().values() for each in found if each.state not in OVER
+        ]
+        named = {words.name for each in living for words in each.version.lists}
+        turn.forget_lists(lost - named)
 
 
 def _gone(standings: Sequence[Standing]) -> Synced:

@@ -10,6 +10,8 @@ from rules.life.versions import Version, as_document, resolve
 BY_ITSELF = "peil"
 """Who does what no person asked for."""
 
+LONG_ENOUGH = "it was counted long enough beside the version that took its place"
+
 ADOPTED = "adopted: it counted before versions were kept"
 
 
@@ -82,5 +84,5 @@ def _over(standing: Standing, *, now: int, today: date) -> str:
     if expires <= today:
         return f"its date, {expires}, passed"
     if standing.state == "outgoing" and standing.change.at + OUTGOING_MS <= now:
-        return "it was counted long enough beside the version that took its place"
+        return LONG_ENOUGH
     return ""

@@ -1,13 +1,16 @@
 """How much of what is said a query takes in, and how many words a prefix stands for."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from rules.tree import (
     And,
     Cased,
+    Dates,
+    Field,
     Keywords,
     Lemma,
+    Near,
     Node,
     Not,
     Of,
@@ -16,6 +19,7 @@ from rules.tree import (
     Phrase,
     Prefix,
     Term,
+    Together,
     children,
 )  # fmt: skip
 
@@ -57,6 +61,29 @@ def share_at_least(node: Node, frequencies: Frequencies) -> float:
         lost = sum(_share(words, frequencies) for words in dropped) if least else 0.0
         return max(0.0, least - lost)
     return _share(_each_enough(node), frequencies)
+
+
+def share_at_most(node: Node, frequencies: Frequencies) -> float:
+    """An upper bound of the share of recent posts that `node` matches, as far as its words are
+    frequent enough to be counted; 1 where no word must be there.
+    """
+    match node:
+        case Term() | Prefix() | Phrase() | Cased() | Lemma() | Part():
+            return _share([node], frequencies)
+        case Or() | Keywords():
+            words = _each_enough(node)
+            others = [each for each in children(node) if not _each_enough(each)]
+            shares = [share_at_most(each, frequencies) for each in others]
+            return min(1.0, _share(words, frequencies) + sum(shares))
+        case And() | Near() | Together():
+            return min(share_at_most(each, frequencies) for each in children(node))
+        case Of():
+            shares = sorted(share_at_most(each, frequencies) for each in node.members)
+            return min(1.0, sum(shares[: len(shares) - node.least + 1]))
+        case Not() | Field() | Dates():
+            return 1.0
+        case _:
+            assert_never(node)
 
 
 def _share(words: Sequence[Word], frequencies: Frequencies) -> float:

@@ -72,6 +72,17 @@ _ALL = (
         good="overlast",
     ),
     Check(
+        code="R105",
+        severity="error",
+        title="The file of a rule or a list cannot be read.",
+        why="It is no TOML, or not what a rule or a list must be; the message says where. Nothing "
+        "else in the folder waits for it, and a version of the rule that counts goes on. It can be "
+        "neither brought in nor reviewed before it is mended.",
+        subject="folder",
+        bad='rules/woningnood.toml toml=title = "Housing',
+        good="rules/woningnood.toml",
+    ),
+    Check(
         code="R201",
         severity="error",
         title="The query can never be true.",
@@ -158,6 +169,30 @@ _ALL = (
         good="verkiezing*",
     ),
     Check(
+        code="R304",
+        severity="warning",
+        title="The rule is expensive.",
+        why="It takes a hundred operations or more for each post that comes in, as much as ten "
+        "thousand ordinary rules: one sentence, a field or a phrase near a phrase is looked at "
+        "again in every post that has the words, and these are frequent. The number is an upper "
+        "bound, made of counts that may be shown; an ordinary rule is cheap, with less than one.",
+        subject="rule",
+        bad='query = "vandaag NEAR/S (morgen OR maandag OR dinsdag OR woensdag OR donderdag OR '
+        "vrijdag OR zaterdag OR zondag OR straks OR ochtend OR middag OR avond OR nacht OR week "
+        'OR maand OR jaar)"',
+        good='query = "demonstratie NEAR/S (morgen OR maandag OR dinsdag OR woensdag)"',
+    ),
+    Check(
+        code="R305",
+        severity="hint",
+        title="The cost of the rule is moderate.",
+        why="It takes ten operations or more for each post that comes in, for the reasons of R304. "
+        "A few such rules are no harm.",
+        subject="rule",
+        bad='query = "vandaag NEAR/S morgen"',
+        good='query = "vandaag NEAR/S demonstratie"',
+    ),
+    Check(
         code="R401",
         severity="error",
         title="A name of a group alone is enough to match.",
@@ -204,6 +239,16 @@ _ALL = (
         "said in many ways: take the two or three words that matter.",
         bad='"ik heb gisteren met mijn buurman over woningnood gepraat"',
         good='"over woningnood"',
+    ),
+    Check(
+        code="R406",
+        severity="error",
+        title="Nobody can say now whether a name of a group alone is enough.",
+        why="The list that names groups of people cannot be read, so R401 is blind. Rules that "
+        "count go on; no other one begins to count before that file is mended.",
+        subject="folder",
+        bad="rules/woningnood.toml\nlists/protected.toml toml=lint = true, entries = [",
+        good="rules/woningnood.toml",
     ),
     Check(
         code="R501",
@@ -290,6 +335,16 @@ _ALL = (
         subject="list",
         bad="entries = []",
         good='entries = ["scooter"]',
+    ),
+    Check(
+        code="R603",
+        severity="error",
+        title="A list is not what its version was, or went back to an older one.",
+        why="Rules were counted with the entries of a version, so they stay as they were. With a "
+        "higher number the list can be brought in; until then rules go on with the last one.",
+        subject="folder",
+        bad="lists/vervoer@3.toml entries=scooter\nlists/vervoer.toml version=2 entries=fiets",
+        good="lists/vervoer@3.toml entries=scooter\nlists/vervoer.toml version=4 entries=fiets",
     ),
     Check(
         code="R701",

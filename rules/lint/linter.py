@@ -4,14 +4,15 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import regex
 
-from rules.documents import Book, KeywordList, RuleDocument
+from rules.documents import Book, KeywordList, RuleDocument, Unread, restates
 from rules.errors import QueryError
 from rules.lint.alone import Groups
 from rules.lint.breadth import Frequencies
-from rules.lint.findings import Finding, finding, spot_of
+from rules.lint.findings import Finding, Spot, finding, spot_of
 from rules.lint.meaning import Known, lint_query, nothing, problem_spot, said
 from rules.lint.persons import leads
 from rules.lint.redundancy import covered
@@ -33,7 +34,11 @@ def known_of(
     """What a folder's own lists tell."""
     names = [entry for each in book.lists.values() if each.lint for entry in each.entries]
     return Known(
-        lists=book.lookup(), groups=Groups(names), personal=personal, frequencies=frequencies
+        lists=book.lookup(),
+        groups=Groups(names),
+        withheld=", ".join(each.file for each in book.withheld()),
+        personal=personal,
+        frequencies=frequencies,
     )
 
 
@@ -48,7 +53,7 @@ def check(
     it is given (a list's name begins with $).
     """
     known = known_of(book) if known is None else known
-    found: list[Finding] = []
+    found = [_unread(each) for each in book.unread if only is None or each.name in only]
     for name, rule in book.rules.items():
         if only is None or name in only:
             found += lint_rule(rule, today, known=known)
@@ -57,7 +62,14 @@ def check(
     for name, each in book.lists.items():
         if only is None or f"${name}" in only:
             found += lint_list(each, known=known)
+            if why := restates(each, book.older):
+                found.append(finding("R603", f"${name}", why))
     return found
+
+
+def _unread(each: Unread) -> Finding:
+    spot = Spot(each.line, each.column, 1, each.text) if each.line else None
+    return finding("R105", each.name, f"{each.file} cannot be read: {each.why}", spot)
 
 
 def lint_rule(document: RuleDocument, today: date, *, known: Known) -> Sequence[Finding]:
@@ -162,20 +174,28 @@ def _texts(document: RuleDocument | KeywordList) -> Iterator[tuple[str, str]]:
 
 
 def names_alike(rules: Iterable[str]) -> Iterator[Finding]:
-    """Rules whose names are nearly that of one before them."""
-    names: dict[str, str] = {}
+    """Rules whose names are nearly alike: each is told of the others."""
+    names: dict[str, list[str]] = {}
     for name in rules:
-        plain = regex.sub(r"[\W_]", "", name.casefold())
-        if (other := names.setdefault(plain, name)) != name:
-            yield finding("R505", name, f"its name is nearly that of {other}; give it another one")
+        names.setdefault(regex.sub(r"[\W_]", "", name.casefold()), []).append(name)
+    for name, others in _shared(names):
+        yield finding("R505", name, f"its name is nearly that of {others}; give one another name")
 
 
 def _queries_alike(rules: Mapping[str, RuleDocument], known: Known) -> Iterator[Finding]:
-    queries: dict[Node, str] = {}
+    queries: dict[Node, list[str]] = {}
     for name, document in rules.items():
         try:
             tree = parse(document.query, lists=known.lists, use="stream").tree
         except QueryError:
             continue  # said of the rule itself
-        if (other := queries.setdefault(tree, name)) != name:
-            yield finding("R506", name, f"it asks for the same as {other}; keep one of them")
+        queries.setdefault(tree, []).append(name)
+    for name, others in _shared(queries):
+        yield finding("R506", name, f"it asks for the same as {others}; keep one of them")
+
+
+def _shared(names: Mapping[Any, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """Each name with the others that share what it has."""
+    for found in names.values():
+        for name in found if len(found) > 1 else ():
+            yield name, ", ".join(other for other in found if other != name)

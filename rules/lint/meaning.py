@@ -9,6 +9,7 @@ from rules.fields import PERSONS
 from rules.lint.alone import Groups, enough, field_enough, is_short
 from rules.lint.breadth import BROAD, MOST_WORDS, Frequencies, prefixes, share_at_least
 from rules.lint.contradiction import never
+from rules.lint.cost import cost
 from rules.lint.findings import Finding, Spot, finding, spot_of
 from rules.lint.persons import cut, leads
 from rules.lint.redundancy import (
@@ -32,12 +33,14 @@ def nothing(_text: str) -> Sequence[str]:
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What lint needs to know of where it looks. `personal` names what in a text leads to a
-    person; without `frequencies` nothing is said of how broad a query is.
+    """What lint needs to know of where it looks. `withheld` are files that may name more `groups`
+    and cannot be read; `personal` names what in a text leads to a person; without `frequencies`
+    nothing is said of how broad a query is.
     """
 
     lists: Lists = no_lists
     groups: Groups = Groups()
+    withheld: str = ""
     personal: Callable[[str], Sequence[str]] = nothing
     frequencies: Frequencies | None = None
 
@@ -54,7 +57,7 @@ def lint_query(
         *_meaning(name, query, tree, use),
         *_breadth(name, query, tree, known.frequencies),
         *_persons(name, query, tree, known),
-        *(_by_lists(name, query, tree, known) if use == "stream" else ()),
+        *(_on_the_stream(name, query, tree, known) if use == "stream" else ()),
     ]
 
 
@@ -154,8 +157,27 @@ def _persons(name: str, query: str, tree: Node, known: Known) -> Iterator[Findin
             "is not a phenomenon; put the behaviour that you look for beside it",
             spot_of(query, way[0].at),
         )  # fmt: skip
+    elif known.withheld:
+        yield finding(
+            "R406", name, f"{known.withheld} cannot be read, and may name a group that is enough "
+            "here; mend that file first",
+        )  # fmt: skip
     for lead in leads(query, tree, personal=known.personal):
         yield finding(lead.code, name, lead.message, spot_of(query, lead.node.at))
+
+
+def _on_the_stream(name: str, query: str, tree: Node, known: Known) -> Iterator[Finding]:
+    yield from _by_lists(name, query, tree, known)
+    if field_enough(tree) is not None:
+        return  # R203: then its cost is the least that is wrong with it
+    found = cost(tree, known.frequencies)
+    if found is not None and found.of != "cheap":
+        code = "R304" if found.of == "expensive" else "R305"
+        yield finding(
+            code, name, f"it is {found.of}: up to {found.operations:.0f} operations for each post "
+            "that comes in; begin with rarer words",
+            spot_of(query, tree.at),
+        )  # fmt: skip
 
 
 def _by_lists(name: str, query: str, tree: Node, known: Known) -> Iterator[Finding]:

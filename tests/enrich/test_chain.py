@@ -16,7 +16,7 @@ from enrich.settings import EnrichSettings
 from enrich.steps import Matches, Tokens
 from enrich.words import Words
 from enrich.worker import EnrichStep
-from rules.documents import load_book
+from rules.files import load_book
 from rules.life.publishing import RuleFeed, publish
 from rules.life.tables import metadata
 from rules.life.versions import versions_of

@@ -7,7 +7,8 @@ from enrich.catalogue import ENRICHERS, Parts
 from enrich.contract import Enricher
 from enrich.settings import EnrichSettings
 from enrich.testing import EnricherContract
-from rules.documents import activate, load_book
+from rules.documents import activate
+from rules.files import load_book
 from rules.matching.matcher import Matcher
 
 CONFIG = Path(__file__).parents[2] / "config"

@@ -16,7 +16,7 @@ from bench.attacks import all_of, make_world
 from bench.cluster import texts
 from bench.defences import NOW, World
 from index.answers import Answers
-from index.backtest import Asides, whole_since
+from index.backtest import IN_BRIEF, Asides, whole_since
 from index.branches import branches, exclusions, same
 from index.brute import BruteStore
 from index.contract import Cell, Question
@@ -242,8 +242,7 @@ def test_what_branches_earned_and_what_is_gained_and_lost(
 
 def test_less_can_be_asked_while_somebody_types(store: LocalStore, tmp_path: Path) -> None:
     fill(store, posts_of(0, 20, "huis", matches=MATCHED))
-    asides = Asides(by=("language",), overlap=False, branches=False)
-    part = ask(store, Log(), tmp_path).backtest(subject("huis OR de"), asides=asides).kept
+    part = ask(store, Log(), tmp_path).backtest(subject("huis OR de"), asides=IN_BRIEF).kept
     assert part.posts == 20
     assert (list(part.by), part.overlap, part.earned) == (["language"], (), ())
 

@@ -23,8 +23,9 @@ from peil.demo import QUESTIONS, SEED, posts
 from peil.overview import overview
 from peil.story import EVERYDAY, NEWS, Composed, compose, load_phrases, load_story
 from privacy.scrubbing import scrub
-from rules.documents import Example, activate, example_post, load_book
+from rules.documents import Example, activate, example_post
 from rules.evaluator import evaluate
+from rules.files import load_book
 from stream.clock import to_datetime
 from stream.testing import START
 

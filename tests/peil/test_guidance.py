@@ -5,7 +5,7 @@ import pytest
 from dashboard.calendar import load_calendar
 from peil.folder import WorkingFolder
 from peil.guidance import personal, read_over
-from rules.documents import load_book
+from rules.files import load_book
 from rules.guidance import load_guidance
 from rules.lint.findings import finding
 

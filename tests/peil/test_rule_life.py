@@ -17,7 +17,7 @@ from enrich.worker import EnrichStep
 from peil.database import open_database
 from peil.folder import WorkingFolder
 from peil.rulebook import Rulebook
-from rules.documents import Book, Example, RuleDocument
+from rules.documents import Book, Example, RuleDocument, Unread
 from rules.life.history import OUTGOING_MS, UNREVIEWED
 from rules.life.publishing import MANIFEST, RuleFeed, published
 from rules.life.versions import resolve
@@ -25,7 +25,7 @@ from rules.lists import list_lookup
 from rules.matching.matcher import Matcher
 from rules.settings import RulesSettings
 from stream.broker import Entry
-from stream.clock import Clock, ManualClock, SystemClock
+from stream.clock import Clock, ManualClock, SystemClock, to_datetime
 from stream.codec import decode, encode
 from stream.errors import Retry, Stop
 from stream.events import Upsert
@@ -147,6 +147,27 @@ def test_an_older_version_runs_beside_for_two_weeks(tmp_path: Path) -> None:
     city.person("peil").publish()
     assert city.counting() == ({"wonen": new}, set())
     city.close()
+
+
+def test_a_sync_tells_what_its_own_publishing_ended(city: City) -> None:
+    anna = city.person("anna")
+    anna.start(book(), models=MODELS)
+    city.activate(book(rule("wonen", "woning")))
+    over = msgspec.structs.replace(rule("wonen", "woning"), expires=date(2020, 1, 1))
+    (synced,) = anna.sync(book(over))
+    assert (synced.state, synced.says) == ("expired", "its date, 2020-01-01, passed")
+    assert city.counting() == ({}, set())
+
+
+def test_a_file_that_cannot_be_read_is_told_and_its_version_goes_on(
+    city: City, caplog: pytest.LogCaptureFixture
+) -> None:
+    alone = city.person("anna", single_author=True)
+    version = alone.start(book(rule("wonen", "woning")), models=MODELS).rules["wonen"]
+    broken = Unread(file="rules/wonen.toml", name="wonen", why="no TOML", line=2, column=3)
+    manifest = alone.start(Book(rules={}, lists={}, unread=(broken,)), models=MODELS)
+    assert manifest.rules == {"wonen": version}
+    assert caplog.text.count("rules/wonen.toml, line 2, column 3: no TOML") == 1
 
 
 def test_a_rule_ends_on_its_date_while_peil_runs(tmp_path: Path) -> None:
@@ -361,6 +382,9 @@ def test_the_commands_lead_a_rule_through_its_life(peil: Peil, folder: Path) -> 
     path.write_text(path.read_text().replace('"geen woning"~3', '"geen woning'))
     done = peil("rules", "sync", code=1)
     assert "wrong" in done.stdout
+    table, _, below = done.stdout.partition("woningnood: rule woningnood cannot be read")
+    assert "woningnood cannot be read:…" in table
+    assert "^" in below
     (change,) = json.loads(peil("rules", "history", "woningnood", "--json").stdout)
     assert (change["state"], change["note"]) == ("draft", "")
 
@@ -374,6 +398,73 @@ def test_what_is_not_ready_is_refused_with_what_is_missing(peil: Peil, folder: P
     refused = peil("rules", "review", "woningnood", code=3).stderr
     assert "is not ready to be reviewed" in refused
     assert "should match and does not" in refused
+
+
+def test_a_file_that_cannot_be_read_stops_nothing_but_itself(peil: Peil, folder: Path) -> None:
+    peil("rules", "sync")
+    path = text_of(folder, "woningnood")
+    whole = path.read_text()
+    path.write_text(whole.replace("title = ", "title = = "))
+    (folder / "config" / "lists" / "nieuw.toml").write_text("entries = [")
+    where = f"rules/woningnood.toml, line {whole[: whole.index('title =')].count(chr(10)) + 1}"
+
+    listed = peil("rules", "list").stdout
+    assert f"Not read: {where}" in listed
+    assert "Not read: lists/nieuw.toml, line 1, column 12" in listed
+    rules = {
+        each["rule"]: each for each in json.loads(peil("rules", "list", "--json").stdout)["rules"]
+    }
+    assert rules["woningnood"]["state"] == "wrong"
+    assert rules["woningnood"]["active"] != ""
+
+    synced = peil("rules", "sync", code=1)
+    assert where in synced.stdout
+    peil("search", "woning", "--count")
+    found = json.loads(peil("rules", "check", "--json", code=1).stdout)
+    (told,) = [each for each in found if each["document"] == "woningnood"]
+    assert (told["code"], told["spot"]["text"][:9]) == ("R105", "title = =")
+    assert where in peil("rules", "test", code=1).stdout
+    assert where in peil("doctor", code=1).stdout
+    for command in (("review",), ("activate",), ("backtest",), ("precision",)):
+        assert where in peil("rules", *command, "woningnood", code=3).stderr
+    assert where in peil("rules", "try", "woningnood", str(path), code=3).stderr
+
+    posts = folder / "posts.ndjson"
+    posts.write_text(json.dumps({
+        "id": "1", "author": "a", "body": "weer woningnood", "timestamp": f"{today()} 10:00:00"
+    }))  # fmt: skip
+    done = peil("import", str(posts))
+    assert where in done.stderr
+    changes = json.loads(peil("rules", "history", "woningnood", "--json").stdout)
+    assert [each["state"] for each in changes] == ["draft", "active"]
+    path.write_text(whole)
+    assert "woningnood" not in peil("rules", "sync", code=0).stdout
+
+
+def today() -> str:
+    return to_datetime(SystemClock().now()).date().isoformat()
+
+
+def test_a_version_is_named_by_its_beginning_or_refused_with_what_there_is(peil: Peil) -> None:
+    peil("rules", "sync")
+    (_, active) = json.loads(peil("rules", "history", "woningnood", "--json").stdout)
+    version = active["version"]
+    named = f"woningnood@{version[:4]}"
+    assert len(json.loads(peil("rules", "history", named, "--json").stdout)) == 2
+    for command in ("history", "withdraw", "shadowed", "review", "backtest"):
+        refused = peil("rules", command, "woningnood@nope", code=3).stderr
+        assert (
+            f"there is no version 'nope' of rule 'woningnood'; it has {version} (active)" in refused
+        )
+    assert (
+        f"{version} (active)"
+        in peil("rules", "shadowed", "woningnood", "--version", "nope", code=3).stderr
+    )
+    assert (
+        "'woningnood@nope' is not active"
+        in peil("rules", "backfill", "woningnood@nope", code=3).stderr
+    )
+    assert f"woningnood@{version}" in peil("rules", "backfill", named).stdout
 
 
 def test_one_person_syncs_withdraws_and_takes_back(peil: Peil, folder: Path) -> None:

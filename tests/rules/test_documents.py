@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from rules.documents import Book, Outcome, load_book, run_examples
+from rules.documents import Book, Outcome, run_examples
+from rules.files import load_book
 from rules.lint.linter import check
 from stream.errors import Stop
 
@@ -43,8 +44,9 @@ def test_a_special_category_has_a_ground_and_a_second_person(tmp_path: Path) -> 
     ],
 )
 def test_without_both_it_is_refused(tmp_path: Path, extra: str) -> None:
-    with pytest.raises(Stop, match="somebody else than its owner"):
-        book(tmp_path, "geloof", extra=SPECIAL + extra)
+    (unread,) = book(tmp_path, "geloof", extra=SPECIAL + extra).unread
+    assert (unread.name, unread.text) == ("a-rule", SPECIAL.strip())
+    assert "somebody else than its owner" in unread.why
 
 
 @pytest.mark.parametrize("outcome", run_examples(SHIPPED), ids=str)
@@ -54,12 +56,16 @@ def test_every_example_of_the_shipped_rules_holds(outcome: Outcome) -> None:
 
 def test_the_shipped_rules_have_no_findings() -> None:
     assert check(SHIPPED, today=date(2026, 11, 24)) == []
-    assert len(SHIPPED.rules) >= 15
+    assert (len(SHIPPED.rules) >= 15, SHIPPED.unread) == (True, ())
 
 
 def test_a_misspelt_key_is_told_with_the_right_one(tmp_path: Path) -> None:
-    with pytest.raises(Stop, match="did you mean 'ground'"):
-        book(tmp_path, "a", extra='grund = "x"\n')
+    (unread,) = book(tmp_path, "a", extra='grund = "x"\n').unread
+    assert "did you mean 'ground'" in unread.why
+    assert (unread.line, unread.column) == (9, 1)
+    (unread,) = book(tmp_path, "a", extra='[[match]]\nlang = "nl"\ntekst = "x"\n').unread
+    assert "did you mean 'text'" in unread.why
+    assert (unread.line, unread.text) == (11, 'tekst = "x"')
 
 
 def test_a_group_name_alone_is_refused(tmp_path: Path) -> None:
@@ -96,25 +102,63 @@ def test_an_id_is_small_letters_digits_and_hyphens(tmp_path: Path, name: str) ->
     text = RULE.format(query="a").replace("a-rule", name)
     (tmp_path / "rules" / f"{name}.toml").write_text(text)
     words(tmp_path, f"{name}.toml", name=name)
-    with pytest.raises(Stop) as refused:
-        load_book(tmp_path)
-    assert str(refused.value).count(f"{name!r} cannot be an id") == 2
+    found = load_book(tmp_path)
+    assert (found.rules, found.lists) == ({}, {})
+    assert [f"{name!r} cannot be an id" in each.why for each in found.unread] == [True, True]
 
 
 @pytest.mark.parametrize("version", ["0", "-1", str(2**31), "1" * 5_000, "[" * 100_000])
 def test_a_version_that_no_database_holds_is_refused(tmp_path: Path, version: str) -> None:
     words(tmp_path, "mm.toml", version=version)
-    with pytest.raises(Stop, match=r"lists/mm\.toml: "):
-        load_book(tmp_path)
+    (unread,) = load_book(tmp_path).unread
+    assert unread.file == "lists/mm.toml"
 
 
 def test_two_files_of_the_same_version_are_refused(tmp_path: Path) -> None:
     words(tmp_path, "mm.toml")
     words(tmp_path, "mm@3.toml")
-    with pytest.raises(Stop, match=r"lists/mm\.toml and lists/mm@3\.toml are both version 3"):
-        load_book(tmp_path)
+    found = load_book(tmp_path)
+    assert [str(each).split(";")[0] for each in found.unread] == [
+        "lists/mm@3.toml: lists/mm.toml is also version 3 of list mm"
+    ]
+    assert (set(found.lists), found.older) == ({"mm"}, ())
     words(tmp_path, "mm.toml", version="4")
     assert [each.version for each in load_book(tmp_path).older] == [3]
+
+
+def test_a_file_that_cannot_be_read_costs_only_itself(tmp_path: Path) -> None:
+    whole = book(tmp_path, "woord")
+    words(tmp_path, "mm.toml")
+    (tmp_path / "rules" / "b-rule.toml").write_bytes(b'id = "b-rule"\ntitle = "caf\xe9"\n')
+    (tmp_path / "rules" / "c-rule.toml").mkdir()
+    (tmp_path / "lists" / "nn.toml").write_text("entries = [")
+    found = load_book(tmp_path)
+    assert (found.rules, set(found.lists)) == (whole.rules, {"mm"})
+    places = {each.name: (each.line, each.column) for each in found.unread}
+    assert places == {"b-rule": (2, 13), "c-rule": (0, 0), "$nn": (1, 12)}
+    with pytest.raises(Stop, match=r"rules/b-rule.toml, line 2, column 13: it is not UTF-8"):
+        found.check_read("b-rule")
+    found.check_read("a-rule")
+
+
+LINT = "lint = true\n"
+
+
+def test_a_list_that_may_name_groups_is_withheld_until_it_is_read(tmp_path: Path) -> None:
+    words(tmp_path, "protected.toml", name="protected")
+    words(tmp_path, "mm.toml")
+    guarded = tmp_path / "lists" / "protected.toml"
+    guarded.write_text(guarded.read_text() + LINT)
+    (tmp_path / "lists" / "nn.toml").write_text("entries = [")
+    assert load_book(tmp_path).withheld() == []  # the other one says what may not be
+    guarded.write_text(LINT + "entries = [")
+    assert [each.name for each in load_book(tmp_path).withheld()] == ["$nn", "$protected"]
+
+
+def test_a_folder_that_cannot_be_looked_into_is_not_empty(tmp_path: Path) -> None:
+    (tmp_path / "rules").write_text("a file")
+    with pytest.raises(Stop, match="cannot be looked into"):
+        load_book(tmp_path)
 
 
 def test_a_byte_order_mark_is_none_of_the_text(tmp_path: Path) -> None:

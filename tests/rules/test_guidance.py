@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from rules.documents import Example, activate, example_post, load_book
+from rules.documents import Example, activate, example_post
 from rules.evaluator import evaluate
+from rules.files import load_book
 from rules.guidance import Coverage, coverage, load_guidance, read_page
 from stream.errors import Stop
 

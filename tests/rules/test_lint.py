@@ -9,13 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peil.guidance import personal, read_over
-from rules.documents import Book, KeywordList, RuleDocument, load_book
+from rules.documents import Book, KeywordList, RuleDocument
+from rules.files import load_book
 from rules.lint.alone import Groups
 from rules.lint.breadth import Word
 from rules.lint.catalogue import CHECKS, GROUPS, Check, page
+from rules.lint.cost import cost
 from rules.lint.findings import Finding
 from rules.lint.linter import check, known_of, lint_list, lint_rule
 from rules.lint.meaning import Known, lint_query
+from rules.parser import parse
 from rules.tree import Prefix, Term
 
 ROOT = Path(__file__).parents[2]
@@ -56,17 +59,31 @@ def rule(changes: str = "") -> RuleDocument:
 def folder(lines: str, at: Path) -> Sequence[Finding]:
     """The findings of a folder with these files: a rule's query or a page's text after the name."""
     rules: dict[str, RuleDocument] = {}
+    lists: list[KeywordList] = []
     for line in lines.splitlines():
         path, _, said = line.partition(" ")
         name = Path(path).name.split(".")[0]
-        if path.startswith("rules/"):
+        if said.startswith("toml="):
+            (at / path).parent.mkdir(parents=True, exist_ok=True)
+            (at / path).write_text(said.removeprefix("toml=").replace(", ", "\n"), "utf-8")
+        elif path.startswith("lists/"):
+            before, _, entry = said.rpartition("entries=")
+            number = before.strip().removeprefix("version=") or name.partition("@")[2]
+            words = {"version": int(number), "id": name.partition("@")[0], "entries": [entry]}
+            lists.append(msgspec.convert(LIST | words, KeywordList))
+        elif path.startswith("rules/"):
             query = said.removeprefix("query=") or name.replace("-", " ")
             rules[name] = rule(f'id = "{name}"\nquery = "{query}"')
         else:
             text = said.removeprefix("text=") or "What it is"
             (at / "guidance").mkdir(parents=True, exist_ok=True)
             (at / path).write_text(f"# {name}\n\n## What\n\n{text}\n", "utf-8")
-    book = Book(rules=rules, lists={})
+    book = Book(
+        rules=rules,
+        lists={each.id: each for each in lists[-1:]},
+        older=tuple(lists[:-1]),
+        unread=load_book(at).unread,
+    )
     return [*check(book, today=TODAY), *read_over(at, book)]
 
 
@@ -258,6 +275,30 @@ def test_a_list_names_no_person_and_a_rule_does_not_by_a_list() -> None:
     through = lint_query("woord OR $vervoer", known=known, use="stream")
     assert [finding.code for finding in through] == codes[2:]
     assert all(finding.message.startswith("in `$vervoer`: ") for finding in through)
+
+
+@pytest.mark.parametrize(
+    ("query", "operations"),
+    [
+        ("vandaag OR morgen", 1),  # one look
+        ("vandaag NEAR/3 morgen", 1),
+        ("vandaag NEAR/S morgen", 0.3 * 40),
+        ("vandaag NEAR/S zeldzaam", 0),
+        ("(vandaag OR zeldzaam OR lang:nl) huis", 0),
+        ("vandaag lang:nl", 0.3 * 20),
+        ("2 OF (vandaag lang:nl, morgen lang:nl, zeldzaam lang:nl)", 0.3 * 60),
+        ("huis OR lang:nl", 20),  # every post is read again
+    ],
+)
+def test_what_a_rule_costs_goes_by_the_posts_that_have_its_words(
+    query: str, operations: float
+) -> None:
+    tree = parse(query).tree
+    found = cost(tree, Counted())
+    assert found is not None
+    assert found.operations == pytest.approx(operations)
+    fixed = operations in (1, 20)
+    assert (cost(tree, None) is not None) is fixed
 
 
 def test_words_that_must_meet_are_not_called_broad() -> None:
