@@ -106,6 +106,7 @@ BUILT_IN: Mapping[str, Kind] = {
             clock=parts.clock,
             rng=parts.rng,
         ),
+        reads=lambda _settings: ("the whole network",),
         endless=JetstreamCollector.endless,
     ),
 }

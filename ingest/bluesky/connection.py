@@ -22,7 +22,7 @@ from ingest.web.client import Web
 from stream.clock import Clock
 from stream.errors import Retry, Stop
 
-OPEN_SECONDS = 4.0
+OPEN_SECONDS = 3.0
 """What looking a host up, connecting and shaking hands may take, each."""
 
 SLOWEST_MS = 20_000

@@ -11,6 +11,9 @@ from stream.errors import PeilError, Reject, Retry, Stop
 UNREADABLE_RUN = 100
 """So many frames in a row that say nothing to us: the format has changed."""
 
+NOWHERE = -1
+"""No moment of a stream."""
+
 
 class Ended(msgspec.Struct, frozen=True):
     """Why a connection ended. `again`: the same host goes on, as it brought something or is now
@@ -29,13 +32,13 @@ class Listening:
         self.harvest = Harvest(retention_days=retention_days)
         self._source = source
         self._unreadable = 0
-        self._doubted: object = None
+        self._doubted: int | None = NOWHERE
 
-    def batch(self, now: int) -> Batch:
-        """What was gathered until `now` (Unix ms), with the cursor behind it."""
+    def batch(self) -> Batch:
+        """What was gathered, with the cursor behind it."""
         time = self.position.time
         return self.harvest.batch(
-            self.position.cursor(now=now), watermark=None if time is None else time // 1000
+            self.position.cursor(), watermark=None if time is None else time // 1000
         )
 
     def take(self, frame: bytes, *, host: str, wire: Wire) -> Ended | None:
@@ -63,8 +66,8 @@ class Listening:
         """A frame that cannot be read may have been broken on its way: it is asked for once more,
         and when it is broken again, it is rejected.
         """
-        if self._doubted != self.position.at:
-            self._doubted = self.position.at
+        if self._doubted != self.position.time:
+            self._doubted = self.position.time
             return Ended(Retry(f"{where}: {error}; asked once more"), again=True)
         self.harvest.reject(frame, where=where, why=str(error))
         return self._count_unreadable(where, str(error))

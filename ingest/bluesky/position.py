@@ -42,20 +42,23 @@ class Position:
             since=since,
         )
 
-    def cursor(self, *, now: int) -> Cursor:
-        """To go on from here. A host whose clock is ahead of `now` (Unix ms) is not believed: its
-        time would lead past what others have.
-        """
+    def cursor(self) -> Cursor:
+        """To go on from here."""
         if self.time is None:
             return {}
-        known: dict[str, Any] = {"host": self.host, "time": min(self.time, now * 1000)}
+        known: dict[str, Any] = {"host": self.host, "time": self.time}
         return known if self.seq is None else {**known, "seq": self.seq}
 
-    def ask(self, host: str, wire: Wire) -> int | None:
-        """The cursor to ask `host` for. What comes first is to be shown to `join`."""
+    def ask(self, host: str, wire: Wire, *, now: int) -> int | None:
+        """The cursor to ask `host` for. What comes first is to be shown to `join`.
+
+        A host whose clock was ahead of `now` (Unix ms) is not believed: its time would lead past
+        what others have.
+        """
         self._joined, self._by_number = False, False
         if self.time is None:
             return self._since
+        self.time = min(self.time, now * 1000)
         if wire.numbered and host == self.host and self.seq is not None:
             self._by_number = True
             return max(1, self.seq - OVERLAP_SEQS)
@@ -101,8 +104,3 @@ class Position:
         if event.seq is not None:
             self.seq = event.seq if self.seq is None else max(self.seq, event.seq)
         self.time = event.time if self.time is None else max(self.time, event.time)
-
-    @property
-    def at(self) -> tuple[str, int | None, int | None]:
-        """To compare with another moment's: whether reading got on."""
-        return self.host, self.seq, self.time

@@ -133,11 +133,11 @@ class JetstreamCollector:
         host = listening.position.host if listening.position.host in hosts else hosts[0]
         failed: dict[str, PeilError] = {}
         while True:
-            before = listening.position.at
+            before = listening.position.time
             ended = yield from self._listen(host, listening)
             listening.harvest.warn(str(ended.why))
-            yield listening.batch(self._clock.now())
-            if ended.again or listening.position.at != before:
+            yield listening.batch()
+            if ended.again or listening.position.time != before:
                 failed.clear()
             else:
                 failed[host] = ended.why
@@ -173,7 +173,7 @@ class JetstreamCollector:
         return V1, self._open(host, V1, position)
 
     def _open(self, host: str, wire: Wire, position: Position) -> Connection:
-        cursor = position.ask(host, wire)
+        cursor = position.ask(host, wire, now=self._clock.now())
         return Connection(
             wire.address(host, collections=self._settings.collections, cursor=cursor),
             web=self._web,
@@ -199,10 +199,10 @@ class JetstreamCollector:
                 if ended is not None:
                     return ended
                 if len(listening.harvest) >= BATCH_ITEMS:
-                    yield listening.batch(now)
+                    yield listening.batch()
                     told = self._clock.now()
             if now - told >= (FULL_MS if len(listening.harvest) else EMPTY_MS):
-                yield listening.batch(now)
+                yield listening.batch()
                 told = self._clock.now()
             if frames:
                 heard = now
