@@ -18,6 +18,7 @@ from peil.backends import open_kafka
 from peil.bulletins import bulletins
 from peil.certificates import end_in, end_of, places
 from peil.database import look_at
+from peil.declaring import check_sources
 from peil.guidance import personal, read_over
 from peil.pipeline import Pipeline
 from peil.rulebook import SINGLE_AUTHOR
@@ -126,6 +127,19 @@ def _register(pipeline: Pipeline) -> Said:
     names = ", ".join(entry.source for entry in entries)
     none = "no source is open: `peil sources open`"
     return _said(f"open: {names}" if names else none, well=bool(entries))
+
+
+def _source_files(pipeline: Pipeline) -> Said:
+    """What is wrong with files that cannot be read, and with those of sources that are open."""
+    at_work = {entry.source for entry in pipeline.register.entries()}
+    found = [
+        each
+        for each in check_sources(pipeline)
+        if each.severity != "hint"
+        and (each.source in at_work or each.source not in pipeline.sources)
+    ]
+    sound = f"{len(pipeline.declarations)} files, nothing to mend (`peil sources check`)"
+    return _said("; ".join(map(str, found)) or sound, well=not found)
 
 
 def _sources(pipeline: Pipeline) -> Said:
@@ -245,6 +259,7 @@ LOOKS: Mapping[str, Look] = {
     "keys": _keys,
     "register": _register,
     "sources": _sources,
+    "sources' files": _source_files,
     "rules": _rules,
     "rules' authors": _authors,
     "log": _log,
@@ -261,6 +276,7 @@ NEEDS: Mapping[str, str] = {
     "keys": "database",
     "register": "database",
     "sources": "database",
+    "sources' files": "database",
     "rules": "database",
     "log": "kafka",
     "quarantine": "kafka",

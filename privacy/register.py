@@ -24,7 +24,9 @@ def is_never(platform: str) -> bool:
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """What the register says of one source while it is open. Times in Unix ms."""
+    """What the register says of one source while it is open. Times in Unix ms. `platforms` and
+    `opened_by` are None in what an older peil opened.
+    """
 
     source: str
     owner: str
@@ -36,6 +38,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     officer: str
     opened: int
     until: int
+    platforms: tuple[str, ...] | None = None
+    opened_by: str | None = None
 
 
 class Register:
@@ -58,12 +62,15 @@ class Register:
         organisation: bool = False,
         officer: str = "",
         platforms: tuple[str, ...] = (),
+        opened_by: str = "",
     ) -> Entry:
         """Open `source` in place of an older entry; Stop names all that is missing at once.
 
         `until` is the first day on which nothing may be collected any more. `organisation`
         says that the source is one verified organisation; `officer` is the privacy officer
-        who approved a platform of the never-list.
+        who approved a platform of the never-list, and somebody else than the owner.
+        `opened_by` is who opens it: what is kept is theirs to answer for, whatever the
+        source's file declares.
         """
         now = self._clock.now()
         today = to_datetime(now).date()
@@ -85,6 +92,8 @@ class Register:
                 f"{', '.join(forbidden)} is on the never-list (docs/sources.md): name the privacy "
                 "officer who approved it with --officer"
             )
+        if officer.strip() and officer.strip().casefold() == owner.strip().casefold():
+            wrong.append("--officer is the owner: the privacy officer is somebody else")
         if wrong:
             raise Stop(f"source {source} cannot be opened: {'; '.join(wrong)}")
         midnight = to_milliseconds(
@@ -104,10 +113,13 @@ class Register:
             officer=officer,
             opened=now,
             until=midnight,
+            platforms=platforms,
+            opened_by=opened_by,
         )
         with alone(self._engine, "register") as connection:
             self._close(connection, source)
-            connection.execute(insert(register).values(**msgspec.structs.asdict(entry)))
+            row = {**msgspec.structs.asdict(entry), "platforms": " ".join(platforms)}
+            connection.execute(insert(register).values(**row))
         return entry
 
     def close(self, source: str) -> bool:
@@ -165,4 +177,6 @@ def _entry(row: Row[Any]) -> Entry:
         officer=row.officer,
         opened=row.opened,
         until=row.until,
+        platforms=None if row.platforms is None else tuple(row.platforms.split()),
+        opened_by=row.opened_by,
     )

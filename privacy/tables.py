@@ -21,7 +21,10 @@ register = Table(
     Column("opened", WHOLE, nullable=False),
     Column("until", WHOLE, nullable=False),
     Column("closed", WHOLE),
+    Column("platforms", WORDS),
+    Column("opened_by", WORDS),
 )
+"""`platforms` with spaces between; it and `opened_by` are null in what an older peil opened."""
 
 erased_post = Table(
     "erased_post",
