@@ -9,6 +9,7 @@ from typing import Any, get_args
 import msgspec
 
 from ingest.contract import RawItem
+from ingest.text import as_text
 from ingest.timestamps import parse_moment
 from stream.errors import Reject
 from stream.post import Kind, RawDelete, RawPost
@@ -16,24 +17,28 @@ from stream.post import Kind, RawDelete, RawPost
 Item = Mapping[str, Any]
 
 NAMES: Mapping[str, tuple[str, ...]] = {
-    "id": ("id", "post_id", "item_id", "native_id", "uri", "guid"),
+    "id": ("id", "post_id", "item_id", "native_id", "uri", "guid", "rest_id", "aweme_id"),
     "text": ("body", "text", "content", "message", "full_text", "caption", "description", "desc"),
     "title": ("title", "subject"),
-    "author": ("author", "author_id", "user_id", "user", "username", "account"),
+    "author": ("author", "author_id", "user_id", "user_id_str", "user", "username", "account",
+               "creator"),
     "created": ("timestamp", "created_at", "unix_timestamp", "date", "datetime", "published",
-                "created", "createTime", "taken_at"),
+                "created", "createTime", "create_time", "taken_at"),
     "edited": ("edited_at", "updated_at", "collected_at"),
     "deleted": ("deleted", "is_deleted"),
     "links": ("links", "urls"),
-    "tags": ("tags", "hashtags"),
+    "tags": ("tags", "hashtags", "challenges"),
     "language": ("language", "lang", "languages"),
     "kind": ("kind", "type"),
     "thread": ("thread_id",),
     "media": ("has_media", "media", "images", "image_urls", "video_url", "attachments"),
     "platform": ("source_platform", "platform"),
-    "likes": ("like_count", "likes", "favorite_count", "digg_count"),
-    "reposts": ("repost_count", "reposts", "retweet_count", "share_count", "shares"),
-    "replies": ("reply_count", "replies", "comment_count", "comments"),
+    "likes": ("like_count", "likes", "favorite_count", "favourites_count", "digg_count",
+              "diggCount"),
+    "reposts": ("repost_count", "reposts", "retweet_count", "reblogs_count", "share_count",
+                "shareCount", "shares"),
+    "replies": ("reply_count", "replies", "replies_count", "comment_count", "commentCount",
+                "comments"),
     "quotes": ("quote_count",),
 }  # fmt: skip
 """By what names the columns go. `[settings.columns]` of a source puts its own name in front."""
@@ -47,6 +52,9 @@ PLATFORMS = frozenset(
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NO = ("", "0", "false", "no", "none", "null", "nee", "[]")
+AUTHOR_KEYS = ("id", "pk", "uid", "did", "username")
+LABEL_KEYS = ("name", "title", "text")
+COUNTS = ("stats", "statistics")
 MAX_KEYS = 40
 KEY = re.compile(r"(?=.{1,40}\Z)[A-Za-z]+(?:_[A-Za-z]+){0,3}")
 
@@ -61,6 +69,7 @@ class Mapper(msgspec.Struct, frozen=True, kw_only=True):
     def map(self, item: Item, *, observed_at: int) -> RawItem:
         """The raw post, or delete, in `item`; Reject when it holds neither."""
         envelope, item = _open_envelope(item)
+        collected = envelope.get("timestamp_collected")
         native_id = self._text(item, "id") or str(envelope.get("item_id", ""))
         platform = self._platform(envelope) or self._platform(item) or self.platform
         text = self._text(item, "text")
@@ -69,7 +78,7 @@ class Mapper(msgspec.Struct, frozen=True, kw_only=True):
             text = f"{title}\n{text}".strip()
         author = self._author(item)
         created = self._value(item, "created")
-        edited_at = parse_moment(self._value(item, "edited"))
+        edited_at = parse_moment(self._value(item, "edited")) or parse_moment(collected)
         if not native_id:
             if not text:
                 raise Reject("no id and no text under any name that is known")
@@ -130,7 +139,7 @@ class Mapper(msgspec.Struct, frozen=True, kw_only=True):
     def _author(self, item: Item) -> str | None:
         value = self._value(item, "author")
         if isinstance(value, Mapping):
-            value = value.get("id") or value.get("username")
+            value = next((value[key] for key in AUTHOR_KEYS if value.get(key)), None)
         return str(value) if isinstance(value, str | int) and value != "" else None
 
     def _kind(self, item: Item, native_id: str) -> Kind:
@@ -165,10 +174,19 @@ def skeleton(item: Any) -> dict[str, str]:
 def _open_envelope(item: Item) -> tuple[Item, Item]:
     """Zeeschuimer wraps the platform's own object in an envelope; others have none."""
     data = item.get("data")
-    if "item_id" in item and isinstance(data, Mapping):
-        inner = data.get("legacy")
-        return item, {**data, **inner} if isinstance(inner, Mapping) else data
-    return {}, item
+    if "item_id" not in item or not isinstance(data, Mapping):
+        return {}, item
+    opened: dict[str, Any] = {}
+    for inner in (*map(data.get, COUNTS), data, data.get("legacy")):
+        opened |= inner if isinstance(inner, Mapping) else {}
+    for name in NAMES["text"]:  # some platforms write HTML
+        if isinstance(opened.get(name), str):
+            opened[name] = as_text(opened[name])
+    return item, opened
+
+
+def _label(tag: Mapping[str, Any]) -> Any:
+    return next((tag[key] for key in LABEL_KEYS if key in tag), None)
 
 
 def _yes(value: Any) -> bool:
@@ -186,5 +204,6 @@ def _listed(value: Any) -> Iterable[str]:
     if isinstance(value, str):
         return (part.strip(" []'\"") for part in value.split(",") if part.strip(" []'\""))
     if isinstance(value, list | tuple):
-        return (str(part) for part in value if isinstance(part, str | int))
+        named = (_label(part) if isinstance(part, Mapping) else part for part in value)
+        return (str(part) for part in named if isinstance(part, str | int))
     return ()

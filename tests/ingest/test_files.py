@@ -74,6 +74,76 @@ def test_a_zeeschuimer_item_is_mapped(tmp_path: Path) -> None:
     assert (post.platform, post.text, post.author) == ("gab", "een tekst", "9")
 
 
+SECONDS = 1_785_543_831
+
+PLATFORMS: dict[str, dict[str, Any]] = {
+    "tiktok.com": {
+        "id": "77", "desc": "een tekst #buurt", "createTime": SECONDS, "author": {"id": "9"},
+        "stats": {"diggCount": 3, "shareCount": 1, "commentCount": 2, "playCount": 900},
+        "challenges": [{"id": "1", "title": "buurt"}],
+    },
+    "douyin.com": {
+        "aweme_id": "77", "desc": "een tekst #buurt", "create_time": SECONDS,
+        "author": {"uid": "9"},
+        "statistics": {"digg_count": 3, "share_count": 1, "comment_count": 2},
+        "hashtags": [{"name": "buurt"}],
+    },
+    "x.com": {
+        "rest_id": "77", "core": {},
+        "legacy": {
+            "full_text": "een tekst #buurt", "created_at": "Sat Aug 01 00:23:51 +0000 2026",
+            "user_id_str": "9", "favorite_count": 3, "retweet_count": 1, "reply_count": 1,
+            "quote_count": 1, "hashtags": [{"text": "buurt"}], "lang": "nl",
+        },
+    },
+    "instagram.com": {
+        "id": "77", "caption": {"text": "een tekst #buurt"}, "taken_at": SECONDS,
+        "user": {"pk": "9", "username": "iemand"}, "like_count": 4, "comment_count": 2,
+        "hashtags": ["buurt"],
+    },
+    "truthsocial.com": {
+        "id": "77", "content": "<p>een tekst <a>#buurt</a></p>",
+        "created_at": "2026-08-01T00:23:51.000Z", "account": {"id": "9", "username": "iemand"},
+        "favourites_count": 3, "reblogs_count": 1, "replies_count": 2,
+        "tags": [{"name": "buurt", "url": "https://a.example"}],
+    },
+}  # fmt: skip
+"""Items of our own making, in the shapes in which Zeeschuimer hands over each platform's."""
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_each_platforms_own_shape_is_mapped(tmp_path: Path, platform: str) -> None:
+    item = {
+        "nav_index": "1:1", "item_id": "77", "timestamp_collected": START,
+        "source_platform": platform, "source_platform_url": f"https://{platform}",
+        "user_agent": "x", "data": PLATFORMS[platform],
+    }  # fmt: skip
+    (post,), rejected = everything(collect(write(tmp_path / "a.ndjson", lines([item]))))
+    assert rejected == []
+    assert post.platform == platform.removesuffix(".com")
+    assert (post.native_id, post.author, post.text) == ("77", "9", "een tekst #buurt")
+    assert (post.created_at, post.edited_at) == (SECONDS * 1000, START)
+    assert (post.reach, post.hashtags) == (6, ("buurt",))
+
+
+def test_every_column_of_a_4cat_export_is_read(tmp_path: Path) -> None:
+    rows = (
+        "id,thread_id,author,body,timestamp,like_count,quote_count,reply_count,repost_count,tags,"
+        "links,languages,collected_at,deleted\n"
+        '1,0,a,een tekst,2026-08-01 00:23:51,1,2,3,4,"x,y",https://a.example/b,nl,'
+        "2026-08-02 00:00:00,\n"
+        "2,2,a,,2026-08-01 00:23:51,,,,,,,,2026-08-03 00:00:00,true\n"
+    )
+    (post, gone), rejected = everything(collect(write(tmp_path / "a.csv", rows.encode())))
+    assert rejected == []
+    assert isinstance(post, RawPost)
+    assert (post.kind, post.reach, post.hashtags) == ("reply", 10, ("x", "y"))
+    assert (post.links, post.declared_lang) == (("https://a.example/b",), "nl")
+    assert (post.created_at, post.edited_at) == (SECONDS * 1000, 1_785_628_800_000)
+    assert isinstance(gone, RawDelete)
+    assert (gone.native_id, gone.edited_at) == ("2", 1_785_715_200_000)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_csv_of_many_kinds_is_read(tmp_path: Path, encoding: str, delimiter: str) -> None:
