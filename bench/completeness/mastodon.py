@@ -33,6 +33,9 @@ collector = "mastodon"
 keep = "all"
 every = "10m"
 
+[settings]
+rescan_hours = 6
+
 [[settings.servers]]
 address = "{ours}"
 permission = "it is ours"

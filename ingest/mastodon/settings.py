@@ -68,8 +68,8 @@ class ServerSettings(BaseModel):
     )
     token_variable: str = Field(
         default="",
-        pattern=r"^([A-Z][A-Z0-9_]*)?$",
-        description="The name of an environment variable that holds the token.",
+        pattern=r"^(MASTODON_TOKEN[A-Z0-9_]*)?$",
+        description="The environment variable that holds it: MASTODON_TOKEN, or longer.",
     )
 
     @model_validator(mode="after")

@@ -157,8 +157,8 @@ def test_a_token_opens_a_timeline_and_is_shown_nowhere(
     if kept == "file":
         reader = Reader(clock, server.url, token_file=str(tmp_path / "token"))
     else:
-        named = {"token_variable": "PEIL_TOKEN"}
-        reader = Reader(clock, server.url, environment={"PEIL_TOKEN": KEY}, **named)
+        named = {"token_variable": "MASTODON_TOKEN_OURS"}
+        reader = Reader(clock, server.url, environment={"MASTODON_TOKEN_OURS": KEY}, **named)
     assert uris(reader.posts()) == [1]
     assert {token for _, token in server.requests} == {KEY}
     server.token = KEY[::-1]
@@ -524,6 +524,7 @@ def test_only_the_server_itself_says_that_a_status_is_gone(
         ({"address": "https://ours.example/api"}, "https://host"),
         ({"address": "https://p@ours.example"}, "https://host"),
         ({"token": KEY}, "Extra inputs"),
+        ({"token_variable": "PEIL_DATABASE__PASSWORD"}, "pattern"),
         ({"tags": []}, "nothing is read there"),
         ({"tags": ["#fiets"]}, "pattern"),
         ({"tags": [{"tag": "fiets", "any": list("abcde")}]}, "at most 4"),
