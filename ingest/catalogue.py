@@ -115,7 +115,6 @@ BUILT_IN: Mapping[str, Kind] = {
 @cache
 def registered() -> Mapping[str, EntryPoint]:
     """The collectors of other installed packages, by name, before they are loaded."""
-    """The collectors of other installed packages, by name, before they are loaded."""
     return {each.name: each for each in entry_points(group=GROUP)}
 
 
