@@ -19,26 +19,10 @@ from ingest.web.client import Web
 from stream.clock import DAY_MS, Clock
 from stream.errors import PeilError, Retry, Stop
 from stream.post import RawAuthorDelete, RawDelete, RawPost
-from tests.ingest.jetstream import Jetstream, post, tid
-
-SPEED = 20
-"""How many times as fast as the wall's the clock of these tests goes."""
+from tests.ingest.jetstream import SPEED, FastClock, Jetstream, post, tid
 
 PLANTED = "geheim-van-iemand"
 BOTH = pytest.mark.parametrize("wire", ["v1", "v2"])
-
-
-class FastClock:
-    """The wall's time, `SPEED` times as fast."""
-
-    def __init__(self) -> None:
-        self._began = time.time()
-
-    def now(self) -> int:
-        return int((self._began + (time.time() - self._began) * SPEED) * 1000)
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds / SPEED)
 
 
 class World:
