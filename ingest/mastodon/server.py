@@ -148,6 +148,11 @@ class Server:
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         answer = self._web.ask(url, headers=headers)
+        if not answer.url.startswith(f"{self.address}/"):
+            raise Stop(
+                f"{url} is answered by another server ({answer.url}), which gave no permission; "
+                "ask its operators, and mend the address of the source"
+            )
         self.budget = _budget(answer.headers, now=self._clock.now()) or self.budget
         return answer
 

@@ -239,6 +239,18 @@ def test_a_server_that_does_not_say_what_it_is_is_not_read(
     assert len(site.requests) == 1
 
 
+def test_a_server_that_moved_is_not_followed_to_one_without_permission(
+    site: Any, clock: ManualClock, server: MastodonServer
+) -> None:
+    server.publish(1, written=START - HOUR_MS)
+    for path in ("/api/v2/instance", f"{PATH}?limit=40"):
+        site.answers[path] = redirecting(f"{server.url}{path}")
+    reader = Reader(clock, site.url(""))
+    assert reader.posts() == []
+    assert isinstance(reader.error, Stop)
+    assert "which gave no permission" in str(reader.error)
+
+
 def test_a_server_that_sends_in_a_circle_is_left(site: Any, clock: ManualClock) -> None:
     link = f'<{PATH}?max_id=1>; rel="next", <{PATH}?min_id=1>; rel="prev"'
     page = (200, {"Link": link}, json.dumps([a_status(created_at=NEW)]).encode())
