@@ -21,6 +21,7 @@ from stream.errors import PeilError, Retry, Stop
 
 BATCH_ITEMS = 2_000
 """More than what is asked for again brings: who is killed after each first batch gets on, too."""
+
 FULL_MS = 1_000
 """So long a batch with something in it waits for more."""
 
