@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -5,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.catalogue import settings_of
 from ingest.declarations import Declaration, read_folder, sound
+from ingest.files.collector import FileSettings
 from ingest.problems import Problem
 from ingest.sources import Source
 from stream.toml import Broken, read
@@ -115,3 +118,23 @@ def test_no_value_is_repeated_that_could_be_a_secret(declared: Read) -> None:
 def test_any_text_is_read_or_told(text: str) -> None:
     found = read(text)
     assert isinstance(found, Broken | dict)
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "sources.md").read_text("utf-8")
+DOCUMENTED = [
+    block for block in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL) if "collector = " in block
+]
+
+
+@pytest.mark.parametrize("text", DOCUMENTED)
+def test_every_source_of_the_documentation_is_sound(declared: Read, text: str) -> None:
+    name = re.findall(r'^id = "(.*?)"', text, re.MULTILINE)[0]
+    (found,) = declared(**{name: text}).values()
+    assert found.problems == ()
+    assert found.source is not None
+    settings_of(found.source)
+
+
+@pytest.mark.parametrize("setting", FileSettings.model_fields)
+def test_every_setting_of_files_is_documented(setting: str) -> None:
+    assert re.search(rf"^(\[settings\.)?{setting}\b", "\n".join(DOCUMENTED), re.MULTILINE)
