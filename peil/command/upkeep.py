@@ -187,7 +187,11 @@ def replay(
                 "quarantine list`"
             )
         replayed = pipeline.quarantine.replay(chosen)
-    console().print(f"{replayed} records are back in the log; skeletons stay: import their files.")
+    console().print(
+        f"{replayed} records are back in the log; skeletons stay: `peil sources remap` reads their "
+        "files again.",
+        markup=False,
+    )
 
 
 def doctor(

@@ -6,7 +6,7 @@ from threading import Barrier
 
 import msgspec
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, text, update
 
 from peil.database import open_database
 from privacy.access import AccessLog, TooOften
@@ -16,6 +16,7 @@ from privacy.ledger import Ledger
 from privacy.marks import KeyMarks
 from privacy.register import Register
 from privacy.settings import PrivacySettings
+from privacy.tables import register as entries
 from stream.clock import DAY_MS, ManualClock
 from stream.codec import encode
 from stream.errors import Stop
@@ -334,6 +335,30 @@ def test_a_source_runs_only_while_its_entry_is_open(database: Engine, clock: Man
         register.entry("upload")
     assert register.close("upload")
     assert not register.close("upload")
+
+
+def test_an_entry_says_who_opened_it_and_for_which_platforms(
+    database: Engine, clock: ManualClock
+) -> None:
+    register = Register(database, clock=clock)
+    until = date(2026, 12, 1)
+    register.open("s", **FULL, until=until, platforms=("forum", "blog"), opened_by="ana")
+    entry = register.entry("s")
+    assert (entry.platforms, entry.opened_by) == (("forum", "blog"), "ana")
+    with database.begin() as connection:  # as an older peil left it
+        connection.execute(update(entries).values(platforms=None, opened_by=None))
+    assert register.entry("s").platforms is None
+
+
+def test_the_privacy_officer_is_somebody_else_than_the_owner(
+    database: Engine, clock: ManualClock
+) -> None:
+    register = Register(database, clock=clock)
+    told = {**FULL, "owner": "Ana"}
+    until = date(2026, 12, 1)
+    with pytest.raises(Stop, match="--officer is the owner"):
+        register.open("s", **told, until=until, platforms=("x",), officer=" ana")
+    assert register.open("s", **told, until=until, platforms=("x",), officer="Bo").officer == "Bo"
 
 
 def test_everything_that_is_missing_is_told_at_once(database: Engine, clock: ManualClock) -> None:
