@@ -139,6 +139,10 @@ class Collecting:
             if source.id in open_ and source.id not in pauses:
                 self._recheck(source, now)
 
+    def at_work(self) -> list[str]:
+        """What goes on now: the sources that run, and the looks at their platforms."""
+        return self._crew.names()
+
     def tell(self) -> None:
         """Set the gauges of every source."""
         now, gauge = self._clock.now(), self._pipeline.metrics.gauge
@@ -185,7 +189,7 @@ class Collecting:
         name = f"re-check of {source.id}"
         if now < self._recheck_at.get(source.id, 0) or self._crew.is_at_work(name):
             return
-        at_work = sum(each.startswith("re-check of ") for each in self._crew.names())
+        at_work = sum(each.startswith("re-check of ") for each in self.at_work())
         if at_work >= self._pipeline.settings.ingest.at_once:
             return
         self._recheck_at[source.id] = now + RECHECK_MS

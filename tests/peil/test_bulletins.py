@@ -1,0 +1,234 @@
+"""`peil sources`: the state of each source with what happened, never "0 new posts"."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stamina
+from typer.testing import CliRunner, Result
+
+from index.gaps import missed
+from ingest.runs import Slot
+from peil.bulletins import bulletin
+from peil.collecting import Collecting
+from peil.command.application import application
+from peil.diagnosis import diagnose
+from peil.folder import WorkingFolder
+from peil.pipeline import Pipeline
+from peil.settings import load_settings
+from stream.broker import Entry
+from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, ManualClock, SystemClock, to_datetime
+from stream.codec import encode
+from stream.errors import PeilError, Stop
+from stream.events import Gap
+from stream.topics import POSTS
+
+NOW = SystemClock().now()
+ITEM = "<item><guid>{n}</guid><title>Bericht {n}</title><author>a{n}</author></item>"
+
+
+def rss(*numbers: int) -> bytes:
+    items = "".join(ITEM.format(n=number) for number in numbers)
+    return f'<rss version="2.0"><channel><title>t</title>{items}</channel></rss>'.encode()
+
+
+@pytest.fixture(autouse=True)
+def _quick() -> Iterator[None]:
+    stamina.set_testing(True, attempts=1)
+    yield
+    stamina.set_testing(False)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+def city(site: Any, tmp_path: Path) -> WorkingFolder:
+    folder = WorkingFolder.init(tmp_path / "city")
+    (folder.config / "sources" / "news.toml").write_text(
+        'id = "news"\ntitle = "News"\ncollector = "feeds"\nevery = "30m"\n'
+        f'[settings]\nkind = "post"\nurls = ["{site.url("/feed")}"]\n'
+    )
+    text = folder.settings.read_text().replace('purpose = ""', 'purpose = "a test"')
+    contact = 'contact = "data@example.org"\nprivate_hosts = ["127.0.0.1"]'
+    folder.settings.write_text(text.replace('contact = ""', contact))
+    return folder
+
+
+@pytest.fixture
+def pipeline(city: WorkingFolder, clock: ManualClock) -> Iterator[Pipeline]:
+    settings = load_settings(city.settings, environ={})
+    with Pipeline(city, settings, clock=clock) as pipeline:
+        pipeline.register.open(
+            "news", owner="o", purpose="p", basis="b", dpia="d", obtained="x",
+            until=to_datetime(NOW + 200 * DAY_MS).date(),
+        )  # fmt: skip
+        yield pipeline
+
+
+def collect(pipeline: Pipeline) -> None:
+    """What is due, until all of it has ended."""
+    with Collecting(pipeline) as collecting:
+        collecting.turn()
+        deadline = time.monotonic() + 20
+        while collecting.at_work():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def peil(city: WorkingFolder, *words: str) -> Result:
+    return CliRunner().invoke(application, ["-C", str(city.root), *words])
+
+
+def test_a_source_tells_what_it_gave_and_when_it_goes_on(
+    site: Any, city: WorkingFolder, pipeline: Pipeline, clock: ManualClock
+) -> None:
+    found = bulletin(pipeline, pipeline.sources["news"])
+    assert (found.state, found.last_run) == ("never ran", None)
+    site.answers["/feed"] = (200, {}, rss(*range(12)))
+    collect(pipeline)
+    found = bulletin(pipeline, pipeline.sources["news"])
+    assert (found.state, found.trouble) == ("waiting", None)
+    assert found.last_run is not None
+    assert (found.last_run.read, found.last_run.appended) == (12, 12)
+    assert found.next_run == to_datetime(NOW + 30 * MINUTE_MS)
+    assert found.items == {"looked": 1, "read": 12, "appended": 12}
+    clock.advance(HOUR_MS)
+    assert bulletin(pipeline, pipeline.sources["news"]).posts_per_hour.now == 0.5
+
+
+BLOCKED = b"<html><head><title>Just a moment...</title></head><body>Checking your browser</body>"
+LOGIN = b"<html><body><form action='/login'><input name='password'></form></body></html>"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((200, {}, BLOCKED), "/feed"),
+        ((200, {"Content-Type": "text/html"}, LOGIN), "/feed"),
+        ((200, {}, b'{"changed": "format"}'), "/feed"),
+        ((401, {}, b"key expired"), "401"),
+        ((403, {}, BLOCKED), "403"),
+        ((404, {}, b""), "404"),
+        ((410, {}, b""), "410"),
+        ((429, {"Retry-After": "3600"}, b""), "429"),
+        ((500, {}, b""), "500"),
+        ((200, {}, b""), "/feed"),
+    ],
+)
+def test_what_a_server_refuses_is_the_state_of_the_source(  # noqa: PLR0917  (fixtures)
+    site: Any, city: WorkingFolder, pipeline: Pipeline, clock: ManualClock,
+    answer: tuple[int, dict[str, str], bytes], said: str,
+) -> None:  # fmt: skip
+    site.answers["/feed"] = (200, {}, rss(1, 2))
+    collect(pipeline)
+    site.answers["/feed"] = answer
+    clock.advance(HOUR_MS)
+    collect(pipeline)
+    found = bulletin(pipeline, pipeline.sources["news"])
+    assert found.state == "failing"
+    assert found.failing is not None
+    assert said in found.failing.error
+    assert found.next_run is not None
+    if answer[0] == 429:
+        assert found.next_run >= to_datetime(clock.now() + HOUR_MS)
+    shown = peil(city, "sources", "show", "news")
+    assert shown.exit_code == 0
+    assert said in shown.stdout
+    assert "failing" in peil(city, "sources").stdout
+
+
+def test_doctor_list_and_show_tell_the_same(
+    site: Any, city: WorkingFolder, pipeline: Pipeline, clock: ManualClock
+) -> None:
+    site.answers["/feed"] = (401, {}, b"")
+    collect(pipeline)
+    listed = json.loads(peil(city, "sources", "list", "--json").stdout)
+    alone = json.loads(peil(city, "sources", "show", "news", "--json").stdout)
+    assert json.loads(peil(city, "sources", "--json").stdout).keys() == listed.keys()
+    (news,) = (each for each in listed["sources"] if each["source"] == "news")
+    assert listed["version"] == 1
+    assert alone["sources"][0]["failing"] == news["failing"]
+    assert news["failing"]["recovery"] == "stop"
+    doctor = next(each for each in diagnose(pipeline) if each.what == "sources")
+    assert doctor.state == "warning"
+    assert news["trouble"] in doctor.detail
+    assert news["trouble"] in peil(city, "sources", "list").stdout
+
+
+def test_a_source_is_paused_and_resumed_by_hand(city: WorkingFolder, pipeline: Pipeline) -> None:
+    assert "paused until `peil" in peil(city, "sources", "pause", "news", "--why", "asked").stdout
+    shown = peil(city, "sources", "show", "news").stdout
+    assert "paused" in shown
+    assert "asked" in shown
+    refused = peil(city, "sources", "run", "news")
+    assert isinstance(refused.exception, Stop)
+    assert "peil sources resume news" in str(refused.exception)
+    assert peil(city, "sources", "resume", "news").stdout == "news goes on.\n"
+    assert peil(city, "sources", "resume", "news").stdout == "news was not paused.\n"
+    day = to_datetime(NOW + 3 * DAY_MS).date().isoformat()
+    peil(city, "sources", "pause", "news", "--why", "w", "--until", day)
+    assert pipeline.runs.pauses(NOW)["news"].until is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["pause", "news", "--why", " "], "--why is empty"),
+        (["pause", "news", "--why", "w", "--until", "2020-01-01"], "is over"),
+        (["pause", "news", "--why", "w", "--until", "soon"], "not a day"),
+        (["pause", "new", "--why", "w"], "there is no source 'new'"),
+        (["show", "new"], "there is no source 'new'"),
+        (["backfill", "news", "--from", "2026-11-08", "--to", "2026-11-01"], "day after the last"),
+        (["backfill", "news", "--from", "2026-11-01", "--to", "2026-11-08"], "cannot bring"),
+        (["backfill", "upload", "--from", "2026-11-01", "--to", "2026-11-08"], "not open"),
+    ],
+)
+def test_what_is_asked_wrongly_is_told(
+    city: WorkingFolder, pipeline: Pipeline, words: list[str], said: str
+) -> None:
+    result = peil(city, "sources", *words)
+    assert result.exit_code != 0
+    told = str(result.exception) if isinstance(result.exception, PeilError) else result.output
+    assert said in " ".join(told.replace("│", " ").split())
+
+
+def test_a_gap_is_the_same_for_charts_and_for_the_source(pipeline: Pipeline) -> None:
+    gap = Gap("news", NOW - 5 * HOUR_MS, NOW - 2 * HOUR_MS, "the feed turned over")
+    other = Gap("other", NOW - HOUR_MS, NOW, "x")
+    for each in (gap, other):
+        pipeline.broker.append(POSTS.name, [Entry(each.key, encode(each))])
+    pipeline.publish_rules()
+    pipeline.enrich_worker().drain()
+    pipeline.index_worker().drain()
+    charted = [
+        (each.start, each.end, each.why)
+        for each in missed(pipeline.database, since=NOW - DAY_MS, until=NOW)
+        if each.source == "news"
+    ]
+    found = bulletin(pipeline, pipeline.sources["news"]).gaps
+    assert charted == [(gap.start, gap.end, gap.why)]
+    assert [(each.start, each.end, each.why) for each in found] == [
+        (to_datetime(gap.start), to_datetime(gap.end), gap.why)
+    ]
+
+
+def test_slots_that_were_missed_are_shown_by_why(
+    city: WorkingFolder, pipeline: Pipeline, site: Any, clock: ManualClock
+) -> None:
+    site.answers["/feed"] = (200, {}, rss(1))
+    number = pipeline.runs.start(
+        "news", NOW - 3 * HOUR_MS, cause="schedule", slot=Slot(NOW - 3 * HOUR_MS)
+    )
+    pipeline.runs.end(number, "news", NOW - 3 * HOUR_MS, outcome="ended")
+    collect(pipeline)
+    found = bulletin(pipeline, pipeline.sources["news"])
+    assert found.slots == {"down": 5}
+    assert found.last_run is not None
+    assert found.last_run.slot == to_datetime(NOW)
+    assert "5 down" in peil(city, "sources", "show", "news").stdout
