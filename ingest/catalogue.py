@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel, ValidationError
 
+from ingest.bluesky.authors import AuthorCollector, AuthorSettings
 from ingest.bluesky.stream import JetstreamCollector, JetstreamSettings
 from ingest.contract import Collector
 from ingest.feeds.collector import FeedCollector, FeedSettings
@@ -95,6 +96,13 @@ BUILT_IN: Mapping[str, Kind] = {
         reads=lambda settings: [
             timeline.address for server in settings.servers for timeline in timelines(server)
         ],
+    ),
+    AuthorCollector.name: Kind(
+        settings=AuthorSettings,
+        make=lambda _source, settings, parts: AuthorCollector(
+            settings, web=parts.web, clock=parts.clock
+        ),
+        reads=lambda settings: settings.accounts,
     ),
     JetstreamCollector.name: Kind(
         settings=JetstreamSettings,

@@ -1,0 +1,234 @@
+"""Bluesky's public interface: an account, its feed, and posts by their addresses.
+
+It is XRPC over HTTP without a login. Facts: https://atproto.com/specs/xrpc, the lexicons
+`app.bsky.actor.getProfile`, `app.bsky.feed.getAuthorFeed` and `app.bsky.feed.getPosts`, and what an
+AppView does, in https://github.com/bluesky-social/atproto (`packages/bsky`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from ingest.bluesky.records import OPT_OUT, Label, read_record
+from ingest.contract import Budget, Standing
+from ingest.timestamps import parse_moment
+from ingest.web.client import OK, Page, Web
+from stream.clock import Clock
+from stream.errors import PeilError, Reject, Retry, Stop
+
+PAGE = 100
+"""Items of a feed that are asked for at once, the most that are given."""
+
+LOT = 25
+"""Posts that are asked about at once, the most that are answered."""
+
+REFUSED = 400
+FIRST_SERVER_ERROR = 500
+FIRST_YEARS = 1_000_000_000
+"""A reset below this is in seconds from now, not since 1970."""
+
+SAID = 200
+"""Letters that are kept of what a server says."""
+
+Shape = TypeVar("Shape")
+
+
+class Refused(Stop):
+    """The interface refuses a question; `error` is its own word for why."""
+
+    def __init__(self, message: str, *, error: str) -> None:
+        super().__init__(message)
+        self.error = error
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Whose a post is. `labels` hold what the account says of itself."""
+
+    did: str
+    handle: str = ""
+    labels: list[Label] | None = None
+
+    @property
+    def opted_out(self) -> bool:
+        """Whether it is shown to people who logged in only."""
+        return any(label.val == OPT_OUT for label in self.labels or ())
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why an item is in a feed, other than that it was written there."""
+
+    type: str = msgspec.field(name="$type", default="")
+    indexedAt: str = ""  # noqa: N815  (the lexicon's name)
+
+
+class Post(msgspec.Struct, frozen=True):
+    """A post as it is shown, with its record as it was written."""
+
+    uri: str
+    author: Account
+    record: msgspec.Raw
+    indexedAt: str = ""  # noqa: N815  (the lexicon's name)
+    likeCount: int = 0  # noqa: N815  (the same)
+    repostCount: int = 0  # noqa: N815  (the same)
+    replyCount: int = 0  # noqa: N815  (the same)
+    quoteCount: int = 0  # noqa: N815  (the same)
+
+    @property
+    def reach(self) -> int:
+        """Likes, reposts, replies and quotes together."""
+        return self.likeCount + self.repostCount + self.replyCount + self.quoteCount
+
+
+class Item(msgspec.Struct, frozen=True):
+    """An item of a feed."""
+
+    post: Post
+    reason: Reason | None = None
+
+    @property
+    def reposted(self) -> bool:
+        """Whether it is in the feed because the account reposted it."""
+        return self.reason is not None and self.reason.type.endswith("#reasonRepost")
+
+    @property
+    def shown_at(self) -> int | None:
+        """When it came into the feed (Unix ms)."""
+        reposted = self.reason.indexedAt if self.reason is not None else ""
+        return parse_moment(reposted if self.reposted else self.post.indexedAt)
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """A page of a feed, newest first; without a `cursor` it is the last. A page may be short, or
+    empty, with more to follow.
+    """
+
+    feed: list[msgspec.Raw]
+    cursor: str | None = None
+
+
+class Posts(msgspec.Struct, frozen=True):
+    """Posts that were asked for, those that are shown."""
+
+    posts: list[Post]
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """The body of an answer that is none."""
+
+    error: str = ""
+    message: str = ""
+
+
+class AppView:
+    """Asks one server. Every call blocks, and raises Retry when the server is busy, fails or
+    nearly refuses, `Refused` with its word for why, and Stop when a person must look: a block
+    page, an answer of another form. Not shared between threads.
+    """
+
+    def __init__(self, address: str, *, web: Web, clock: Clock) -> None:
+        self.budget: Budget | None = None
+        self._address = address
+        self._web = web
+        self._clock = clock
+
+    def account(self, name: str) -> Account:
+        """The account of a handle or DID."""
+        return self._ask("app.bsky.actor.getProfile", {"actor": name}, Account)
+
+    def feed(self, did: str, *, cursor: str | None) -> Feed:
+        """A page of what an account wrote, its replies included, and what it reposted.
+
+        A cursor of another time may be answered with an error, and with an empty page.
+        """
+        asked = {"actor": did, "limit": PAGE, "filter": "posts_with_replies"}
+        if cursor is not None:
+            asked["cursor"] = cursor
+        return self._ask("app.bsky.feed.getAuthorFeed", asked, Feed)
+
+    def posts(self, uris: Sequence[str]) -> Mapping[str, Post]:
+        """Those of up to `LOT` posts that are shown, by their addresses."""
+        found = self._ask("app.bsky.feed.getPosts", {"uris": uris}, Posts)
+        return {post.uri: post for post in found.posts}
+
+    def standings(self, uris: Sequence[str]) -> Iterator[Standing]:
+        """What is said of each post, in order, a lot at a time: one that is not shown is
+        `missing`, one whose author opted out since is `gone`. An error is `unknown`.
+        """
+        for start in range(0, len(uris), LOT):
+            lot = uris[start : start + LOT]
+            try:
+                shown = self.posts(lot)
+            except PeilError:
+                shown = None
+            for uri in lot:
+                yield "unknown" if shown is None else _standing(shown.get(uri))
+
+    def _ask(self, method: str, asked: Mapping[str, object], shape: type[Shape]) -> Shape:
+        self._keep_to_budget()
+        url = f"{self._address}/xrpc/{method}?{urlencode(asked, doseq=True)}"
+        page = self._web.ask(url, headers={"Accept": "application/json"})
+        self.budget = _budget(page.headers, now=self._clock.now()) or self.budget
+        where = f"{self._address}/xrpc/{method} answers with status {page.status}"
+        if page.status >= FIRST_SERVER_ERROR:
+            raise Retry(where)
+        if page.body.lstrip()[:1] == b"<":
+            raise Stop(
+                f"{where} and a web page instead of data: a block page or a login wall; look at it "
+                "in a browser"
+            )
+        if page.status != OK:
+            raise _refusal(page, where)
+        try:
+            return msgspec.json.decode(page.body, type=shape)
+        except msgspec.ValidationError as error:
+            raise Stop(
+                f"{where}, but in another form: {error}; see whether peil has a newer version"
+            ) from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Retry(f"{where}, but its answer is no JSON, or broke off") from error
+
+    def _keep_to_budget(self) -> None:
+        budget, now = self.budget, self._clock.now()
+        if budget is not None and budget.remaining <= 0 and budget.resets > now:
+            raise Retry(
+                f"{self._address} allows no more of its {budget.limit} requests until it counts "
+                "anew",
+                after=(budget.resets - now) / 1000,
+            )
+
+
+def _standing(post: Post | None) -> Standing:
+    if post is None:
+        return "missing"
+    try:
+        opted_out = post.author.opted_out or read_record(post.record).opted_out
+    except Reject:
+        opted_out = False
+    return "gone" if opted_out else "there"
+
+
+def _refusal(page: Page, where: str) -> PeilError:
+    """What a status below 500 means."""
+    try:
+        said = msgspec.json.decode(page.body, type=Refusal)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        said = Refusal()
+    if said.error:
+        where += f" ({said.error[:SAID]}: {said.message[:SAID]})"
+    message = f"{where}; look at it in a browser, and mend the source"
+    if page.status == REFUSED and said.error:
+        return Refused(message, error=said.error)
+    return Stop(message)
+
+
+def _budget(headers: Mapping[str, str], *, now: int) -> Budget | None:
+    """What the rate limit's headers say; the reset is in Unix seconds."""
+    names = (f"ratelimit-{name}" for name in ("remaining", "limit", "reset"))
+    said = [headers.get(name, "") for name in names]
+    if not all(value.isdecimal() for value in said):
+        return None
+    remaining, limit, reset = (int(value[:12]) for value in said)
+    resets = reset * 1000 if reset >= FIRST_YEARS else now + reset * 1000
+    return Budget(remaining, limit, resets)

@@ -1,0 +1,179 @@
+"""Collector `bluesky`: what named public organisations write, by the feeds of their accounts."""
+
+import copy
+import re
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from ingest.bluesky.appview import LOT, AppView, Refused
+from ingest.bluesky.feed import Period, pages, part
+from ingest.bluesky.records import PLATFORM, POSTS
+from ingest.contract import Batch, Cursor, Reference, Standing
+from ingest.several import together
+from ingest.web.client import Web
+from stream.clock import DAY_MS, HOUR_MS, Clock
+from stream.errors import PeilError, Retry, Stop
+from stream.post import RawAuthorDelete, RawPost
+
+DID = re.compile(r"did:(plc:[a-z2-7]{24}|web:[a-z0-9.-]+)")
+HANDLE = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+SERVER = re.compile(r"https://[a-z0-9.-]+(:\d{1,5})?|http://(127\.0\.0\.1|localhost)(:\d{1,5})?")
+POST = re.compile(rf"at://did:[a-z]+:[\w.:%-]+/{re.escape(POSTS)}/[\w.:~-]+")
+
+GONE = {
+    "AccountDeactivated": "it was deactivated",
+    "AccountTakedown": "it was taken down",
+    "OptedOut": "it is shown to people who logged in only",
+}
+"""Why nothing of an account may be held any more: by the interface's word, or ours."""
+
+
+def _account(name: str) -> str:
+    if not DID.fullmatch(name) and not HANDLE.fullmatch(name):
+        raise ValueError(f"{name!r} is no account; write did:plc:… or its handle, without @")
+    return name
+
+
+def _server(address: str) -> str:
+    if not SERVER.fullmatch(address):
+        raise ValueError("write the address of a server as https://host, without a path")
+    return address
+
+
+class AuthorSettings(BaseModel):
+    """`[settings]` of a source of organisations' accounts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    accounts: tuple[Annotated[str, AfterValidator(_account)], ...] = Field(
+        min_length=1,
+        description="Accounts of public organisations, each as did:plc:… or by its handle.",
+    )
+    appview: Annotated[str, AfterValidator(_server)] = Field(
+        default="https://public.api.bsky.app",
+        description="The server of the public interface: https://host.",
+    )
+    first_days: int = Field(
+        default=7, ge=1, le=90, description="How far back an account is read at first."
+    )
+    overlap_hours: int = Field(
+        default=48,
+        ge=1,
+        le=720,
+        description="How far back it is read again each time, for edits and for posts that carry "
+        "an older date.",
+    )
+
+
+class AuthorCollector:
+    """Reads each account's feed from its newest item back to when it was read before, and some
+    hours more. The state of an account in the cursor: its `did`, when it was `read`, the `walk`
+    through its feed that is under way, and why it is `gone`.
+
+    An account that fails costs that account; a server that says how long it wants to be left
+    alone is left alone.
+    """
+
+    name: ClassVar[str] = "bluesky"
+    Settings: ClassVar[type[BaseModel]] = AuthorSettings
+    repeats: ClassVar[bool] = True
+    live: ClassVar[bool] = True
+    endless: ClassVar[bool] = False
+    organisations: ClassVar[bool] = True
+    lot: ClassVar[int] = LOT
+
+    def __init__(self, settings: AuthorSettings, *, web: Web, clock: Clock) -> None:
+        self._settings = settings
+        self._view = AppView(settings.appview, web=web, clock=clock)
+        self._clock = clock
+
+    def poll(self, cursor: Cursor) -> Iterator[Batch]:
+        return self._visit(cursor, period=None)
+
+    def backfill(self, start: int, end: int, cursor: Cursor) -> Iterator[Batch]:
+        return self._visit(cursor, period=Period(start, end))
+
+    def reference(self, post: RawPost) -> Reference | None:
+        known = POST.fullmatch(post.native_id)
+        return Reference(post.platform, post.native_id) if known else None
+
+    def recheck(self, references: Sequence[Reference]) -> Iterator[Standing]:
+        return self._view.standings([each.native_id for each in references])
+
+    def _visit(self, cursor: Cursor, *, period: Period | None) -> Iterator[Batch]:
+        """All accounts: what is new of each, or what is of a period and was not read yet."""
+        held = cursor.get("accounts", {})
+        states = {name: copy.deepcopy(held.get(name, {})) for name in self._settings.accounts}
+        errors: list[PeilError] = []
+        for name, state in states.items():
+            if period is not None and "read" in state:
+                continue
+            try:
+                for batch in self._read(name, state, period):
+                    yield _at(batch, states)
+            except Stop as error:
+                errors.append(Stop(f"{name}: {error}"))
+            except Retry as error:
+                if error.after:
+                    raise
+                errors.append(Retry(f"{name}: {error}"))
+        read = [state.get("read", 0) for state in states.values() if "gone" not in state]
+        watermark = min(read, default=0) or None
+        yield _at(Batch(cursor={}, watermark=watermark, budget=self._view.budget), states)
+        if errors:
+            raise together(errors, what=f"{len(errors)} of {len(states)} accounts failed")
+
+    def _read(self, name: str, state: dict[str, Any], period: Period | None) -> Iterator[Batch]:
+        """One account, in batches without a cursor; each leaves `state` as it is then."""
+        gone, now = self._why_gone(name, state), self._clock.now()
+        if gone:
+            if "did" in state and "gone" not in state:
+                did = state["did"]
+                state.clear()
+                state.update(did=did, gone=gone)
+                item = RawAuthorDelete(platform=PLATFORM, author=did, observed_at=now)
+                yield Batch(cursor={}, read=1, items=[item])
+            raise Stop(
+                f"{GONE[gone]}, and what was collected of it is deleted; take it out of the source"
+            )
+        state.pop("gone", None)
+        walk = state.setdefault("walk", {"began": now, "since": self._since(state, now=now)})
+        wanted = period or Period(walk["since"])
+        for page in pages(self._view, state["did"], walk):
+            found = part(page, did=state["did"], period=wanted, now=self._clock.now())
+            if found.last:
+                state["read"] = state.pop("walk")["began"]
+            yield found.batch
+            if found.last:
+                return
+
+    def _why_gone(self, name: str, state: dict[str, Any]) -> str | None:
+        """Look an account up; why nothing of it may be held, None when nothing is against it."""
+        try:
+            account = self._view.account(name)
+        except Refused as error:
+            if error.error not in GONE:
+                raise
+            if DID.fullmatch(name):
+                state.setdefault("did", name)
+            return error.error
+        if state.setdefault("did", account.did) != account.did:
+            raise Stop(
+                "it is another account now, under the same handle; see whose it is, and write the "
+                "did of the right one"
+            )
+        return "OptedOut" if account.opted_out else None
+
+    def _since(self, state: dict[str, Any], *, now: int) -> int:
+        """From when on an account is to be read (Unix ms)."""
+        if "read" not in state:
+            return now - self._settings.first_days * DAY_MS
+        return int(state["read"]) - self._settings.overlap_hours * HOUR_MS
+
+
+def _at(batch: Batch, states: dict[str, dict[str, Any]]) -> Batch:
+    """A batch with the cursor as it is now: what comes later does not change it."""
+    return msgspec.structs.replace(batch, cursor={"accounts": copy.deepcopy(states)})
