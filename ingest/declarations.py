@@ -53,7 +53,7 @@ def _read(path: Path, timetable: Timetable) -> Declaration:
     try:
         source = Source.model_validate(document)
     except ValidationError as error:
-        problems = tuple(place.of(error, Source))
+        problems = tuple(sorted(place.of(error, Source), key=lambda each: (each.line, each.column)))
         return Declaration(place=place, document=document, source=None, problems=problems)
     problems = tuple(_mistakes(place, source, timetable))
     return Declaration(

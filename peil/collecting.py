@@ -39,7 +39,12 @@ logger = logging.getLogger(__name__)
 
 
 def collect(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> None:
-    """Runs the sources. Another one waits, to take over when this one is gone."""
+    """Runs the sources. Another one waits, to take over when this one is gone. A file that is
+    wrong costs its own source, and is told.
+    """
+    for declaration in pipeline.declarations.values():
+        for problem in declaration.problems:
+            logger.warning("%s", problem)
     while not stopping():
         with pipeline.locks.wait_for(
             "collect", clock=pipeline.clock, give_up=pulse.standing_by(stopping)

@@ -197,10 +197,7 @@ class Pipeline:
 
     @cached_property
     def sources(self) -> Mapping[str, Source]:
-        """The sources whose files are sound. A wrong file costs its own source, and is told."""
-        for declaration in self.declarations.values():
-            for problem in declaration.problems:
-                logger.warning("%s", problem)
+        """The sources whose files are sound: a wrong one costs its own source."""
         return sound(self.declarations)
 
     @cached_property

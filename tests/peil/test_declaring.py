@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from peil.collecting import collect
 from peil.declaring import check_sources
 from peil.folder import WorkingFolder
+from peil.health import Pulse
 from peil.pipeline import Pipeline
 from peil.settings import load_settings
 from stream.clock import DAY_MS, ManualClock, to_milliseconds
@@ -216,6 +218,15 @@ def test_files_that_are_over_their_term_are_told(
     assert problems() == []
 
 
+def test_whoever_collects_says_which_files_are_wrong(
+    write: Write, pipelines: Pipelines, caplog: pytest.LogCaptureFixture
+) -> None:
+    write("broken", 'id = "broken')
+    pipeline = pipelines()
+    collect(pipeline, Pulse(clock=pipeline.clock), lambda: True)
+    assert "config/sources/broken.toml:1:13: error: it is no TOML" in caplog.text
+
+
 # The commands.
 
 
@@ -243,7 +254,7 @@ def test_a_wrong_file_stops_no_command_of_another_source(
     (folder / "config" / "sources" / "broken.toml").write_text('id = "broken')
     posts = tmp_path / "a.ndjson"
     posts.write_text('{"id": "1", "body": "woningnood"}\n')
-    done = peil("import", str(posts))
-    assert "config/sources/broken.toml:1:" in done.stderr
-    assert "broken" in peil("sources", "check", code=1).stdout
+    assert "broken" not in peil("import", str(posts)).stderr
+    assert "config/sources/broken.toml:1:" in peil("sources", "check", code=1).stdout
+    assert "config/sources/broken.toml:1:" in peil("sources", "list").stdout
     assert "it is no TOML" in peil("sources", "open", "broken", code=3).stderr
