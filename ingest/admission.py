@@ -131,6 +131,7 @@ class Admission:
                 counts=counts,
                 watermark=batch.watermark if work.cursor == source.id else None,
                 budget=batch.budget,
+                warnings=batch.warnings,
             ),
         )
         self._tell(source.id, batch, counts)

@@ -15,6 +15,8 @@ from stream.batches import batched
 from stream.database import among, upsert
 
 KEYS_AT_ONCE = 500
+WARNINGS = 20
+"""So many of a run's last warnings are kept."""
 
 
 class SeenKeys:
@@ -52,6 +54,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     counts: Mapping[str, int]
     watermark: int | None = None
     budget: Budget | None = None
+    warnings: Sequence[str] = ()
 
 
 class Memory:
@@ -174,5 +177,11 @@ def _note(connection: Connection, source: str, progress: Progress) -> None:
         said["watermark"] = progress.watermark
     if progress.budget is not None:
         said["budget"] = msgspec.json.encode(progress.budget).decode()
+    if progress.warnings:
+        held = connection.scalar(
+            select(tables.condition.c.warnings).where(tables.condition.c.source == source)
+        )
+        warnings = [*json.loads(held or "[]"), *progress.warnings]
+        said["warnings"] = json.dumps(list(dict.fromkeys(warnings))[-WARNINGS:])
     if said:
         upsert(connection, tables.condition, [{"source": source, **said}], replace=list(said))

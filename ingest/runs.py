@@ -62,7 +62,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     Its last run by schedule began at `ran`. Slots are accounted for up to and with `slot`;
     `missed` counts those since that run that none answered. The last `failures` runs failed, since
     `failing_since`, the last one with `error` at `failed_at`. With a `wait` (ms) the source runs
-    that long after `failed_at`, whatever its slots.
+    that long after `failed_at`, whatever its slots. `warnings` are the last ones of its last run.
     """
 
     ran: int | None = None
@@ -76,6 +76,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     wait: int | None = None
     watermark: int | None = None
     budget: Budget | None = None
+    warnings: Sequence[str] = ()
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +104,8 @@ class Runs:
                 _change(connection, source, ran=now, slot=slot.at, missed=None, wait=None)
             elif cause == "schedule":
                 _change(connection, source, ran=now, wait=None)
+            if cause != "backfill":
+                _change(connection, source, warnings=None)
             number = connection.execute(
                 insert(tables.run).values(row).returning(tables.run.c.number)
             ).scalar_one()
@@ -276,7 +279,10 @@ def _run(row: RowMapping) -> Run:
 def _condition(row: RowMapping) -> Condition:
     values = {name: row[name] for name in Condition.__struct_fields__}
     budget = row["budget"] and msgspec.json.decode(row["budget"], type=Budget)
-    missed = json.loads(row["missed"] or "{}")
-    return Condition(
-        **{**values, "missed": missed, "failures": row["failures"] or 0, "budget": budget}
-    )
+    read = {
+        "missed": json.loads(row["missed"] or "{}"),
+        "failures": row["failures"] or 0,
+        "budget": budget,
+        "warnings": tuple(json.loads(row["warnings"] or "[]")),
+    }
+    return Condition(**{**values, **read})

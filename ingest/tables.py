@@ -76,8 +76,9 @@ condition = Table(
     Column("wait", WHOLE),
     Column("watermark", WHOLE),
     Column("budget", WORDS),
+    Column("warnings", WORDS),
 )
-"""`ingest.runs.Condition`; `missed` and `budget` are JSON."""
+"""`ingest.runs.Condition`; `missed`, `budget` and `warnings` are JSON."""
 
 pause = Table(
     "pause",

@@ -102,6 +102,9 @@ class Bulletin(msgspec.Struct, frozen=True, kw_only=True):
     budget: Allowance | None
     items: Mapping[str, int]
     slots: Mapping[str, int]
+    warnings: list[str]
+    """What its last run warned of."""
+
     gaps: list[Missing]
 
 
@@ -109,7 +112,8 @@ def trouble_of(pipeline: Pipeline, source: str) -> str | None:
     """What a person should look at of a source that is open; None when nothing is wrong."""
     now = pipeline.clock.now()
     appended = pipeline.tallies.hours(source, APPENDED, since=now - HISTORY_MS)
-    return failing(pipeline.runs.condition(source)) or silence(appended, now=now)
+    condition = pipeline.runs.condition(source)
+    return failing(condition) or silence(appended, now=now) or "; ".join(condition.warnings) or None
 
 
 def bulletins(pipeline: Pipeline) -> list[Bulletin]:
@@ -140,7 +144,7 @@ def bulletin(pipeline: Pipeline, source: Source) -> Bulletin:
         collector=source.collector,
         runs=source.every or source.cron or ("always" if is_endless(source) else "by hand"),
         state=state,
-        trouble=(failing(condition) or silent) if state in ("failing", "silent") else None,
+        trouble=None if state in ("closed", "paused") else trouble_of(pipeline, source.id),
         open_until=None if entry is None else to_datetime(entry.until),
         next_run=None if following is None else to_datetime(max(following, now)),
         last_run=None if last is None else _last_run(last),
@@ -151,6 +155,7 @@ def bulletin(pipeline: Pipeline, source: Source) -> Bulletin:
         budget=None if condition.budget is None else _allowance(condition.budget),
         items=pipeline.tallies.totals(source.id, since=now - COUNTED_DAYS * DAY_MS),
         slots=runs.missed(source.id, since=now - COUNTED_DAYS * DAY_MS),
+        warnings=list(condition.warnings),
         gaps=[
             Missing(start=to_datetime(gap.start), end=to_datetime(gap.end), why=gap.why)
             for gap in missed(

@@ -63,7 +63,8 @@ def print_one(found: Bulletin, *, now: int, zone: str) -> None:
         "lag": "" if found.lag_seconds is None else f"{found.lag_seconds:.0f} s",
         "paused": _paused(found, zone),
         "failing": _failing(found, zone),
-        "silent": found.trouble if found.trouble and found.failing is None else "",
+        "silent": found.trouble if found.trouble and found.state == "silent" else "",
+        "warnings": "; ".join(found.warnings),
         "budget": _budget(found, zone),
         "slots missed in 7 days": _counts(found.slots),
     }

@@ -175,3 +175,19 @@ def test_the_hours_add_up_to_what_the_runs_read(batches: list[tuple[int, int]]) 
     assert runs.last("s")[0].read == total
     assert sum(tallies.hours("s", READ, since=0).values()) == total
     engine.dispose()
+
+
+def test_what_a_run_warns_of_is_kept_until_the_next_one(runs: Runs, database: Engine) -> None:
+    memory = Memory(database)
+    number = runs.start("s", START, cause="schedule", slot=Slot(START))
+    for turn in range(30):
+        said = Progress(number=number, now=START, counts={}, warnings=["again", f"feed {turn}"])
+        memory.advance("s", {}, {}, until=START, progress=said)
+    memory.advance("s", {}, {}, until=START, progress=progress(number, START))
+    warnings = runs.condition("s").warnings
+    assert (len(warnings), warnings[-1]) == (20, "feed 29")
+    assert len(set(warnings)) == 20
+    runs.start("s", START + 1, cause="backfill")
+    assert runs.condition("s").warnings == warnings
+    runs.start("s", START + 1, cause="schedule", slot=Slot(START + 1))
+    assert runs.condition("s").warnings == ()

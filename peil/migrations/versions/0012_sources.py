@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("wait", WHOLE),
         sa.Column("watermark", WHOLE),
         sa.Column("budget", WORDS),
+        sa.Column("warnings", WORDS),
     )
     op.create_table(
         "pause",
