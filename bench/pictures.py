@@ -5,13 +5,14 @@
 FOLDER is the working folder of a demo (`peil demo FOLDER --no-dashboard`). Each page is taken in
 Dutch and English, wide and narrow, light and dark; states that a demo does not have are made:
 nothing collected, nothing that may be shown, a broken query, a lost stream. Chromium must be
-there. With `--documents`, only those that stand in docs/, one of each.
+there. With `--documents`, only those that stand in docs/, one of each; with `--only NAME …` only
+those pages.
 """
 
 import argparse
 import itertools
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,12 +34,15 @@ PAGES = {
     "monitor-share": "/?measure=share&period=3m",
     "phenomenon": "/phenomena/vuurwerkoverlast",
     "phenomenon-compared": "/phenomena/woningnood?period=3m&with=eenzaamheid",
+    "phenomenon-years": "/phenomena/woningnood/years",
     "explore": "/explore?rule=woningnood&period=3m",
+    "explore-filtered": "/explore?rule=woningnood&source=buurtplein&language=nl&sentiment=negative",
     "explore-context": "/explore?rule=eenzaamheid&tab=context",
     "explore-compare": "/explore?rule=eenzaamheid&tab=compare&with=before",
     "explore-suppressed": "/explore?rule=woningnood&language=ar&sentiment=positive&period=7d",
     "rules": "/rules",
     "sources": "/sources",
+    "accounts": "/accounts",
     "error": "/explore?since=2026-13-01",
     "nothing-there": "/phenomena/nergens",
 }
@@ -78,7 +82,7 @@ def speak(page: Page, address: str, language: str) -> None:
     )
 
 
-def main(folder: WorkingFolder, out: Path, *, documents: bool) -> None:
+def main(folder: WorkingFolder, out: Path, *, documents: bool, only: Sequence[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with chromium() as browser:
         with shown(folder) as link:
@@ -95,8 +99,12 @@ def main(folder: WorkingFolder, out: Path, *, documents: bool) -> None:
             ):
                 speak(page, site, language)
                 for name, path in PAGES.items():
+                    if only and name not in only:
+                        continue
                     target = out / f"{name}-{language}-{width}-{scheme}.png"
                     take(page, target, site + path, width=width, scheme=scheme)
+        if only:
+            return
         with tempfile.TemporaryDirectory() as temporary:
             empty = WorkingFolder.init(Path(temporary) / "empty")
             text = empty.settings.read_text("utf-8").replace('purpose = ""', 'purpose = "trying"')
@@ -119,5 +127,7 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--documents", action="store_true")
+    parser.add_argument("--only", nargs="+", default=(), choices=PAGES, metavar="NAME")
     chosen = parser.parse_args()
-    main(WorkingFolder.open(chosen.folder), chosen.out, documents=chosen.documents)
+    folder = WorkingFolder.open(chosen.folder)
+    main(folder, chosen.out, documents=chosen.documents, only=chosen.only)

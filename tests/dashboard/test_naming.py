@@ -33,7 +33,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
 def test_the_nearest_known_name_is_named(given: str, near: str) -> None:
     (found,) = misnamed([given], KNOWN)
     assert found.told(language("en")).endswith(f"did you mean {near}?")
-    assert found.told(language("nl")).endswith(f"bedoelt u {near}?")
+    assert found.told(language("nl")).endswith(f"bedoel je {near}?")
 
 
 def test_where_none_is_near_all_are_named() -> None:

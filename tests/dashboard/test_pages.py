@@ -729,6 +729,6 @@ def test_who_read_enough_for_a_day_still_sees_counts(tmp_path: Path) -> None:
         assert tree(city.got(path)).css("blockquote")
         page = tree(city.got(path, language="nl"))
         assert not page.css("blockquote")
-        assert "U las in de laatste 24 uur 1 keer teksten" in page.css_first("#results").text()
+        assert "Je las in de laatste 24 uur 1 keer teksten" in page.css_first("#results").text()
         assert page.css_first("p.lead .count").text() != "<10"
         assert city.got(f"/api/v1/explore/texts?rule={RULES[0]}").status_code == 409
