@@ -44,11 +44,11 @@ class Refused(Stop):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """Whose a post is. `labels` hold what the account says of itself."""
+    """An account; `postsCount` is told where it is asked for by itself, not with a post."""
 
     did: str
-    handle: str = ""
     labels: list[Label] | None = None
+    postsCount: int = 0  # noqa: N815  (the lexicon's name)
 
     @property
     def opted_out(self) -> bool:
@@ -106,6 +106,11 @@ class Feed(msgspec.Struct, frozen=True):
 
     feed: list[msgspec.Raw]
     cursor: str | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is here, and nothing follows."""
+        return not self.feed and self.cursor is None
 
 
 class Posts(msgspec.Struct, frozen=True):

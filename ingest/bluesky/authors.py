@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from ingest.bluesky.appview import LOT, AppView, Refused
+from ingest.bluesky.appview import LOT, Account, AppView, Refused
 from ingest.bluesky.feed import Period, pages, part
 from ingest.bluesky.records import PLATFORM, POSTS
 from ingest.contract import Batch, Cursor, Reference, Standing
@@ -23,10 +23,11 @@ HANDLE = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,6
 SERVER = re.compile(r"https://[a-z0-9.-]+(:\d{1,5})?|http://(127\.0\.0\.1|localhost)(:\d{1,5})?")
 POST = re.compile(rf"at://did:[a-z]+:[\w.:%-]+/{re.escape(POSTS)}/[\w.:~-]+")
 
+OPTED_OUT = "OptedOut"
 GONE = {
     "AccountDeactivated": "it was deactivated",
     "AccountTakedown": "it was taken down",
-    "OptedOut": "it is shown to people who logged in only",
+    OPTED_OUT: "it is shown to people who logged in only",
 }
 """Why nothing of an account may be held any more: by the interface's word, or ours."""
 
@@ -128,30 +129,31 @@ class AuthorCollector:
 
     def _read(self, name: str, state: dict[str, Any], period: Period | None) -> Iterator[Batch]:
         """One account, in batches without a cursor; each leaves `state` as it is then."""
-        gone, now = self._why_gone(name, state), self._clock.now()
-        if gone:
+        account, now = self._look_up(name, state), self._clock.now()
+        if isinstance(account, str):
             if "did" in state and "gone" not in state:
-                did = state["did"]
-                state.clear()
-                state.update(did=did, gone=gone)
-                item = RawAuthorDelete(platform=PLATFORM, author=did, observed_at=now)
+                item = RawAuthorDelete(platform=PLATFORM, author=state["did"], observed_at=now)
+                for key in ("read", "walk"):
+                    state.pop(key, None)
+                state["gone"] = account
                 yield Batch(cursor={}, read=1, items=[item])
             raise Stop(
-                f"{GONE[gone]}, and what was collected of it is deleted; take it out of the source"
+                f"{GONE[account]}, and what was collected of it is deleted; take it out of the "
+                "source"
             )
         state.pop("gone", None)
         walk = state.setdefault("walk", {"began": now, "since": self._since(state, now=now)})
         wanted = period or Period(walk["since"])
-        for page in pages(self._view, state["did"], walk):
-            found = part(page, did=state["did"], period=wanted, now=self._clock.now())
+        for page in pages(self._view, account, walk):
+            found = part(page, did=account.did, period=wanted, now=self._clock.now())
             if found.last:
                 state["read"] = state.pop("walk")["began"]
             yield found.batch
             if found.last:
                 return
 
-    def _why_gone(self, name: str, state: dict[str, Any]) -> str | None:
-        """Look an account up; why nothing of it may be held, None when nothing is against it."""
+    def _look_up(self, name: str, state: dict[str, Any]) -> Account | str:
+        """The account, or why nothing of it may be held (`GONE`)."""
         try:
             account = self._view.account(name)
         except Refused as error:
@@ -165,7 +167,7 @@ class AuthorCollector:
                 "it is another account now, under the same handle; see whose it is, and write the "
                 "did of the right one"
             )
-        return "OptedOut" if account.opted_out else None
+        return OPTED_OUT if account.opted_out else account
 
     def _since(self, state: dict[str, Any], *, now: int) -> int:
         """From when on an account is to be read (Unix ms)."""

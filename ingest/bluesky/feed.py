@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from ingest.bluesky.appview import AppView, Feed, Item, Refused
+from ingest.bluesky.appview import Account, AppView, Feed, Item, Refused
 from ingest.bluesky.records import read_record, shape
 from ingest.contract import Batch, Rejected
-from stream.errors import Reject, Stop
+from stream.errors import Reject, Retry, Stop
 from stream.post import RawPost
 
 FEW = 5
@@ -34,24 +34,14 @@ class Part(msgspec.Struct, frozen=True):
     last: bool
 
 
-def pages(view: AppView, did: str, walk: dict[str, Any]) -> Iterator[Feed]:
+def pages(view: AppView, account: Account, walk: dict[str, Any]) -> Iterator[Feed]:
     """From `walk["page"]`, which moves along, or from the newest item: page after page, to the
     end.
 
     A place that another run left may mean nothing to the server any more: it refuses it, or shows
     an empty page as the last. Then the feed is read from its newest item once more.
     """
-    left = walk.get("page")
-    try:
-        page = view.feed(did, cursor=left)
-    except Refused:
-        if left is None:
-            raise
-        page = Feed([])
-    empty = not page.feed and page.cursor is None
-    if left is not None and empty and not walk.get("again"):
-        walk.update(page=None, again=True)
-        page = view.feed(did, cursor=None)
+    page = _left(view, account, walk) or _newest(view, account)
     while True:
         if page.cursor is not None and page.cursor == walk.get("page"):
             raise Stop("its feed goes round in a circle; see whether peil has a newer version")
@@ -59,7 +49,29 @@ def pages(view: AppView, did: str, walk: dict[str, Any]) -> Iterator[Feed]:
         yield page
         if page.cursor is None:
             return
-        page = view.feed(did, cursor=page.cursor)
+        page = view.feed(account.did, cursor=page.cursor)
+
+
+def _left(view: AppView, account: Account, walk: dict[str, Any]) -> Feed | None:
+    """The page at the place that another run left; None when there is none to trust."""
+    left = walk.get("page")
+    if left is None:
+        return None
+    try:
+        page = view.feed(account.did, cursor=left)
+    except Refused:
+        page = None
+    if page is None or (page.over and not walk.get("again")):
+        walk.update(page=None, again=True)
+        return None
+    return page
+
+
+def _newest(view: AppView, account: Account) -> Feed:
+    page = view.feed(account.did, cursor=None)
+    if page.over and account.postsCount:
+        raise Retry(f"its feed is empty, and it wrote {account.postsCount} posts")
+    return page
 
 
 def part(page: Feed, *, did: str, period: Period, now: int) -> Part:

@@ -615,6 +615,18 @@ def test_a_place_that_means_nothing_any_more_is_read_towards_anew(
     assert reader.error is None
 
 
+def test_an_empty_feed_of_an_account_that_wrote_is_an_error(
+    read: Read, server: Server, start: ManualClock
+) -> None:
+    reader = read(server.url, ONE, clock=start)
+    assert reader.texts() == []
+    assert reader.error is None
+    server.profile(ONE, said({"did": ONE, "postsCount": 12}))
+    assert reader.texts() == []
+    assert isinstance(reader.error, Retry)
+    assert "it wrote 12 posts" in str(reader.error)
+
+
 def test_a_feed_that_goes_round_in_a_circle_is_an_error(
     read: Read, server: Server, start: ManualClock
 ) -> None:
