@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,16 @@ import pytest
 from pydantic import BaseModel
 
 from ingest import catalogue
+from ingest.account import Account
 from ingest.catalogue import Kind
 from ingest.contract import Batch, Budget, Cursor, Reference, Standing
 from peil.bulletins import Bulletin, bulletin
-from peil.collecting import RECHECK_MS, Collecting
+from peil.collecting import RECHECK_MS, Collecting, collect
 from peil.folder import WorkingFolder
+from peil.health import Pulse
 from peil.pipeline import Pipeline
 from peil.settings import Settings
-from stream.clock import DAY_MS, HOUR_MS, ManualClock, to_datetime
+from stream.clock import DAY_MS, HOUR_MS, Clock, ManualClock, to_datetime
 from stream.errors import Retry, Stop
 from stream.post import RawPost
 from stream.testing import START
@@ -144,6 +147,20 @@ def collecting(pipeline: Pipeline) -> Generator[Collecting]:
     with Collecting(pipeline) as collecting:
         yield collecting
     assert threading.active_count() == before
+
+
+class SlowedClock:
+    """A clock whose sleeps take a moment of the wall's: a loop with it does not spin."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def now(self) -> int:
+        return self._clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        self._clock.sleep(seconds)
+        time.sleep(0.01)
 
 
 def wait_for(met: Callable[[], bool]) -> None:
@@ -387,6 +404,101 @@ def test_a_source_that_another_process_collects_from_waits_for_it(
         assert outcomes(pipeline, "quick") == []
     collecting.turn()
     wait_for(lambda: outcomes(pipeline, "quick") == ["ended"])
+
+
+def test_whoever_loses_the_lease_ends_all_runs_before_another_one_begins(
+    pipeline: Pipeline, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought: list[int] = []
+    stage.scripts["stream"] = endless(stage, brought)
+    held = threading.Event()
+    told_to_end = threading.Event()
+    hold = WorkingFolder.hold
+
+    class Lease:
+        def __bool__(self) -> bool:
+            return not held.is_set()
+
+    @contextmanager
+    def lease(folder: WorkingFolder, role: str) -> Generator[object]:
+        with hold(folder, role) as mine:
+            yield Lease() if mine and role == "collect" else mine
+        if role == "collect":  # it is given back: nothing may run any more
+            assert outcomes(pipeline, "stream") == ["stopped"]
+            told_to_end.set()
+
+    monkeypatch.setattr(WorkingFolder, "hold", lease)
+    before = threading.active_count()
+    slowed = SlowedClock(pipeline.clock)
+    monkeypatch.setattr(pipeline, "clock", slowed)
+    role = threading.Thread(
+        target=collect, args=(pipeline, Pulse(clock=slowed), told_to_end.is_set)
+    )
+    role.start()
+    wait_for(lambda: len(brought) > 3)
+    held.set()
+    role.join(PATIENCE)
+    assert told_to_end.is_set()
+    assert threading.active_count() == before
+
+
+# What is past.
+
+
+class Archive(Played):
+    """Days of posts, a batch a day, the newest first."""
+
+    name = "archive"
+
+    def backfill(self, start: int, end: int, cursor: Cursor) -> Iterator[Batch]:
+        day = cursor.get("day", end - DAY_MS)
+        while day >= start:
+            number = day // DAY_MS
+            post = RawPost(
+                platform="stage", native_id=f"day-{number}", text="een tekst", author=f"a{number}",
+                created_at=day, observed_at=self._stage.clock.now(),
+            )  # fmt: skip
+            self._stage.asked.append([f"day-{number}"])
+            day -= DAY_MS
+            yield Batch(cursor={"day": day}, read=1, items=[post])
+
+
+def test_a_backfill_goes_on_where_it_was_and_leaves_the_source_where_it_is(
+    pipeline: Pipeline, stage: Stage
+) -> None:
+    source, today = pipeline.sources["quick"], START - START % DAY_MS
+    pipeline.memory.advance("quick", {"number": 7}, {}, until=START)
+
+    def backfill(days: int, stopping: Callable[[], bool] = lambda: False) -> Account:
+        return pipeline.backfill(
+            source, Archive("quick", stage), start=today - days * DAY_MS, end=today,
+            stopping=stopping,
+        )  # fmt: skip
+
+    turns = iter((False, False, True))
+    assert backfill(10, lambda: next(turns)).appended == 3
+    assert backfill(10).appended == 7
+    assert len({asked[0] for asked in stage.asked}) == len(stage.asked) == 10
+    assert pipeline.memory.cursor("quick") == {"number": 7}
+    assert [(run.cause, run.outcome) for run in pipeline.runs.last("quick")] == [
+        ("backfill", "stopped"), ("backfill", "ended"),
+    ]  # fmt: skip
+    assert told(pipeline, "quick").state == "never ran"
+    # Another time it begins anew, and what is older than the source keeps posts stays out.
+    again = backfill(100)
+    old = 100 - source.retention_days + 1  # of its first day the beginning is older
+    assert again.dropped == {"seen": 10, "too_old": old}
+
+
+def test_a_collector_that_cannot_bring_what_is_past_says_so(
+    pipeline: Pipeline, stage: Stage
+) -> None:
+    with pytest.raises(Stop, match="cannot bring what is past"):
+        pipeline.backfill(
+            pipeline.sources["quick"], Played("quick", stage), start=0, end=1,
+            stopping=lambda: False,
+        )  # fmt: skip
+    assert outcomes(pipeline, "quick") == []
 
 
 # Looking again.
