@@ -70,8 +70,9 @@ class Intake:
         mine: Ask = _yes,
     ) -> Account:
         """Collect everything that `source` has; returns the account of it. Ends after the batch
-        at hand when `stopping` says so or somebody pauses the source, and raises Retry before the
-        next one when `mine` says that another process may collect from it.
+        at hand when `stopping` says so or somebody pauses the source, before it when somebody
+        closes it, and raises Retry before the next one when `mine` says that another process may
+        collect from it.
 
         Raises Stop when the register has no open entry or the source is paused, and what the
         collector raises; what was acknowledged until then stays, the error is kept with the run,
@@ -153,6 +154,8 @@ class Intake:
         failing = self._runs.condition(source).failures > 0
         try:
             for batch in batches:
+                if not self._is_open(source):
+                    return False
                 self._admission.take(work, batch)
                 bad_run = 0 if batch.items else bad_run + len(batch.rejected)
                 if bad_run >= self._settings.reject_run:
@@ -176,6 +179,13 @@ class Intake:
         finally:
             if close := getattr(batches, "close", None):  # a generator lets its connection go
                 close()
+
+    def _is_open(self, source: str) -> bool:
+        try:
+            self._register.entry(source)
+        except Stop:
+            return False
+        return True
 
     def _check_authors(self, source: Source, collector: Collector) -> None:
         """A source that is no organisation must have many authors, else it follows persons."""

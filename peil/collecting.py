@@ -100,7 +100,9 @@ class Collecting:
         self._scheduled = [each for each in pipeline.sources.values() if each.every or each.cron]
 
     def __enter__(self) -> Self:
-        """Begin: what threads share is made, and runs that a kill ended are to be made up for."""
+        """Begin: runs that a kill ended are to be made up for. What threads share is made here,
+        where there is one thread.
+        """
         _ = self._pipeline.intake, self._pipeline.rechecks
         locks, now = self._pipeline.locks, self._clock.now()
         for source in self._pipeline.sources:
@@ -137,7 +139,7 @@ class Collecting:
             if not waits and hindrance(source) is None:
                 self._begin(source, None)
         at_work = sum(self._crew.is_at_work(each.id) for each in self._scheduled)
-        room = self._pipeline.settings.ingest.at_once - at_work
+        room = max(0, self._pipeline.settings.ingest.at_once - at_work)
         for turn in self._schedule.due(self._scheduled, now=now, room=room, hindrance=hindrance):
             self._begin(turn.source, turn.slot)
         for source in (*self._endless, *self._scheduled):

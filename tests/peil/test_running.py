@@ -345,10 +345,14 @@ def test_a_closed_source_does_not_run_and_one_that_is_closed_meanwhile_ends(
     collecting.turn()
     wait_for(lambda: len(brought) > 2)
     pipeline.register.close("stream")
-    wait_for(lambda: outcomes(pipeline, "stream") == ["failed"])
+    wait_for(lambda: outcomes(pipeline, "stream") == ["stopped"])
     collecting.turn()
     assert outcomes(pipeline, "quick") == []
     assert {told(pipeline, each).state for each in ("quick", "stream")} == {"closed"}
+    appended = pipeline.tallies.totals("stream", since=0)["appended"]
+    assert pipeline.memory.cursor("stream") == {
+        "number": appended
+    }  # what was not taken comes again
 
 
 def test_no_more_run_at_once_than_may(
