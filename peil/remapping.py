@@ -39,7 +39,7 @@ def remap(
     in its folder. Those that can be mapped now are collected and leave the quarantine; the others
     stay, with the reason of today.
 
-    Quarantine forgets after 72 hours; then `peil import --again` reads the whole file. Stop when
+    Quarantine forgets within 72 hours; then `peil import --again` reads the whole file. Stop when
     `source` is none of files, is not open, or there is nowhere to look for files.
     """
     settings = settings_of(source)

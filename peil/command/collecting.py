@@ -10,7 +10,6 @@ import typer
 
 from ingest.account import Account
 from ingest.contract import Collector, Rechecking
-from ingest.files.collector import FileCollector
 from ingest.sources import Source
 from peil.bulletins import bulletin, bulletins
 from peil.command import bulletins as shown
@@ -23,7 +22,6 @@ from peil.display import as_json, console, say
 from peil.importing import bring
 from peil.pipeline import Pipeline, actor
 from privacy.register import NEVER
-from stream.errors import Stop
 
 SourceName = Annotated[str, typer.Argument(help="The source's id.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -148,8 +146,6 @@ def _collector(pipeline: Pipeline, source: str) -> tuple[Source, Collector]:
     """A source that may be collected from, and its collector; the rules are published."""
     described = known(pipeline, source)
     pipeline.register.entry(source)
-    if described.collector == FileCollector.name:
-        raise Stop(f"{source} is a source of files: peil import FILE --source {source}")
     pipeline.publish_rules()
     return described, pipeline.collector(described)
 

@@ -49,6 +49,6 @@ def _tell(result: Remapped) -> None:
     for key, count in result.gone.items():
         say(
             f"{count} are of a file whose hash begins with {key}, which is not there: name the "
-            "file, or leave them; they are forgotten 72 hours after they came.",
+            "file, or leave them; they are forgotten within 72 hours.",
             markup=False,
         )

@@ -1,5 +1,6 @@
 import json
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -156,3 +157,21 @@ def test_a_source_of_no_files_cannot_be_mapped_again(
     pipeline = pipelines()
     with pytest.raises(Stop, match="is none of files"):
         remap(pipeline, pipeline.sources["news"], [], progress=ignore)
+
+
+def test_a_watched_folder_is_collected_and_mapped_again_by_command(
+    folder: Path, peil: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    source = folder / "config" / "sources" / "upload.toml"
+    source.write_text(source.read_text() + '[settings]\nfolder = "inbox"\n')
+    (folder / "inbox").mkdir()
+    posts = folder / "inbox" / "posts.ndjson"
+    posts.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    posts.with_name("posts.ndjson.done").touch()
+    ran = json.loads(peil("sources", "run", "upload", "--json").stdout)
+    assert (ran["read"], ran["outcomes"][-1]["items"]) == (4, 3)
+    source.write_text(source.read_text() + COLUMNS)
+    done = json.loads(peil("sources", "remap", "upload", "--json", code=1).stdout)
+    assert (done["mapped"], done["failed"], done["gone"]) == (2, 1, {})
+    posts.unlink()
+    assert "of a file whose hash begins" in peil("sources", "remap", "upload", code=1).stdout
