@@ -49,7 +49,7 @@ def pages(view: AppView, account: Account, walk: dict[str, Any]) -> Iterator[Fee
         yield page
         if page.cursor is None:
             return
-        page = view.feed(account.did, cursor=page.cursor)
+        page = _page(view, account, page.cursor)
 
 
 def _left(view: AppView, account: Account, walk: dict[str, Any]) -> Feed | None:
@@ -58,7 +58,7 @@ def _left(view: AppView, account: Account, walk: dict[str, Any]) -> Feed | None:
     if left is None:
         return None
     try:
-        page = view.feed(account.did, cursor=left)
+        page = _page(view, account, left)
     except Refused:
         page = None
     if page is None or (page.over and not walk.get("again")):
@@ -68,10 +68,18 @@ def _left(view: AppView, account: Account, walk: dict[str, Any]) -> Feed | None:
 
 
 def _newest(view: AppView, account: Account) -> Feed:
-    page = view.feed(account.did, cursor=None)
+    page = _page(view, account, None)
     if page.over and account.postsCount:
         raise Retry(f"its feed is empty, and it wrote {account.postsCount} posts")
     return page
+
+
+def _page(view: AppView, account: Account, cursor: str | None) -> Feed:
+    """A page. That it is the end is believed when it is said twice: what follows an empty page
+    that was a mistake would not be looked for again.
+    """
+    page = view.feed(account.did, cursor=cursor)
+    return view.feed(account.did, cursor=cursor) if page.over else page
 
 
 def part(page: Feed, *, did: str, period: Period, now: int) -> Part:

@@ -627,6 +627,15 @@ def test_an_empty_feed_of_an_account_that_wrote_is_an_error(
     assert "it wrote 12 posts" in str(reader.error)
 
 
+def test_the_end_of_a_feed_is_believed_when_it_is_said_twice(
+    read: Read, server: Server, start: ManualClock
+) -> None:
+    answers = iter([said({"feed": []}), said({"feed": [shown(2)]})])
+    server.page(ONE, said({"feed": [shown(1)], "cursor": "p2"}))
+    server.page(ONE, lambda _headers: next(answers), cursor="p2")
+    assert read(server.url, ONE, clock=start).texts() == ["bericht 1", "bericht 2"]
+
+
 def test_a_feed_that_goes_round_in_a_circle_is_an_error(
     read: Read, server: Server, start: ManualClock
 ) -> None:

@@ -1,0 +1,126 @@
+"""Some organisations that write on Bluesky, and the AppView that shows it and fails."""
+
+import random
+import threading
+import time
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+import msgspec
+
+from bench.completeness.bluesky_server import FAULTS, AppViewServer
+from bench.completeness.world import Item, Now
+from stream.clock import HOUR_MS, MINUTE_MS
+
+PACE_MS = 360
+"""A post in so many ms: 20,000 in two hours."""
+
+OLD = 0.2
+"""This share was there before anybody asked, up to `OLD_MS`."""
+
+OLD_MS = 20 * HOUR_MS
+LATE = 0.1
+"""This share carries a date that lies up to `LATE_MS` back when it is shown."""
+
+LATE_MS = 40 * MINUTE_MS
+EDITED = 0.02
+REPOSTS = 0.05
+FAILING = 0.08
+ACCOUNTS = tuple("did:plc:" + letter * 24 for letter in "abcde")
+SHARES = (8, 5, 3, 2, 1)
+"""Of the posts; the last account is taken down half-way, and its posts are deleted with it."""
+
+DECLARATION = """
+id = "world"
+title = "Organisations"
+collector = "bluesky"
+keep = "all"
+every = "10m"
+
+[settings]
+accounts = {accounts}
+appview = "{url}"
+first_days = 1
+overlap_hours = 2
+"""
+
+
+class BlueskyWorld:
+    """All posts of an account are one feed, in which late ones do not come first."""
+
+    platform: ClassVar[str] = "bluesky"
+
+    def __init__(self, *, count: int, seed: int, now: Now) -> None:
+        self._rng = random.Random(seed)
+        self._now = now
+        self._count = count
+        self._failing = True
+        self._items: dict[str, Item] = {}
+        self._server = AppViewServer(now=now, failing=self._fault)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._publish)
+
+    def __enter__(self) -> Self:
+        self._server.__enter__()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._closed.set()
+        self._thread.join()
+        self._server.__exit__(*error)
+
+    def declaration(self) -> str:
+        return DECLARATION.format(accounts=list(ACCOUNTS), url=self._server.url)
+
+    def items(self) -> Mapping[str, Item]:
+        return dict(self._items)
+
+    def published(self) -> bool:
+        return not self._thread.is_alive()
+
+    def calm(self) -> None:
+        self._failing = False
+
+    def faults(self) -> Mapping[str, int]:
+        return self._server.failed
+
+    def _fault(self) -> str | None:
+        fails = self._failing and self._rng.random() < FAILING
+        return self._rng.choice(FAULTS) if fails else None
+
+    def _publish(self) -> None:
+        """All posts in the order in which they are shown."""
+        rng, began = random.Random(self._rng.random()), self._now()
+        longest = min(LATE_MS, self._count * PACE_MS)
+        shown: list[tuple[int, int, int]] = []  # when, number, written
+        for number in range(self._count):
+            written = began + number * PACE_MS
+            when = written
+            if rng.random() < OLD:
+                when, written = began, began - rng.randrange(OLD_MS)
+            elif rng.random() < LATE:
+                when += rng.randrange(longest)
+            shown.append((when, number, written))
+        for place, (when, number, written) in enumerate(sorted(shown)):
+            while self._now() < when and not self._closed.is_set():
+                time.sleep(0.01)
+            if self._closed.is_set():
+                return
+            if place == self._count // 2:
+                self._take_down(ACCOUNTS[-1])
+            still = ACCOUNTS if place < self._count // 2 else ACCOUNTS[:-1]
+            did = rng.choices(still, SHARES[: len(still)])[0]
+            uri = self._server.publish(did, number, written=written)
+            self._items[uri] = Item(written)
+            if rng.random() < EDITED:
+                self._server.edit(did, number, f"Toch minder overlast, bericht {number}")
+            if rng.random() < REPOSTS:
+                self._server.repost(did, self._count + number)
+
+    def _take_down(self, did: str) -> None:
+        self._server.take_down(did)
+        self._items = {
+            uri: msgspec.structs.replace(item, deleted=True) if did in uri else item
+            for uri, item in self._items.items()
+        }
