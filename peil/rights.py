@@ -142,6 +142,7 @@ RIGHTS: Mapping[str, Rights] = {
     "dashboard": Rights(
         store="reader",
         tables={
+            lease: READ,  # whether a source runs now
             register: READ,
             run: READ,
             tally: READ,
