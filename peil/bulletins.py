@@ -133,8 +133,8 @@ def bulletin(pipeline: Pipeline, source: Source) -> Bulletin:
     silent = silence(appended, now=now)
     at_work = last is not None and last.outcome == "running"
     at_work = at_work and pipeline.locks.is_held(f"source-{source.id}")
-    state = _state(source, condition, pause, last, is_open=is_open, at_work=at_work,
-                   silent=silent is not None)  # fmt: skip
+    state = state_of(source, condition, pause, last, is_open=is_open, at_work=at_work,
+                     silent=silent is not None)  # fmt: skip
     following = None
     if is_open and not at_work:
         following = _following(pipeline, source, condition, pause)
@@ -166,7 +166,7 @@ def bulletin(pipeline: Pipeline, source: Source) -> Bulletin:
     )
 
 
-def _state(
+def state_of(
     source: Source,
     condition: Condition,
     pause: Pause | None,
@@ -176,6 +176,7 @@ def _state(
     at_work: bool,
     silent: bool,
 ) -> State:
+    """What a source is up to, in a word: the first of these that holds."""
     runs_by_itself = bool(source.every or source.cron or is_endless(source))
     states: Mapping[State, bool] = {
         "closed": not is_open,

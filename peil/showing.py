@@ -1,6 +1,6 @@
 """The dashboard over a working folder: what the pages are made of, and how it is served."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -12,12 +12,15 @@ from dashboard.purposes import Purposes, load_purposes
 from dashboard.registers import LANGUAGES
 from dashboard.serving import serve
 from dashboard.translations import load_translations
-from dashboard.views.sources import CLOSED, OVER, SourceState
+from dashboard.views.sources import CLOSED, GAPS_DAYS, OVER, Failure, Hold, SourceState
 from index.answers import Answers, Log
+from index.gaps import missed
 from index.remembered import Remembered
-from ingest.runs import Condition, Run
+from ingest.health import silence
+from ingest.runs import Condition, Pause, Run
 from ingest.sources import Source
-from peil.bulletins import trouble_of
+from ingest.tallies import APPENDED
+from peil.bulletins import HISTORY_MS, state_of, trouble_of
 from peil.guidance import personal
 from peil.health import Pulse
 from peil.pipeline import Pipeline
@@ -26,7 +29,7 @@ from privacy.register import Entry
 from privacy.suppress import about
 from rules.guidance import load_guidance
 from rules.lint.linter import known_of
-from stream.clock import to_datetime
+from stream.clock import DAY_MS, to_datetime
 
 
 def entrance_of(pipeline: Pipeline) -> Entrance:
@@ -108,13 +111,18 @@ def source_states(pipeline: Pipeline) -> list[SourceState]:
     """Every source: whether it is open, when it ran, and what a person should look at."""
     entries = {entry.source: entry for entry in pipeline.register.entries()}
     runs, conditions = pipeline.runs.newest(), pipeline.runs.conditions()
+    now = pipeline.clock.now()
+    pauses = pipeline.runs.pauses(now)
+    gaps = missed(pipeline.database, since=now - GAPS_DAYS * DAY_MS, until=now)
     return [
         _state(
             pipeline,
             source,
-            entries.get(source.id),
-            runs.get(source.id),
-            conditions.get(source.id, Condition()),
+            entry=entries.get(source.id),
+            last=runs.get(source.id),
+            condition=conditions.get(source.id, Condition()),
+            pause=pauses.get(source.id),
+            gaps=[gap.end for gap in gaps if gap.source == source.id],
         )
         for source in pipeline.sources.values()
     ]
@@ -123,13 +131,28 @@ def source_states(pipeline: Pipeline) -> list[SourceState]:
 def _state(
     pipeline: Pipeline,
     source: Source,
+    *,
     entry: Entry | None,
     last: Run | None,
     condition: Condition,
+    pause: Pause | None,
+    gaps: Sequence[int],
 ) -> SourceState:
     now = pipeline.clock.now()
     zone = pipeline.settings.timezone
-    trouble = trouble_of(pipeline, source.id)
+    is_open = entry is not None and entry.until > now
+    at_work = last is not None and last.outcome == "running"
+    appended = pipeline.tallies.hours(source.id, APPENDED, since=now - HISTORY_MS)
+    state = state_of(
+        source,
+        condition,
+        pause,
+        last,
+        is_open=is_open,
+        at_work=at_work and pipeline.locks.is_held(f"source-{source.id}"),
+        silent=silence(appended, now=now) is not None,
+    )
+    trouble = None if state == "paused" else trouble_of(pipeline, source.id)
     if entry is None and last is not None:
         trouble = CLOSED
     elif entry is not None and entry.until <= now:
@@ -148,7 +171,27 @@ def _state(
         read=_least(last.read if last else 0, k=pipeline.settings.privacy.k),
         appended=_least(last.appended if last else 0, k=pipeline.settings.privacy.k),
         outcome=last.outcome if last else "",
+        state=state,
+        failure=None if condition.error is None else _failure(condition, zone),
+        hold=None if pause is None else _hold(pause, zone),
+        gaps=len(gaps),
+        last_gap=_moment(max(gaps), zone) if gaps else None,
         trouble=trouble,
+    )
+
+
+def _failure(condition: Condition, timezone: str) -> Failure:
+    return Failure(
+        times=condition.failures,
+        since=_moment(condition.failing_since or 0, timezone),
+        error=condition.error or "",
+    )
+
+
+def _hold(pause: Pause, timezone: str) -> Hold:
+    """Who holds it up is nobody's to see here: there is no page about staff."""
+    return Hold(
+        why=pause.why, until=None if pause.until is None else _moment(pause.until, timezone)
     )
 
 

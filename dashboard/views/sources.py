@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Literal, get_args
 
 from pydantic import BaseModel, Field
 
@@ -9,12 +10,41 @@ from dashboard.languages import said
 
 CLOSED = said("it is closed in the register")
 OVER = said("its entry in the register is over")
-OUTCOMES = (said("running"), said("ended"), said("failed"), said("cut off"))
+OUTCOMES = (said("running"), said("ended"), said("failed"), said("stopped"), said("cut off"))
 """How runs of sources end, as they are kept."""
+
+State = Literal[
+    "running", "waiting", "paused", "closed", "failing", "silent", "never ran", "by hand"
+]
+"""What a source is up to; `failing` until a run went well, `by hand` where it is on no schedule."""
+
+STATES = (
+    said("running"), said("waiting for its next run"), said("paused"), said("closed"),
+    said("failing"), said("silent"), said("not run yet"), said("runs by hand"),
+)  # fmt: skip
+"""The same, as a page says them."""
+
+GAPS_DAYS = 30
+"""Gaps are counted so far back."""
 
 LEAST = (
     "Of the last run, at least so many: 10, 20, 50, 100 and so on; null: none, or too few to show."
 )
+
+
+class Failure(BaseModel):
+    """Why a source fails; the error is in English, for whoever mends it."""
+
+    times: int = Field(description="So many runs in a row.")
+    since: str
+    error: str
+
+
+class Hold(BaseModel):
+    """Why somebody holds a source up, and until when; null: until it is told to go on."""
+
+    why: str
+    until: str | None
 
 
 class SourceState(BaseModel):
@@ -31,8 +61,18 @@ class SourceState(BaseModel):
     last_run: str | None
     read: int | None = Field(description=LEAST)
     appended: int | None = Field(description=LEAST)
-    outcome: str
+    outcome: str = Field(description="How the last run went.")
+    state: State
+    failure: Failure | None
+    hold: Hold | None
+    gaps: int = Field(description="Periods of the last thirty days that it missed.")
+    last_gap: str | None = Field(description="When the last of them ended.")
     trouble: str | None = Field(description="What a person should look at, in words.")
+
+    @property
+    def state_named(self) -> str:
+        """The state as a page says it."""
+        return dict(zip(get_args(State), STATES, strict=True))[self.state]
 
     def called(self, language: str) -> "SourceState":
         """The same with its title in `language`, where it has one."""
