@@ -11,6 +11,7 @@ from stream.post import Keep
 
 SHORTEST_SECONDS = 600
 SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
+NUMBER = re.compile(r"(?<![/\d])\d")
 CRON = re.compile(r"[\d*,/a-z-]+(?: [\d*,/a-z-]+){4}", re.IGNORECASE)
 
 
@@ -67,6 +68,11 @@ class Source(BaseModel):
     def _five_fields(cls, cron: str | None, others: ValidationInfo) -> str | None:
         if cron is not None and not CRON.fullmatch(cron):
             raise ValueError(f"cron = {cron!r}: write it as five fields, such as '30 6 * * *'")
+        if cron is not None and NUMBER.search(cron.split()[4]):
+            raise ValueError(
+                f"cron = {cron!r}: write the day of the week by its name (mon, mon-fri); a number "
+                "is another day to each program"
+            )
         if cron is not None and others.data.get("every") is not None:
             raise ValueError("it has `every` and `cron`; leave one of them out")
         return cron

@@ -16,7 +16,7 @@ from ingest.files.mapping import Mapper, skeleton
 from ingest.files.reading import Row, Unreadable, items
 from ingest.several import together
 from stream.clock import Clock
-from stream.errors import PeilError, Reject, Stop
+from stream.errors import PeilError, Reject, Retry, Stop
 
 BATCH = 500
 DONE = -1
@@ -100,6 +100,8 @@ class FileCollector:
                 yield from batches
             except Stop as error:
                 errors.append(error)
+            except OSError as error:
+                errors.append(Retry(f"a file could not be read to its end: {error}"))
         if errors:
             raise together(errors, what=f"{len(errors)} of {len(reads)} files cannot be read")
 
@@ -124,7 +126,7 @@ class FileCollector:
     def _read_lying(self, lying: Lying, state: "_State") -> Iterator[Batch]:
         name = lying.path.name
         before = state.known.get(name)
-        since = before.since if before else self._clock.now()
+        since = before.since if before and before.is_of(lying) else self._clock.now()
         state.known[name] = Known(lying.size, lying.changed, "", since)
         with opened(lying.path, follow=False) as file:
             key = digest(file)

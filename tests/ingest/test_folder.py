@@ -177,8 +177,11 @@ def test_a_file_that_stays_too_long_is_due_for_removal(inbox: Path, put: Any) ->
 
     assert due(6) == ()
     assert due(5) == ("a.ndjson",)
-    path.unlink()
+    put("a.ndjson", lines(1, 2))
+    cursor = visit(inbox, cursor, clock=clock)[2]
     assert due(5) == ()
+    path.unlink()
+    assert due(0) == ()
     assert known_in(visit(inbox, cursor)[2]) == {}
 
 

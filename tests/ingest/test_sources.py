@@ -89,6 +89,7 @@ until = "soon"
         (SOUND.format(id="a") + 'every = "1h"\ncron = "0 6 * * *"\n', 5, 1, "leave one of them"),
         ('\ufeff\nid = "A B"\ntitle = "t"\ncollector = "files"\n', 2, 1, "id: "),
         ('title = "t"\r\ncollector = "files"\r\nid = 3', 3, 1, "id: write a text"),
+        (SOUND.format(id="a") + 'cron = "0 6 * * 1"\n', 4, 1, "day of the week by its name"),
         ("", 1, 1, "id: it is missing"),
     ],
 )

@@ -338,7 +338,7 @@ def test_a_month_with_restarts_pauses_overlong_runs_and_a_change_of_the_clock(be
         source("often", every="20m"),
         source("daily", cron="30 2 * * *"),
         source("hourly", cron="15 * * * *"),
-        source("weekly", cron="0 2 * * 0"),
+        source("weekly", cron="0 2 * * sun"),
         source("long", every="3h"),
         source("broken", every="6h"),
         metrics=metrics,
