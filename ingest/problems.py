@@ -1,8 +1,8 @@
 """What is wrong with a source's file: where, what, and what to do."""
 
 import difflib
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, get_args
 
 import msgspec
 from pydantic import BaseModel, ValidationError
@@ -75,11 +75,20 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
         """Every mistake that `error` names of a `model` that was read from the table `under`. No
         value is repeated: it may be a secret.
         """
-        for each in error.errors(include_url=False, include_context=True, include_input=False):
+        found = error.errors(include_url=False, include_context=True, include_input=False)
+        for each in found:
+            if each["type"] == "too_short" and _has_inner(each, found):
+                continue  # only because what stands in it is wrong
             path = (*under, *each["loc"])
-            names_itself = each["type"] == "value_error"
-            name = "" if names_itself else f"{'.'.join(map(str, path))}: "
-            yield self.problem(f"{name}{_said(each, model)}", *path)
+            name, said = ".".join(map(str, path)), _said(each, model)
+            names_itself = not path or said.startswith(f"{path[-1]} = ")
+            yield self.problem(said if names_itself else f"{name}: {said}", *path)
+
+
+def _has_inner(mistake: Any, found: Sequence[Any]) -> bool:
+    place = mistake["loc"]
+    return any(len(each["loc"]) > len(place) and each["loc"][: len(place)] == place
+               for each in found)  # fmt: skip
 
 
 def _said(mistake: Any, model: type[BaseModel]) -> str:
@@ -99,11 +108,18 @@ def _said(mistake: Any, model: type[BaseModel]) -> str:
 def _names(model: Any, path: Path) -> list[str]:
     """What keys the table at `path` may have, as far as the model says so."""
     for key in path:
+        if isinstance(key, int):
+            continue  # of a list, which is as each of what stands in it
         field = next(
             (each for name, each in model.model_fields.items() if key in (name, each.alias)), None
         )
-        inner = getattr(field, "annotation", None)
-        if not hasattr(inner, "model_fields"):
+        annotation = getattr(field, "annotation", None)
+        models = [each for each in (annotation, *get_args(annotation)) if _is_model(each)]
+        if not models:
             return []
-        model = inner
+        model = models[0]
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -1,17 +1,19 @@
 import re
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ingest.catalogue import settings_of
 from ingest.declarations import Declaration, read_folder, sound
 from ingest.files.collector import FileSettings
-from ingest.problems import Problem
+from ingest.problems import Located, Problem
 from ingest.sources import Source
-from stream.toml import Broken, read
+from stream.toml import Broken, marks, read
 
 SOUND = 'id = "{id}"\ntitle = "t"\ncollector = "files"\n'
 Read = Callable[..., Mapping[str, Declaration]]
@@ -113,6 +115,27 @@ def test_no_value_is_repeated_that_could_be_a_secret(declared: Read) -> None:
     (found,) = declared(a=text).values()
     assert len(found.problems) == 2
     assert "s3cret" not in "".join(map(str, found.problems))
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    address: str
+
+
+class Outer(BaseModel):
+    servers: tuple[Inner, ...] = Field(min_length=1)
+
+
+def test_mistakes_in_lists_of_tables_are_told_at_their_own_place() -> None:
+    text = '[settings]\n[[settings.servers]]\n  adress = "a"\n'
+    place = Located(source="a", file="a.toml", marks=marks(text))
+    with pytest.raises(ValidationError) as caught:
+        Outer.model_validate(tomllib.loads(text)["settings"])
+    assert told(tuple(place.of(caught.value, Outer, under=("settings",)))) == [
+        (2, 1, "settings.servers.0.address: it is missing"),
+        (3, 3, "settings.servers.0.adress: there is no such key; did you mean 'address'?"),
+    ]
 
 
 @given(st.text(max_size=60))
