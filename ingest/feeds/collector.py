@@ -66,7 +66,8 @@ class FeedCollector:
 
     def poll(self, cursor: Cursor) -> Iterator[Batch]:
         known = cursor.get("feeds", {})
-        feeds = {url: Visits.of(known.get(url, {})) for url in self._settings.urls}
+        new = {"since": self._clock.now()}
+        feeds = {url: Visits.of(known.get(url, new)) for url in self._settings.urls}
         errors: list[PeilError] = []
         # Those that were not asked for longest come first: a run that is cut off starves none.
         for url, visits in sorted(feeds.items(), key=lambda each: each[1].visited):

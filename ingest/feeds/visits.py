@@ -10,7 +10,7 @@ from ingest.feeds.documents import Document, Entry
 from ingest.feeds.identities import canonical, identity_of, reused
 from ingest.health import silence
 from ingest.web.client import Page
-from stream.clock import DAY_MS
+from stream.clock import DAY_MS, MINUTE_MS
 
 NOT_MODIFIED = 304
 LONGEST_MS = DAY_MS
@@ -25,7 +25,8 @@ NEWS = 20
 class Visits(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One feed's part of the cursor. Times in Unix ms.
 
-    `ends` are marks of the newest five and the oldest five items of the last document, each its
+    `since` is the first attempt, until one succeeded, and `visited` the last one that did. `ends`
+    are marks of the newest five and the oldest five items of the last document, each its
     id's and its link's: eight hex digits that tell nothing by themselves. `news` says when a visit
     brought something, `newest` the date of the newest item, `by_link` that ids mean nothing.
     """
@@ -36,6 +37,7 @@ class Visits(msgspec.Struct, kw_only=True, omit_defaults=True):
     not_before: int = 0
     address: str | None = None
     gone: bool = False
+    since: int = 0
     visited: int = 0
     newest: int | None = None
     by_link: bool = False
@@ -69,26 +71,39 @@ class Visits(msgspec.Struct, kw_only=True, omit_defaults=True):
         was gone before this visit; None when it goes on where it was.
 
         Of ten items at the ends of the last document at most two are there: what is pinned stays,
-        everything else moves on. An id that is another one at each visit is told by the links.
+        everything else moves on. An id that is another one at each visit is told by the links. The
+        first time, all of it is younger than the first attempt.
         """
         marks = [_marks(each, host=host) for each in entries]
-        before, dates = self.ends, [each.published for each in entries if each.published]
-        there = [_share([each[by] for each in before], {each[by] for each in marks})
-                 for by in (0, 1)]  # fmt: skip
-        self.by_link = (
-            self.by_link or reused(entries) or (there[0] <= MOVED_ON and there[1] > CHURNED)
+        dates = [each.published for each in entries if each.published and each.published <= now]
+        ids, links = (
+            _share([each[by] for each in self.ends], {each[by] for each in marks}) for by in (0, 1)
         )
-        turned = bool(before and entries) and there[1 if self.by_link else 0] <= MOVED_ON
-        start = self.newest or self.visited
+        self.by_link = self.by_link or reused(entries) or (ids <= MOVED_ON and links > CHURNED)
+        start = self.since
+        turned = bool(start) and min(dates, default=now - MINUTE_MS) > start
+        if self.visited:
+            start = self.newest or self.visited
+            turned = bool(self.ends) and (links if self.by_link else ids) <= MOVED_ON
         end = min((each for each in dates if each > start), default=now) + SECOND_MS
+        self._learn(entries, marks, dates, now=now)
+        return (start, end) if turned and entries else None
+
+    def _learn(
+        self,
+        entries: Sequence[Entry],
+        marks: Sequence[tuple[str, str]],
+        dates: Sequence[int],
+        *,
+        now: int,
+    ) -> None:
         order = sorted(range(len(entries)), key=lambda at: -(entries[at].published or 0))
+        before, self.empty = self.ends, not entries
         self.ends = [marks[at] for at in [*order[:ENDS], *order[-ENDS:]]] or before
         if set(self.ends) - set(before):
             self.news = [*self.news, now][-NEWS:]
-        self.empty = not entries
-        self.newest = max((each for each in [*dates, start] if each <= now), default=None)
-        self.visited = now
-        return (start, end) if turned else None
+        self.newest = max([*dates, self.newest or 0]) or None
+        self.since, self.visited = 0, now
 
     def warnings(self, url: str, *, now: int) -> list[str]:
         """What is odd about the feed although it answers."""

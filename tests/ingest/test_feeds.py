@@ -2,6 +2,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ingest.feeds.documents import Document, read
 from ingest.feeds.identities import canonical
 from ingest.feeds.visits import Visits
 from ingest.web.client import Web
-from stream.clock import DAY_MS, ManualClock
+from stream.clock import DAY_MS, ManualClock, to_datetime
 from stream.errors import PeilError, Retry, Stop
 from stream.post import RawDelete, RawPost
 from stream.testing import START
@@ -495,6 +496,31 @@ def test_a_feed_without_dates_that_turned_over_leaves_a_gap_between_the_visits(s
     (batch,) = reader.poll()
     (gap,) = batch.gaps
     assert (gap.start, gap.end) == (first, reader.clock.now() + 1_000)
+
+
+def test_what_a_new_feed_showed_while_it_failed_is_a_gap(site: Any) -> None:
+    site.answers["/dated"] = site.answers["/undated"] = (500, {}, b"")
+    reader = Reader(site.url("/dated"), site.url("/undated"))
+    reader.poll()
+    reader.later(3_600_000)
+    site.answers["/undated"] = (200, {}, items(("1", "a")))
+    young = format_datetime(to_datetime(START + 1_800_000))
+    site.answers["/dated"] = (
+        200, {}, RSS.format(items=ITEM.format(id=1, date=young), extra="").encode()
+    )  # fmt: skip
+    gaps = [gap for batch in reader.poll() for gap in batch.gaps]
+    assert [(gap.start - START) // 60_000 for gap in gaps] == [0, 0]
+    assert [(gap.end - START) // 60_000 for gap in gaps] == [30, 60]
+
+
+def test_a_new_feed_that_reaches_back_has_no_gap(site: Any) -> None:
+    site.answers["/feed"] = (500, {}, b"")
+    reader = Reader(site.url("/feed"))
+    reader.poll()
+    reader.later(3_600_000)
+    site.answers["/feed"] = (200, {}, rss(1, 2))
+    (batch,) = reader.poll()
+    assert batch.gaps == ()
 
 
 def test_what_is_pinned_does_not_hide_that_a_feed_turned_over(site: Any) -> None:

@@ -1,0 +1,131 @@
+"""Six feeds of one server: three forms, ids of three kinds and none, windows wide and narrow."""
+
+import random
+import threading
+import time
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+from bench.completeness.feeds_server import FAULTS, Feed, FeedServer, Shown, link
+from bench.completeness.world import Item, Now
+from stream.clock import MINUTE_MS
+
+PACE_MS = 360
+"""An item in so many ms: 20,000 in two hours."""
+
+WIDE, NARROW = 1_500, 40
+"""Items of a feed: more than an hour's, and two minutes', so that it turns over between visits."""
+
+LATE = 0.1
+"""This share of the wide feeds comes up to `LATE_MS` after it was written, among newer ones."""
+
+LATE_MS = 10 * MINUTE_MS
+EDITED = 0.02
+DELETED = 0.02
+FAILING = 0.2
+DECLARATION = """
+id = "world"
+title = "Six feeds"
+collector = "feeds"
+keep = "all"
+every = "10m"
+
+[settings]
+urls = {urls}
+"""
+
+
+class FeedsWorld:
+    """Feeds that say the same item under other ids would count it twice, so each has its own."""
+
+    platform: ClassVar[str] = "feed"
+
+    def __init__(self, *, count: int, seed: int, now: Now) -> None:
+        self._rng = random.Random(seed)
+        self._now = now
+        self._count = count
+        self._failing = True
+        self._items: dict[str, Item] = {}
+        self._feeds = [
+            Feed("rss", window=WIDE),
+            Feed("atom", window=WIDE),
+            Feed("json", window=WIDE, ordered=False),
+            Feed("rss", window=WIDE, ordered=False),
+            Feed("rss", window=NARROW),
+            Feed("atom", window=NARROW),
+        ]
+        self._server = FeedServer(self._feeds, failing=self._fault)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._publish)
+
+    def __enter__(self) -> Self:
+        self._server.__enter__()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._closed.set()
+        self._thread.join()
+        self._server.__exit__(*error)
+
+    def declaration(self) -> str:
+        urls = ", ".join(f'"{self._server.url(number)}"' for number in range(len(self._feeds)))
+        return DECLARATION.format(urls=f"[{urls}]")
+
+    def items(self) -> Mapping[str, Item]:
+        with self._server.lock:
+            return dict(self._items)
+
+    def published(self) -> bool:
+        return not self._thread.is_alive()
+
+    def calm(self) -> None:
+        self._failing = False
+
+    def faults(self) -> Mapping[str, int]:
+        return {kind: count for kind, count in self._server.failed.items() if kind != "none"}
+
+    def _fault(self) -> str | None:
+        fails = self._failing and self._rng.random() < FAILING
+        return self._rng.choice(FAULTS) if fails else None
+
+    def _publish(self) -> None:
+        rng = random.Random(self._rng.random())
+        # Nobody can know what was gone before anybody looked. Once the second feed is asked, it is
+        # remembered of all that they are looked at.
+        while len(self._server.asked) < 2 and not self._closed.is_set():
+            time.sleep(0.01)
+        began = self._now()
+        for number in range(self._count):
+            while self._now() < began + number * PACE_MS and not self._closed.is_set():
+                time.sleep(0.01)
+            if self._closed.is_set():
+                return
+            with self._server.lock:
+                self._show(number, rng)
+
+    def _show(self, number: int, rng: random.Random) -> None:
+        at = number % len(self._feeds)
+        feed, now = self._feeds[at], self._now()
+        # What turns over leaves in order: a gap is a period, and says nothing of late items.
+        late = rng.random() < LATE and feed.window == WIDE
+        written = now - rng.randrange(LATE_MS) if late else now
+        item = Shown(number, written, _name(at, number))
+        feed.show(item)
+        self._items[_native_id(item)] = Item(written)
+        if feed.form == "atom" and rng.random() < DELETED:
+            deleted = feed.delete(rng=rng)
+            self._items[_native_id(deleted)] = Item(deleted.written, deleted=True)
+        elif rng.random() < EDITED:
+            feed.edit(now=now, rng=rng)
+
+
+def _name(at: int, number: int) -> str:
+    """Its id in feed `at`: a number, a URI, or none at all."""
+    return {0: str(number), 3: ""}.get(at, f"tag:news.example,2026:{number}")
+
+
+def _native_id(item: Shown) -> str:
+    if not item.name:
+        return link(item.number)
+    return item.name if ":" in item.name else f"{item.name}@127.0.0.1"

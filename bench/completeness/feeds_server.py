@@ -1,0 +1,232 @@
+"""A small server of feeds (RSS, Atom, JSON Feed) with windows of items, validators, and faults."""
+
+import json
+import random
+import socket
+import struct
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Self
+
+import msgspec
+
+FAULTS = (
+    "429", "500", "503", "403", "block", "login", "empty", "reset", "half", "cut", "stall", "stale",
+    "twice",
+)  # fmt: skip
+BLOCK_PAGE = b"<!DOCTYPE html><html><title>One moment</title>Checking your browser</html>"
+LOGIN_PAGE = b"<html><form action='/login'><input type='password' name='p'></form></html>"
+STALL = 1.5
+"""Seconds of the wall's clock, and then the answer breaks off."""
+
+GUID = '<guid isPermaLink="false">{}</guid>'
+Failing = Callable[[], str | None]
+"""Which fault a request meets: one of `FAULTS`, or none."""
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """An item as a feed shows it. `written` in Unix ms; `name` is its id there, if it has one."""
+
+    number: int
+    written: int
+    name: str
+    edited: int | None = None
+
+
+class Feed:
+    """One feed: its last `window` items, newest first or in no order at all."""
+
+    def __init__(self, form: str, *, window: int, ordered: bool = True) -> None:
+        self.form = form
+        self.window = window
+        self.ordered = ordered
+        self.version = 0
+        self.deleted: list[str] = []
+        self._items: deque[Shown] = deque(maxlen=window)
+
+    def show(self, item: Shown) -> None:
+        self._items.appendleft(item)
+        self.version += 1
+
+    def edit(self, *, now: int, rng: random.Random) -> None:
+        """The text of one of its items is another one from now on."""
+        at = rng.randrange(len(self._items))
+        self._items[at] = msgspec.structs.replace(self._items[at], edited=now)
+        self.version += 1
+
+    def delete(self, *, rng: random.Random) -> Shown:
+        """One of its items is shown no more, and named as deleted for good."""
+        item = self._items[rng.randrange(len(self._items))]
+        self._items.remove(item)
+        self.deleted.append(item.name)
+        self.version += 1
+        return item
+
+    def document(self, *, twice: bool = False) -> bytes:
+        """All of it; with `twice` its first items once more."""
+        items = [*self._items, *list(self._items)[: 5 * twice]]
+        if not self.ordered:
+            random.Random(self.version).shuffle(items)
+        return FORMS[self.form](items, self.deleted)
+
+
+def _text(item: Shown) -> str:
+    again = "toch minder " if item.edited else ""
+    return f"Er is {again}overlast van scooters bij nummer {item.number}"
+
+
+def _rss(items: Sequence[Shown], _deleted: Sequence[str]) -> bytes:
+    found = "".join(
+        f"<item>{GUID.format(item.name) if item.name else ''}"
+        f"<title>Bericht {item.number}</title><link>{link(item.number)}</link>"
+        f"<description>&lt;p&gt;{_text(item)}&lt;/p&gt;</description>"
+        f"<pubDate>{format_datetime(_moment(item.written))}</pubDate></item>\n"
+        for item in items
+    )
+    return f'<rss version="2.0"><channel><title>t</title>{found}</channel></rss>'.encode()
+
+
+def _atom(items: Sequence[Shown], deleted: Sequence[str]) -> bytes:
+    gone = "".join(
+        f'<at:deleted-entry ref="{name}" when="{datetime.now(UTC).isoformat()}"/>'
+        for name in deleted
+    )
+    found = "".join(
+        f"<entry><id>{item.name}</id><title>Bericht {item.number}</title>"
+        f'<link href="{link(item.number)}"/><summary>{_text(item)}</summary>'
+        f"<published>{_moment(item.written).isoformat()}</published>"
+        f"<updated>{_moment(item.edited or item.written).isoformat()}</updated></entry>\n"
+        for item in items
+    )
+    return (
+        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:at="http://purl.org/atompub/tombstones/1.0">'
+        f"<title>t</title>{gone}{found}</feed>"
+    ).encode()
+
+
+def _json(items: Sequence[Shown], _deleted: Sequence[str]) -> bytes:
+    found = [
+        {
+            "id": item.name,
+            "url": link(item.number),
+            "content_text": _text(item),
+            "date_published": _moment(item.written).isoformat(),
+        }
+        for item in items
+    ]
+    return json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": found}).encode()
+
+
+FORMS = {"rss": _rss, "atom": _atom, "json": _json}
+
+
+def link(number: int) -> str:
+    return f"https://news.example/{number}"
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+class FeedServer:
+    """Serves feed number n at `/n`; keeps an old document of each, to serve it stale."""
+
+    def __init__(self, feeds: Sequence[Feed], *, failing: Failing) -> None:
+        self.feeds = feeds
+        self.failing = failing
+        self.failed: Counter[str] = Counter()
+        self.asked: set[int] = set()
+        self.lock = threading.Lock()
+        self.old: dict[int, tuple[str, bytes]] = {}
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._http.daemon_threads = True
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,))
+
+    def url(self, number: int) -> str:
+        return f"http://127.0.0.1:{self._http.server_address[1]}/{number}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def answer(self, number: int, fault: str | None) -> tuple[str, bytes]:
+        """The validator and the document of a feed, or an older one."""
+        with self.lock:
+            feed = self.feeds[number]
+            tag, body = f'W/"{feed.version}"', feed.document(twice=fault == "twice")
+            if fault == "stale":
+                return self.old.get(number, (tag, body))
+            if feed.version % 3 == 0 or number not in self.old:
+                self.old[number] = tag, body
+            return tag, body
+
+
+def _handler(server: FeedServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            number = self.path.strip("/")
+            if not number.isdecimal():
+                self._send(200 if number == "login" else 404, {}, LOGIN_PAGE)
+                return
+            fault = server.failing()
+            server.failed[fault or "none"] += 1
+            server.asked.add(int(number))
+            tag, body = server.answer(int(number), fault)
+            headers = {"ETag": tag}
+            match fault:
+                case "429" | "500" | "503" | "403":
+                    self._send(int(fault), {"Retry-After": "30"} if fault == "429" else {}, b"no")
+                case "block":
+                    self._send(200, {"Content-Type": "text/html"}, BLOCK_PAGE)
+                case "login":
+                    self._send(302, {"Location": "/login"}, b"")
+                case "empty":
+                    self._send(200, headers, b"")
+                case "reset":
+                    linger = struct.pack("ii", 1, 0)
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                    self.connection.close()
+                case "half" | "stall":
+                    self._send(200, headers, body[: len(body) // 2], length=len(body))
+                    time.sleep(STALL if fault == "stall" else 0)
+                case "cut":
+                    self._send(200, headers, body[: len(body) * 2 // 3])
+                case _ if self.headers.get("If-None-Match") == tag:
+                    self._send(304, headers, b"")
+                case _:
+                    self._send(200, headers, body)
+
+        def _send(
+            self, status: int, headers: dict[str, str], body: bytes, *, length: int | None = None
+        ) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body) if length is None else length))
+            self.end_headers()
+            try:
+                self.wfile.write(body)
+                self.wfile.flush()
+            except OSError:
+                return  # the one who asked was killed
+
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except OSError:
+                return  # the same, or a reset of ours
+
+        def log_message(self, *_args: object) -> None:
+            return
+
+    return Handler
