@@ -18,13 +18,16 @@ LEFT = 0.002
 """This share of accounts is gone after a post, with all that they wrote."""
 
 LIKED = 0.5
-REMEMBERED = 200
-"""So many events are held by a host that forgot the others."""
+FORGETFUL = 0.03
+"""This share of the failures is that a host holds its last `REMEMBERED` events alone."""
+
+REMEMBERED = 1_500
 
 CALM_SECONDS = 20, 90
 """Between two failures of the world, on the clock of the run."""
 
 SILENCE_SECONDS = 90
+KINDS = ("cut", "half", "broken", "slow", "refusal", "silent")
 REFUSALS: tuple[tuple[int, dict[str, str], bytes], ...] = (
     (429, {"Retry-After": "20"}, b""),
     (500, {}, b"oh no"),
@@ -115,7 +118,8 @@ class JetstreamWorld:
         while self._wait(self._now() + 1000 * rng.randint(*CALM_SECONDS), self._calm):
             host = rng.choice(self._hosts)
             soon = host.shown + rng.randint(1, 50)
-            match rng.choice(["cut", "half", "broken", "slow", "refusal", "silent", "forgets"]):
+            forgets = rng.random() < FORGETFUL
+            match "forgets" if forgets else rng.choice(KINDS):
                 case "cut":
                     host.faults.cuts.add(soon)
                 case "half":
@@ -174,16 +178,21 @@ class JetstreamWorld:
     def _delete(self, did: str, rkey: str) -> None:
         uri = _uri(did, rkey)
         if not self._items[uri].deleted:
-            self._happen(did, rkey, operation="delete")
-            self._items[uri] = Item(self._items[uri].written, deleted=True)
+            at = self._moment()
+            self._happen(did, rkey, at=at, operation="delete")
+            self._mark(uri, at)
 
     def _leave(self, did: str) -> None:
         at = self._moment()
         for host in self._hosts:
             host.account(did, at=at, active=False, status="deleted")
         for uri in self._by_author[did]:
-            self._items[uri] = Item(self._items[uri].written, deleted=True)
+            if not self._items[uri].deleted:
+                self._mark(uri, at)
         self._by_author[did] = []
+
+    def _mark(self, uri: str, at: int) -> None:
+        self._items[uri] = Item(self._items[uri].written, deleted=True, deleted_at=at // 1000)
 
     def _happen(
         self, did: str, rkey: str, record: Mapping[str, Any] | None = None, *,

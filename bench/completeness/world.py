@@ -10,10 +10,13 @@ Now = Callable[[], int]
 
 
 class Item(msgspec.Struct, frozen=True):
-    """An item that was shown: when it was written (Unix ms), and whether it was deleted since."""
+    """An item that was shown: when it was written (Unix ms), and whether it was deleted since; when,
+    where that is told once only.
+    """
 
     written: int
     deleted: bool = False
+    deleted_at: int | None = None
 
 
 class World(Protocol):

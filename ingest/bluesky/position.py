@@ -78,8 +78,9 @@ class Position:
         """The gap before the first event after `ask`, None when there is none.
 
         What was read last was asked for again: when even the first that comes is later than that,
-        what lay between is not there any more. v1 says nothing when it begins later than it was
-        asked to, and either wire begins with the present where it keeps nothing.
+        what lay between is not there any more, nor what came late among the last that was read.
+        v1 says nothing when it begins later than it was asked to, and either wire begins with the
+        present where it keeps nothing.
         """
         if self._joined:
             return None
@@ -88,7 +89,7 @@ class Position:
             return None
         return Gap(
             source,
-            self.time // 1000,
+            (self.time - OVERLAP_US) // 1000,
             -(-event.time // 1000),
             "the stream did not hold it any more when it was asked for it",
         )

@@ -121,5 +121,5 @@ def test_what_the_stream_holds_no_more_is_a_gap_in_the_log(
     server.floor = 790
     collect(pipeline, last)
     assert [(gap.source, gap.start, gap.end) for gap in gaps(pipeline)] == [
-        ("network", now // 1000, now // 1000 + 789)
+        ("network", now // 1000 - 5_000, now // 1000 + 789)
     ]
