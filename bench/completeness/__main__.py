@@ -8,7 +8,8 @@ bodies, stalls, duplicates, late and out-of-order items. A collect role collects
 clock that goes `speed` times as fast as the wall's, and is killed (`kill -9`) at moments that
 the seed decides. When all is published and all kills are done the world calms down, and the role
 may catch up. Then every item must be in the log and once in the index, or in a period that is
-recorded as a gap; what was deleted must be in neither, unless that was told once, in a gap. Exit code 1 when one is not.
+recorded as a gap; what was deleted must be in neither, unless that was told once, in a gap. Exit
+code 1 when one is not.
 """
 
 import argparse

@@ -10,8 +10,8 @@ Now = Callable[[], int]
 
 
 class Item(msgspec.Struct, frozen=True):
-    """An item that was shown: when it was written (Unix ms), and whether it was deleted since; when,
-    where that is told once only.
+    """An item that was shown: when it was written (Unix ms), and whether it was deleted since;
+    when, where that is told once only.
     """
 
     written: int
