@@ -65,6 +65,9 @@ def look(folder: Path, *, now: int, settle_ms: int) -> Sight:
     files: list[Lying] = []
     waiting: list[str] = []
     for path in _candidates(names):
+        if not path.name.isprintable():  # no UTF-8, or what would command a terminal
+            waiting.append(f"{ascii(path.name)} is no name that can be shown: rename the file")
+            continue
         try:
             found = path.lstat()
         except FileNotFoundError:

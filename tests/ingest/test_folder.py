@@ -161,6 +161,19 @@ def test_what_is_no_export_costs_itself_and_is_told(inbox: Path, put: Any, tmp_p
     assert not (tmp_path / "outside.ndjson").exists()
 
 
+@pytest.mark.parametrize("name", [b"caf\xe9.ndjson", b"a\x1b[2J.ndjson", b"a\nb.ndjson"])
+def test_a_name_that_cannot_be_shown_is_told_and_costs_its_file(
+    inbox: Path, put: Any, name: bytes
+) -> None:
+    put("b.ndjson", lines(1))
+    put(os.fsdecode(name), lines(2))
+    ids, (warning,), cursor = visit(inbox)
+    assert ids == ["1"]
+    assert "rename the file" in warning
+    assert warning.isprintable()
+    assert set(known_in(cursor)) == {"b.ndjson"}
+
+
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(Stop, match="make it"):
         visit(tmp_path / "nowhere")
