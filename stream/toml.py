@@ -54,9 +54,13 @@ def mark_of(text: str, offset: int) -> Mark:
 
 def marks(text: str) -> Mapping[Path, Mark]:
     """Where each key, table and array item of a document begins. `text` is one that `read` can
-    read. A table that is only named on the way to another one is where it is first named.
+    read. A table that is only named on the way to another one is where it is first named. Nothing
+    is found in what is nested almost too deeply to be read.
     """
-    found = _Walk(text).offsets
+    try:
+        found = _Walk(text).offsets
+    except RecursionError:
+        return {}
     return {path: mark_of(text, offset) for path, offset in found.items()}
 
 

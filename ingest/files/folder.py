@@ -66,7 +66,7 @@ def look(folder: Path, *, now: int, settle_ms: int) -> Sight:
     waiting: list[str] = []
     for path in _candidates(names):
         if not path.name.isprintable():  # no UTF-8, or what would command a terminal
-            waiting.append(f"{ascii(path.name)} is no name that can be shown: rename the file")
+            waiting.append(f"{path.name!a} is no name that can be shown: rename the file")
             continue
         try:
             found = path.lstat()

@@ -121,3 +121,10 @@ def test_what_is_no_toml_says_where(text: str, mark: Mark) -> None:
 
 def test_brackets_without_end_are_refused() -> None:
     assert isinstance(read("a = " + "[" * 100_000), Broken)
+
+
+def test_any_depth_that_can_be_read_has_places_or_none() -> None:
+    for depth in range(1, 1_000, 7):
+        text = "a = " + "[" * depth + "]" * depth
+        if not isinstance(read(text), Broken):
+            assert len(marks(text)) in {0, depth}
