@@ -23,6 +23,9 @@ HANDLE = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,6
 SERVER = re.compile(r"https://[a-z0-9.-]+(:\d{1,5})?|http://(127\.0\.0\.1|localhost)(:\d{1,5})?")
 POST = re.compile(rf"at://did:[a-z]+:[\w.:%-]+/{re.escape(POSTS)}/[\w.:~-]+")
 
+DOWN = 3
+"""When so many accounts in a row fail for the moment, it is the server."""
+
 OPTED_OUT = "OptedOut"
 GONE = {
     "AccountDeactivated": "it was deactivated",
@@ -74,8 +77,8 @@ class AuthorCollector:
     hours more. The state of an account in the cursor: its `did`, when it was `read`, the `walk`
     through its feed that is under way, and why it is `gone`.
 
-    An account that fails costs that account; a server that says how long it wants to be left
-    alone is left alone.
+    An account that fails costs that account. A server that says how long it wants to be left
+    alone, or fails for some accounts in a row, is left alone.
     """
 
     name: ClassVar[str] = "bluesky"
@@ -109,20 +112,23 @@ class AuthorCollector:
         held = cursor.get("accounts", {})
         states = {name: copy.deepcopy(held.get(name, {})) for name in self._settings.accounts}
         errors: list[PeilError] = []
+        in_a_row = 0
         for name, state in states.items():
             if period is not None and "read" in state:
                 continue
             try:
                 for batch in self._read(name, state, period):
                     yield _at(batch, states)
+                in_a_row = 0
             except Stop as error:
                 errors.append(Stop(f"{name}: {error}"))
             except Retry as error:
-                if error.after:
-                    raise
-                errors.append(Retry(f"{name}: {error}"))
+                errors.append(Retry(f"{name}: {error}", after=error.after))
+                in_a_row += 1
+                if error.after or in_a_row == DOWN:
+                    break
         read = [state.get("read", 0) for state in states.values() if "gone" not in state]
-        watermark = min(read, default=0) or None
+        watermark = None if period else min(read, default=0) or None
         yield _at(Batch(cursor={}, watermark=watermark, budget=self._view.budget), states)
         if errors:
             raise together(errors, what=f"{len(errors)} of {len(states)} accounts failed")
@@ -133,9 +139,9 @@ class AuthorCollector:
         if isinstance(account, str):
             if "did" in state and "gone" not in state:
                 item = RawAuthorDelete(platform=PLATFORM, author=state["did"], observed_at=now)
-                for key in ("read", "walk"):
-                    state.pop(key, None)
-                state["gone"] = account
+                did = item.author
+                state.clear()
+                state.update(did=did, gone=account)
                 yield Batch(cursor={}, read=1, items=[item])
             raise Stop(
                 f"{GONE[account]}, and what was collected of it is deleted; take it out of the "

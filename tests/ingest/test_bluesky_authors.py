@@ -384,6 +384,12 @@ def test_what_was_deleted_there_is_found_out_and_leaves_log_and_index(
     assert indexed(pipeline, *uris) == 30
     held = bytes_below(pipeline.folder.data)
     assert not any(uri.rpartition("/")[2].encode() in held for uri in uris)
+    edited = {"text": "toch anders", "createdAt": iso(clock.now() - HOUR_MS)}
+    city.put(POST, uris[9].rpartition("/")[2], edited)
+    network.settle()
+    assert pipeline.intake.run(SOURCE, reader.collector()).appended == 1
+    assert indexed(pipeline, *uris) == 30
+    assert sum(pipeline.store.partitions().values()) == 30
     for uri in uris[:3]:
         city.delete(uri)
     network.settle()
@@ -551,6 +557,18 @@ def test_a_server_that_is_busy_is_left_alone_as_long_as_it_asks(
     assert isinstance(reader.error, Retry)
     assert reader.error.after == 120
     assert server.asked == 2
+
+
+def test_a_server_that_fails_for_some_in_a_row_is_left_alone(
+    read: Read, server: Server, start: ManualClock
+) -> None:
+    accounts = [f"org{number}.example" for number in range(6)]
+    for name in accounts:
+        server.profile(name, (500, {}, b""))
+    reader = read(server.url, *accounts, clock=start)
+    assert reader.texts() == []
+    assert isinstance(reader.error, Retry)
+    assert server.asked == 3
 
 
 def test_what_a_server_allows_is_told_and_kept_to(
