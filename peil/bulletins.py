@@ -137,7 +137,7 @@ def bulletin(pipeline: Pipeline, source: Source) -> Bulletin:
                      silent=silent is not None)  # fmt: skip
     following = None
     if is_open and not at_work:
-        following = _following(pipeline, source, condition, pause)
+        following = following_run(pipeline, source, condition, pause)
     return Bulletin(
         source=source.id,
         title=source.title,
@@ -190,7 +190,7 @@ def state_of(
     return next((state for state, holds in states.items() if holds), "waiting")
 
 
-def _following(
+def following_run(
     pipeline: Pipeline, source: Source, condition: Condition, pause: Pause | None
 ) -> int | None:
     """When it is to run next; None when that is not known."""

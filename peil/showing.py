@@ -12,19 +12,19 @@ from dashboard.purposes import Purposes, load_purposes
 from dashboard.registers import LANGUAGES
 from dashboard.serving import serve
 from dashboard.translations import load_translations
-from dashboard.views.sources import CLOSED, GAPS_DAYS, OVER, Failure, Hold, SourceState
+from dashboard.views.sources import ALWAYS, CLOSED, GAPS_DAYS, OVER, Failure, Hold, SourceState
 from index.answers import Answers, Log
 from index.gaps import missed
 from index.remembered import Remembered
+from ingest.catalogue import is_endless
 from ingest.health import silence
 from ingest.runs import Condition, Pause, Run
 from ingest.sources import Source
 from ingest.tallies import APPENDED
-from peil.bulletins import HISTORY_MS, state_of, trouble_of
+from peil.bulletins import HISTORY_MS, following_run, state_of, trouble_of
 from peil.guidance import personal
 from peil.health import Pulse
 from peil.pipeline import Pipeline
-from peil.schedule import next_run
 from privacy.register import Entry
 from privacy.suppress import about
 from rules.guidance import load_guidance
@@ -157,14 +157,16 @@ def _state(
         trouble = CLOSED
     elif entry is not None and entry.until <= now:
         trouble = OVER
-    following = next_run(source, last=condition.slot, timezone=zone)
+    following = None
+    if is_open and state != "running":
+        following = following_run(pipeline, source, condition, pause)
     return SourceState(
         source=source.id,
         title=source.title,
         titles=source.titles,
         collector=source.collector,
         keeps=source.keep,
-        schedule=source.every or source.cron or "",
+        schedule=source.every or source.cron or (ALWAYS if is_endless(source) else ""),
         open_until=None if entry is None else to_datetime(entry.until).date(),
         next_run=None if following is None else _moment(max(following, now), zone),
         last_run=None if last is None else _moment(last.started, zone),

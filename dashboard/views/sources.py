@@ -8,6 +8,9 @@ from pydantic import BaseModel, Field
 
 from dashboard.languages import said
 
+ALWAYS = said("always")
+"""The schedule of a source that does not end."""
+
 CLOSED = said("it is closed in the register")
 OVER = said("its entry in the register is over")
 OUTCOMES = (said("running"), said("ended"), said("failed"), said("stopped"), said("cut off"))
@@ -55,7 +58,7 @@ class SourceState(BaseModel):
     titles: Mapping[str, str] = Field(default={}, exclude=True)
     collector: str
     keeps: str
-    schedule: str
+    schedule: str = Field(description="`30m`, a cron line or `always`; empty: by hand.")
     open_until: date | None = Field(description="The register's end; null: closed.")
     next_run: str | None
     last_run: str | None
