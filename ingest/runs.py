@@ -99,13 +99,14 @@ class Runs:
         missed = json.dumps(slot.missed) if slot and slot.missed else None
         row = {"source": source, "started": now, "read": 0, "appended": 0, "outcome": "running",
                "cause": cause, "slot": slot and slot.at, "missed": missed}  # fmt: skip
+        begun: dict[str, Any] = {"warnings": None}
+        if cause == "schedule":
+            begun |= {"ran": now, "wait": None}
+        if slot:
+            begun |= {"slot": slot.at, "missed": None}
         with self._engine.begin() as connection:
-            if slot:
-                _change(connection, source, ran=now, slot=slot.at, missed=None, wait=None)
-            elif cause == "schedule":
-                _change(connection, source, ran=now, wait=None)
             if cause != "backfill":
-                _change(connection, source, warnings=None)
+                _change(connection, source, **begun)
             number = connection.execute(
                 insert(tables.run).values(row).returning(tables.run.c.number)
             ).scalar_one()

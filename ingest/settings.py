@@ -32,7 +32,9 @@ class IngestSettings(BaseModel):
         default=20,
         ge=1,
         le=1_000,
-        description="How many posts of a source are looked for at once, where its collector does not say.",
+        description=(
+            "How many posts of a source are looked for at once, where its collector does not say."
+        ),
     )
     contact: str = Field(
         default="",

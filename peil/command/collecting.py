@@ -128,7 +128,7 @@ def backfill(
     Example: peil sources backfill city-council --from 2026-11-01 --to 2026-11-08
     """
     with context.obj.pipeline() as pipeline:
-        period = period_of(since, until, zone=pipeline.settings.timezone)
+        period = period_of(since, until, zone=pipeline.settings.timezone, option="--to")
         start, end = period.get("since"), period.get("until")
         if start is None or end is None:
             raise typer.BadParameter("give both --from and --to, such as 2026-11-01")
@@ -153,13 +153,13 @@ def _collector(pipeline: Pipeline, source: str) -> tuple[Source, Collector]:
 def _bring(
     pipeline: Pipeline, collect: Callable[[Callable[[], bool]], Account], *, json: bool
 ) -> None:
-    with stages() as progress, _until_interrupted() as stopping:
+    with stages() as progress, until_interrupted() as stopping:
         result = bring(pipeline, lambda: collect(stopping), progress=progress)
     show_account(pipeline, result, json=json)
 
 
 @contextmanager
-def _until_interrupted() -> Generator[Callable[[], bool]]:
+def until_interrupted() -> Generator[Callable[[], bool]]:
     """Whether Ctrl-C was pressed. The first ends after the batch at hand, the second at once."""
     pressed = threading.Event()
     before = signal.getsignal(signal.SIGINT)

@@ -12,11 +12,13 @@ Since = Annotated[str, typer.Option(help="First day, for example 2026-11-01.")]
 Until = Annotated[str, typer.Option(help="Day after the last.")]
 
 
-def period_of(since: str, until: str, *, zone: str) -> Within:
-    """The period from the start of day `since` to that of `until`, each open when it is empty."""
+def period_of(since: str, until: str, *, zone: str, option: str = "--until") -> Within:
+    """The period from the start of day `since` to that of `until`, each open when it is empty;
+    `option` is what gave the last one.
+    """
     first, end = _day(since, zone), _day(until, zone)
     if first is not None and end is not None and first >= end:
-        raise typer.BadParameter(f"--until {until} is the day after the last: not before {since}")
+        raise typer.BadParameter(f"{option} {until} is the day after the last: not before {since}")
     return {"since": first, "until": end}
 
 

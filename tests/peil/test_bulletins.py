@@ -1,6 +1,8 @@
 """`peil sources`: the state of each source with what happened, never "0 new posts"."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from ingest.runs import Slot
 from peil.bulletins import bulletin
 from peil.collecting import Collecting
 from peil.command.application import application
+from peil.command.collecting import until_interrupted
 from peil.diagnosis import diagnose
 from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
@@ -184,7 +187,10 @@ def test_a_source_is_paused_and_resumed_by_hand(city: WorkingFolder, pipeline: P
         (["pause", "news", "--why", "w", "--until", "soon"], "not a day"),
         (["pause", "new", "--why", "w"], "there is no source 'new'"),
         (["show", "new"], "there is no source 'new'"),
-        (["backfill", "news", "--from", "2026-11-08", "--to", "2026-11-01"], "day after the last"),
+        (
+            ["backfill", "news", "--from", "2026-11-08", "--to", "2026-11-01"],
+            "--to 2026-11-01 is the day after",
+        ),
         (["backfill", "news", "--from", "2026-11-01", "--to", "2026-11-08"], "cannot bring"),
         (["backfill", "upload", "--from", "2026-11-01", "--to", "2026-11-08"], "not open"),
     ],
@@ -232,3 +238,14 @@ def test_slots_that_were_missed_are_shown_by_why(
     assert found.last_run is not None
     assert found.last_run.slot == to_datetime(NOW)
     assert "5 down" in peil(city, "sources", "show", "news").stdout
+
+
+def test_the_first_interrupt_ends_after_the_batch_and_the_second_at_once() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with until_interrupted() as stopping:
+        assert not stopping()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stopping()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before

@@ -365,6 +365,7 @@ class Shelf:
     Settings: ClassVar[type[BaseModel]] = BaseModel
     repeats: ClassVar[bool] = True
     live: ClassVar[bool] = True
+    endless: ClassVar[bool] = False
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
