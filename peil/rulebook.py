@@ -9,12 +9,14 @@ from sqlalchemy import Engine
 from peil.guidance import personal
 from peil.locks import Locks
 from rules.documents import Book, Enrich, unchanged
+from rules.life.asking import needs_review, wish
 from rules.life.history import Change, State
 from rules.life.library import Library, Standing, those_in
 from rules.life.publishing import Manifest, last_published, publish, published
 from rules.life.readiness import missing
 from rules.life.syncing import Synced, differing, sync
 from rules.life.takeover import adopt, carry_over, end_overdue
+from rules.life.versions import resolve
 from rules.settings import RulesSettings
 from stream.broker import Broker
 from stream.clock import Clock, to_datetime
@@ -119,6 +121,29 @@ class Rulebook:
                 "A running peil does so within the hour, and so does the next change of a rule",
                 after=error.after,
             ) from error
+        return changes
+
+    def renew(self, held: Standing, book: Book) -> Sequence[Change]:
+        """Take in what the file of a version that was reviewed says otherwise now and what was
+        asked for in a sync by somebody else; nothing when the file asks for nothing. Stop says
+        what is missing.
+        """
+        document = book.rules.get(held.change.rule)
+        if document is None:
+            return ()
+        version, actor = resolve(document, book.lookup()), self._actor
+        if version.name != held.change.name or not needs_review(held, version):
+            return ()
+        asked = wish(held, version)
+        with self.library.turn() as turn:
+            who = [each.by for each in turn.history(version.document.id) if each.note == asked]
+            if not who:
+                raise Stop(f"{version.name} was not synced as its file is now: `peil rules sync`")
+            if who[0] == actor:
+                raise Stop(f"{actor} asked for this change: somebody else must review it")
+            turn.describe(version, by=actor)
+            changes = [turn.note(held, f"reviewed, asked for by {who[0]}", by=actor)]
+        self.publish()
         return changes
 
     def lacks(self, standing: Standing, book: Book) -> Sequence[str]:

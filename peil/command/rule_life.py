@@ -121,7 +121,8 @@ def history(context: SessionContext, rule: Rule, json: Json = False) -> None:
 def review(
     context: SessionContext, rule: Rule, version: Version = "", note: Note = "", json: Json = False
 ) -> None:
-    """Say that you looked at a version and find it right. Somebody else brought it in.
+    """Say that you looked at a version, or at what its file says otherwise now, and find it right.
+    Somebody else brought it in.
 
     Example: peil rules review woningnood --note "looked at 50 posts, two were wrong"
     """
@@ -178,6 +179,7 @@ def _advance(
     rule, _, named = rule.partition("@")
     version = version or named
     with context.obj.pipeline() as pipeline:
+        pipeline.book.check_read(rule)
         book = pipeline.rulebook
         standings = book.standings_of(rule)
         standing = version_of(rule, standings, version) if version else _meant(standings, state)
@@ -186,7 +188,8 @@ def _advance(
                 f"{standing.change.name} is not ready to be {state}:\n"
                 + "\n".join(f"  {each}" for each in lacks)
             )
-        changes = book.move(rule, [standing.change.version], state, note=note)
+        changes = book.renew(standing, pipeline.book) if state == "reviewed" else ()
+        changes = changes or book.move(rule, [standing.change.version], state, note=note)
         _tell(pipeline, changes, json=json)
 
 

@@ -45,13 +45,14 @@ def redescribed(descriptions: Sequence[Description]) -> Sequence[Redescribed]:
                     version=version.version,
                     at=each.at,
                     by=each.by,
-                    what="; ".join(_differences(before, version)),
+                    what="; ".join(differences(before, version)),
                 )
             )
     return found
 
 
-def _differences(before: Version, after: Version) -> Iterator[str]:
+def differences(before: Version, after: Version) -> Iterator[str]:
+    """What is said otherwise, in the order of the fields."""
     for name in before.document.__struct_fields__:
         old, new = getattr(before.document, name), getattr(after.document, name)
         if old != new:

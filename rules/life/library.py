@@ -203,21 +203,31 @@ class Turn:
     ) -> Sequence[Change]:
         """Bring a version into `state`; returns what that changed. Stop says what is missing."""
         change = Change(rule=rule, version=version, state=state, at=self.now, by=by, note=note)
-        added = step(_history(self._connection, rule), change, single_author=single_author)
-        rows = [
-            {
-                "rule": each.rule,
-                "version": each.version,
-                "state": each.state,
-                "at": each.at,
-                "actor": each.by,
-                "note": each.note,
-            }
-            for each in added
-        ]
-        for row in rows:  # one by one: their numbers are their order
-            self._connection.execute(insert(rule_state).values(row))
+        added = step(self.history(rule), change, single_author=single_author)
+        self._add(added)
         return added
+
+    def note(self, held: Standing, note: str, *, by: str) -> Change:
+        """Write in the history what became of a version without a change of its state."""
+        change = msgspec.structs.replace(held.change, at=self.now, by=by, note=note)
+        self._add([change])
+        return change
+
+    def history(self, rule: str) -> Sequence[Change]:
+        return _history(self._connection, rule)
+
+    def _add(self, changes: Iterable[Change]) -> None:
+        for each in changes:  # one by one: their numbers are their order
+            self._connection.execute(
+                insert(rule_state).values(
+                    rule=each.rule,
+                    version=each.version,
+                    state=each.state,
+                    at=each.at,
+                    actor=each.by,
+                    note=each.note,
+                )
+            )
 
     def _lists(self) -> Mapping[tuple[str, int], KeywordList]:
         rows = self._connection.execute(select(keyword_list.c.content))

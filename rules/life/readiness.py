@@ -21,12 +21,11 @@ def missing(
 ) -> Sequence[str]:
     """What must be mended in `version` first, a line each; nothing when it is ready.
 
-    Of `book` count the names of the other rules, the lists that say what a rule may not be about
-    and what is unread: the words of other lists are in the version. `personal` names what in a
-    text leads to a person.
+    Of `book` count the names of the other rules, and the lists that say what a rule may not be
+    about (also those that cannot be read): the words of other lists are in the version. `personal`
+    names what in a text leads to a person.
     """
     document = version.document
-    unread = [str(each) for each in book.unread if each.name == document.id]
     alone = Book(
         rules={document.id: document},
         lists={name: each for name, each in book.lists.items() if each.lint},
@@ -40,7 +39,7 @@ def missing(
         *lint_rule(document, today, known=known),
         *(each for each in names_alike([*others, document.id]) if each.document == document.id),
     ]
-    found = [*unread, *(each.message for each in findings if each.severity == "error")]
+    found = [each.message for each in findings if each.severity == "error"]
     if not found:  # what cannot be read has no examples that can be tried
         found = [
             str(outcome) for outcome in run_examples(alone, enrich=enrich) if not outcome.passed

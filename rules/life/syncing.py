@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from rules.documents import Book, Enrich, RuleDocument, Unread, unchanged
+from rules.life.asking import REPLACED, needs_review, wish
 from rules.life.history import OVER, PUBLISHED, State
 from rules.life.library import Library, Standing, Standings, Turn
 from rules.life.readiness import missing
@@ -27,7 +28,7 @@ AT_ONCE: frozenset[State | None] = frozenset({"draft", "expired", "outgoing"})
 runs beside, was put there on purpose.
 """
 
-What = Literal["new", "changed", "described otherwise", "same", "gone", "wrong"]
+What = Literal["new", "changed", "described otherwise", "waits", "same", "gone", "wrong"]
 SAME: What = "same"
 
 
@@ -134,6 +135,8 @@ def _bring_in(
         return Synced(
             rule=rule, what="wrong", version=version.version, state=held.state, says=UNMARKED
         )
+    if strict and needs_review(held, version):
+        return _asked(turn, held, version, by=by)
     if held.version != version:
         turn.describe(version, by=by)
         what = "described otherwise"
@@ -147,6 +150,23 @@ def _bring_in(
         version=version.version,
         state=held.state,
         says=way_back if held.state == "withdrawn" else "",
+    )
+
+
+def _asked(turn: Turn, held: Standing, version: Version, *, by: str) -> Synced:
+    """What needs a review waits for it: that it was asked for stands in the history, once."""
+    rule, number = version.document.id, version.version
+    if held.state == "outgoing":  # its time beside the other one is counted from its last change
+        return Synced(rule=rule, what="wrong", version=number, state=held.state, says=REPLACED)
+    asked = wish(held, version)
+    if not any(each.note == asked for each in turn.history(rule)):
+        turn.note(held, asked, by=by)
+    return Synced(
+        rule=rule,
+        what="waits",
+        version=number,
+        state=held.state,
+        says=f"{asked}: somebody else does it with `peil rules review {rule} --version {number}`",
     )
 
 

@@ -143,10 +143,8 @@ def test_what_cannot_be_read_goes_on_as_it_was(
     assert [each.name for each in library.lists()] == ["wijken"]
 
 
-def test_what_cannot_be_read_is_not_ready(library: Library) -> None:
+def test_nothing_is_ready_while_a_list_that_names_groups_cannot_be_read() -> None:
     version = resolve(document(), book().lookup())
-    (said,) = missing(version, book=without(book(document()), "a-rule"), today=TODAY)
-    assert said == str(unread("a-rule"))
     (said,) = missing(version, book=without(book(document()), "$protected"), today=TODAY)
     assert "may name a group" in said
     held = msgspec.structs.replace(words("oost"), id="protected")
@@ -355,6 +353,21 @@ def test_what_this_release_reads_differently_goes_on_under_its_new_name(library:
     assert carry_over(library) == ()
     found = {each.version.version: each.state for each in library.standings()["a-rule"]}
     assert found == {"0123456789": "expired", now.version: "active"}
+
+
+def test_what_peil_ended_by_itself_is_told_where_rules_are_listed(
+    bring: Bring, library: Library
+) -> None:
+    now = resolve(document(), book().lookup())
+    bring(book(document()))  # a draft of its own: what counted ends with the upgrade
+    stored_as(library, msgspec.structs.replace(now, version="0123456789"), "active")
+    (ended,) = carry_over(library)
+    (listed,) = states(book(document()), library.standings())
+    assert (listed.state, listed.active) == ("draft", "")
+    assert listed.says.startswith(f"{ended.name} ended on ")
+    assert listed.says.endswith(f"reads {ended.name} as {now.name}")
+    activate(library, now.version)
+    assert states(book(document()), library.standings())[0].says == ""
 
 
 def test_what_is_over_its_date_or_its_two_weeks_ends(
