@@ -75,18 +75,6 @@ def as_text(html: str) -> str:
     return text.translate({ord("<"): None, ord("&"): None}).strip()
 
 
-def part(encoded: bytes, start: object, end: object) -> str:
-    """What stands from byte `start` to byte `end` (exclusive) of a text in UTF-8, as the facets
-    of AT Protocol count (app.bsky.richtext.facet).
-
-    Clients count wrongly, so: a character that is cut is left out, and what is no place in the
-    text is empty.
-    """
-    if not isinstance(start, int) or not isinstance(end, int) or not 0 <= start < end:
-        return ""
-    return encoded[start:end].decode("utf-8", "ignore")
-
-
 def _read(text: str) -> str:
     """One reading: without markup, references replaced."""
     if ">" not in text or not _MARKUP.search(text):

