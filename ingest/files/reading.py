@@ -63,7 +63,7 @@ def _objects(lines: Lines) -> Iterator[Any | Unreadable]:
         yield Unreadable("the file ends in the middle: what came before was read, get it again")
 
 
-class _RowLines:
+class RowLines:
     """Lines for a CSV reader, which asks for one line more while a quotation mark is open.
 
     `taken` holds those of the row at hand, `length` their characters. `refused`
@@ -119,7 +119,7 @@ def _is_strict(lines: Sequence[str], delimiter: str) -> bool:
 
 def _rows(lines: Lines) -> Iterator[Any | Unreadable]:
     csv.field_size_limit(LONGEST_ROW)
-    source = _RowLines(lines)
+    source = RowLines(lines)
     header_line = next(source, "")
     delimiter = max(",;\t|", key=header_line.count)
     names = [name.strip() for name in next(csv.reader([header_line], delimiter=delimiter), [])]

@@ -228,7 +228,7 @@ def test_many_rows_that_do_not_end_are_not_read_again_and_again(tmp_path: Path) 
     rows = ["id,body", *(f'"{n}","tekst {n}' for n in range(3_000)), ""]
     path = write(tmp_path / "a.csv", "\n".join(rows).encode())
     taken = 0
-    real = reading._RowLines.__next__
+    real = reading.RowLines.__next__
 
     def counted(self: Any) -> str:
         nonlocal taken
@@ -236,7 +236,7 @@ def test_many_rows_that_do_not_end_are_not_read_again_and_again(tmp_path: Path) 
         return real(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading._RowLines, "__next__", counted)
+        patch.setattr(reading.RowLines, "__next__", counted)
         items, rejected = everything(collect(path))
     assert len(items) + len(rejected) >= 2_900
     assert taken < 50_000
