@@ -273,17 +273,16 @@ def _note_trouble(connection: Connection, source: str, trouble: Trouble, now: in
 
 
 def _run(row: RowMapping) -> Run:
-    values = {name: row[name] for name in Run.__struct_fields__}
-    return Run(**{**values, "missed": json.loads(row["missed"] or "{}")})
+    values: dict[str, Any] = {name: row[name] for name in Run.__struct_fields__}
+    values["missed"] = json.loads(values["missed"] or "{}")
+    return Run(**values)
 
 
 def _condition(row: RowMapping) -> Condition:
-    values = {name: row[name] for name in Condition.__struct_fields__}
-    budget = row["budget"] and msgspec.json.decode(row["budget"], type=Budget)
-    read = {
-        "missed": json.loads(row["missed"] or "{}"),
-        "failures": row["failures"] or 0,
-        "budget": budget,
-        "warnings": tuple(json.loads(row["warnings"] or "[]")),
-    }
-    return Condition(**{**values, **read})
+    values: dict[str, Any] = {name: row[name] for name in Condition.__struct_fields__}
+    values["failures"] = values["failures"] or 0
+    values["missed"] = json.loads(values["missed"] or "{}")
+    values["warnings"] = tuple(json.loads(values["warnings"] or "[]"))
+    if values["budget"] is not None:
+        values["budget"] = msgspec.json.decode(values["budget"], type=Budget)
+    return Condition(**values)

@@ -187,7 +187,8 @@ def state_of(
         "by hand": not runs_by_itself,
         "never ran": last is None,
     }
-    return next((state for state, holds in states.items() if holds), "waiting")
+    otherwise: State = "waiting"
+    return next((state for state, holds in states.items() if holds), otherwise)
 
 
 def following_run(

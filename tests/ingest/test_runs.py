@@ -190,4 +190,4 @@ def test_what_a_run_warns_of_is_kept_until_the_next_one(runs: Runs, database: En
     runs.start("s", START + 1, cause="backfill")
     assert runs.condition("s").warnings == warnings
     runs.start("s", START + 1, cause="schedule", slot=Slot(START + 1))
-    assert runs.condition("s").warnings == ()
+    assert not runs.condition("s").warnings
