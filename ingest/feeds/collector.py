@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ingest.contract import Batch, Cursor, RawItem, Reference, Rejected, Standing
 from ingest.feeds import documents, jsonfeed
 from ingest.feeds.documents import Document, Entry
-from ingest.feeds.identities import author_of, identity_of, named
+from ingest.feeds.identities import author_of, identity_of, named, shared_links
 from ingest.feeds.pages import no_feed, refusal
 from ingest.feeds.visits import NOT_MODIFIED, Visits
 from ingest.several import together
@@ -113,7 +113,10 @@ class FeedCollector:
             document = _read(page, asked=asked)
             batch = self._batch(url, document, visits, now=now)
         visits.note(page, document, now=now, shortest=self._settings.minutes * MINUTE_MS)
-        return visits, msgspec.structs.replace(batch, warnings=visits.warnings(url, now=now))
+        warnings = visits.warnings(url, now=now)
+        if document is not None and not document.whole:
+            warnings.append(f"{url} broke off; what is whole of it was read")
+        return visits, msgspec.structs.replace(batch, warnings=warnings)
 
     def _put_off(self, visits: Visits, error: PeilError) -> Visits:
         """The feed failed. Where a person must look, the address that it was declared with counts
@@ -129,12 +132,14 @@ class FeedCollector:
     def _batch(self, url: str, document: Document, visits: Visits, *, now: int) -> Batch:
         """The items of one document, without a cursor; `visits` learns what it shows."""
         host = urlsplit(url).hostname or url
-        # Of half a document nothing is learned: the next one is compared with the last whole one.
-        turned = visits.compare(document.entries, host=host, now=now) if document.whole else None
+        shared = shared_links(document.entries)
+        turned = None
+        if document.whole:  # else nothing is learned: the next is compared with the last whole one
+            turned = visits.compare(document.entries, host=host, shared=shared, now=now)
         items: list[RawItem] = []
         rejected: list[Rejected] = []
         for position, entry in enumerate(document.entries, 1):
-            identity = identity_of(entry, host=host, by_link=visits.by_link)
+            identity = identity_of(entry, host=host, shared=shared, by_link=visits.by_link)
             if identity:
                 items.append(self._post(entry, identity, host, now))
             else:

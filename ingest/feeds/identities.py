@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from ingest.feeds.documents import Entry
@@ -19,17 +19,25 @@ def named(identity: str, *, host: str) -> str:
     return identity if not identity or ":" in identity else f"{identity}@{host}"
 
 
-def identity_of(entry: Entry, *, host: str, by_link: bool) -> str:
-    """The item's id, else its link, else a hash of what it says; empty when it says nothing.
-
-    `by_link` puts the link first, for a feed whose ids mean nothing.
+def identity_of(entry: Entry, *, host: str, shared: Collection[str], by_link: bool) -> str:
+    """The item's id, else its link where it is not `shared` with others, else a hash of what it
+    says; empty when it says nothing. `by_link` is for a feed whose ids mean nothing.
     """
-    names = (named(entry.identity, host=host), canonical(entry.link))
-    for name in reversed(names) if by_link else names:
-        if name:
-            return name
+    link = canonical(entry.link)
+    names = ("" if by_link else named(entry.identity, host=host), "" if link in shared else link)
     said = entry.title or entry.text
-    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest() if said else ""
+    hashed = hashlib.sha256(f"{said}\0{link}".encode("utf-8", "surrogatepass")).hexdigest()
+    return next((name for name in names if name), hashed if said else "")
+
+
+def shared_links(entries: Sequence[Entry]) -> Collection[str]:
+    """The links of several items of a feed, such as its home page."""
+    titles: dict[str, str] = {}
+    return {
+        link
+        for each in entries
+        if (link := canonical(each.link)) and titles.setdefault(link, each.title) != each.title
+    }
 
 
 def author_of(entry: Entry, *, host: str) -> str:
@@ -53,7 +61,7 @@ def reused(entries: Sequence[Entry]) -> bool:
     """Whether one id stands for items with different links: then it says nothing."""
     links: dict[str, str] = {}
     return any(
-        each.link and links.setdefault(each.identity, each.link) != each.link
+        links.setdefault(each.identity, canonical(each.link)) != canonical(each.link)
         for each in entries
-        if each.identity
+        if each.identity and each.link
     )

@@ -1,7 +1,7 @@
 """What is remembered of a feed between two visits, and what that tells of the next one."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -59,22 +59,26 @@ class Visits(msgspec.Struct, kw_only=True, omit_defaults=True):
         """What to say and do the next time, as server and document ask; None: not modified."""
         if page.moved_to is not None:
             self.address = page.moved_to
-        if document is not None:
+        if document is None:
+            self.visited = now
+        else:
             self.etag = page.headers.get("etag") if document.whole else None
             self.modified = page.headers.get("last-modified") if document.whole else None
             self.period = document.period
         asked = max(_max_age(page.headers), self.period or 0)
         self.not_before = now + min(LONGEST_MS, max(shortest, asked))
 
-    def compare(self, entries: Sequence[Entry], *, host: str, now: int) -> tuple[int, int] | None:
+    def compare(
+        self, entries: Sequence[Entry], *, host: str, shared: Collection[str], now: int
+    ) -> tuple[int, int] | None:
         """Look at what the feed shows now. From when until when it may have shown something that
         was gone before this visit; None when it goes on where it was.
 
         Of ten items at the ends of the last document at most two are there: what is pinned stays,
-        everything else moves on. An id that is another one at each visit is told by the links. The
-        first time, all of it is younger than the first attempt.
+        everything else moves on. An id that is another one at each visit is told by the links, but
+        for `shared` ones. The first time, all of it is younger than the first attempt.
         """
-        marks = [_marks(each, host=host) for each in entries]
+        marks = [_marks(each, host=host, shared=shared) for each in entries]
         dates = [each.published for each in entries if each.published and each.published <= now]
         ids, links = (
             _share([each[by] for each in self.ends], {each[by] for each in marks}) for by in (0, 1)
@@ -115,8 +119,10 @@ class Visits(msgspec.Struct, kw_only=True, omit_defaults=True):
         return found
 
 
-def _marks(entry: Entry, *, host: str) -> tuple[str, str]:
-    return _mark(identity_of(entry, host=host, by_link=False)), _mark(canonical(entry.link))
+def _marks(entry: Entry, *, host: str, shared: Collection[str]) -> tuple[str, str]:
+    link = canonical(entry.link)
+    identity = identity_of(entry, host=host, shared=shared, by_link=False)
+    return _mark(identity), _mark("" if link in shared else link)
 
 
 def _mark(name: str) -> str:

@@ -271,9 +271,11 @@ def test_half_a_document_gives_what_is_whole_and_hides_nothing(site: Any) -> Non
     whole = rss(1, 2, 3)
     site.answers["/feed"] = (200, {"ETag": '"1"'}, whole[: whole.index(b"nummer 3")])
     reader = Reader(site.url("/feed"))
-    assert [each.text for each in reader.items()] == [
+    (batch,) = reader.poll()
+    assert [each.text for each in batch.items] == [
         f"Bericht {each}\nOverlast van fatbikes nummer {each}" for each in (1, 2)
     ]
+    assert "broke off" in batch.warnings[0]
     reader.later()
     site.answers["/feed"] = (200, {"ETag": '"1"'}, whole)
     assert len(reader.items()) == 3
@@ -470,6 +472,23 @@ def test_an_id_that_stands_for_two_items_is_none(site: Any) -> None:
     site.answers["/feed"] = (200, {}, items(("same", "a"), ("same", "b"), ("other", "c")))
     found = Reader(site.url("/feed")).items()
     assert [each.native_id for each in found] == [f"https://x.example/{each}" for each in "abc"]
+
+
+def test_a_link_that_all_items_share_is_nobodys_name(site: Any) -> None:
+    home = [
+        {"title": f"Bericht {n}", "content_text": "tekst", "url": "https://x.example/"}
+        for n in range(3)
+    ]
+    feed = {"version": "https://jsonfeed.org/version/1.1", "items": home}
+    site.answers["/feed"] = (200, {}, json.dumps(feed).encode())
+    reader = Reader(site.url("/feed"))
+    assert len({each.native_id for each in reader.items()}) == 3
+    reader.later()
+    named = [each | {"id": f"new:{number}"} for number, each in enumerate(home, 7)]
+    site.answers["/feed"] = (200, {}, json.dumps(feed | {"items": named}).encode())
+    (batch,) = reader.poll()
+    assert len(batch.gaps) == 1
+    assert [each.native_id for each in batch.items] == ["new:7", "new:8", "new:9"]
 
 
 def test_ids_that_are_others_at_each_visit_are_not_trusted_and_are_no_gap(site: Any) -> None:
