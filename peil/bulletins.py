@@ -1,6 +1,6 @@
 """How each source does, in one document: for the command line, the doctor and other programs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -178,17 +178,17 @@ def state_of(
 ) -> State:
     """What a source is up to, in a word: the first of these that holds."""
     runs_by_itself = bool(source.every or source.cron or is_endless(source))
-    states: Mapping[State, bool] = {
-        "closed": not is_open,
-        "paused": pause is not None,
-        "failing": condition.failures > 0,
-        "silent": silent and runs_by_itself,
-        "running": at_work,
-        "by hand": not runs_by_itself,
-        "never ran": last is None,
-    }
-    otherwise: State = "waiting"
-    return next((state for state, holds in states.items() if holds), otherwise)
+    states: Sequence[tuple[State, bool]] = (
+        ("closed", not is_open),
+        ("paused", pause is not None),
+        ("failing", condition.failures > 0),
+        ("silent", silent and runs_by_itself),
+        ("running", at_work),
+        ("by hand", not runs_by_itself),
+        ("never ran", last is None),
+        ("waiting", True),
+    )
+    return next(state for state, holds in states if holds)
 
 
 def following_run(
