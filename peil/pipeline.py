@@ -86,8 +86,9 @@ Part = TypeVar("Part")
 class Pipeline:
     """All parts over one working folder, each made when it is first asked for.
 
-    One a process; not shared between threads. Use it as a context: leaving it closes what was
-    opened, the last first.
+    One a process. Parts are made by one thread; `collect`, `backfill` and `rechecks` may then be
+    used by several, one a source. Use it as a context: leaving it closes what was opened, the last
+    first.
     """
 
     def __init__(
