@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Literal, get_args
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -21,10 +21,16 @@ State = Literal[
 ]
 """What a source is up to; `failing` until a run went well, `by hand` where it is on no schedule."""
 
-STATES = (
-    said("running"), said("waiting for its next run"), said("paused"), said("closed"),
-    said("failing"), said("silent"), said("not run yet"), said("runs by hand"),
-)  # fmt: skip
+STATES: Mapping[State, str] = {
+    "running": said("running"),
+    "waiting": said("waiting for its next run"),
+    "paused": said("paused"),
+    "closed": said("closed"),
+    "failing": said("failing"),
+    "silent": said("silent"),
+    "never ran": said("not run yet"),
+    "by hand": said("runs by hand"),
+}
 """The same, as a page says them."""
 
 GAPS_DAYS = 30
@@ -75,7 +81,7 @@ class SourceState(BaseModel):
     @property
     def state_named(self) -> str:
         """The state as a page says it."""
-        return dict(zip(get_args(State), STATES, strict=True))[self.state]
+        return STATES[self.state]
 
     def called(self, language: str) -> "SourceState":
         """The same with its title in `language`, where it has one."""
