@@ -96,8 +96,11 @@ class Collecting:
         self._crew = Crew()
         self._ending = threading.Event()
         self._recheck_at: dict[str, int] = {}
-        self._endless = [each for each in pipeline.sources.values() if is_endless(each)]
-        self._scheduled = [each for each in pipeline.sources.values() if each.every or each.cron]
+        sources = pipeline.sources.values()
+        self._endless = [each for each in sources if is_endless(each)]  # whatever its schedule
+        self._scheduled = [
+            each for each in sources if (each.every or each.cron) and each not in self._endless
+        ]
 
     def __enter__(self) -> Self:
         """Begin: runs that a kill ended are to be made up for. What threads share is made here,
