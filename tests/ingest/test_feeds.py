@@ -2,14 +2,18 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import stamina
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ingest.contract import Batch, Reference
+from ingest.feeds import jsonfeed
 from ingest.feeds.collector import FeedCollector, FeedSettings
 from ingest.feeds.documents import Document, read
 from ingest.feeds.identities import canonical
@@ -598,3 +602,37 @@ def test_a_link_is_the_same_however_its_reader_came() -> None:
 def test_deletes_are_read_wherever_a_feed_names_them() -> None:
     body = ATOM.replace('ref="tag:x,1"', "ref='tag:x,&amp;1' by='>'").encode()
     assert [each.identity for each in document(body).tombstones] == ["tag:x,&1", "tag:x,2"]
+
+
+WHOLE = [path.read_bytes() for path in sorted(SHAPES.glob("*.xml"))] + [ATOM.encode(), rss(1, 2)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(WHOLE),
+    st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=8), st.integers(0, 40)), max_size=6),
+)
+def test_no_document_breaks_the_reader(body: bytes, cuts: list[tuple[float, bytes, int]]) -> None:
+    for place, put_in, left_out in cuts:
+        at = int(place * len(body))
+        body = body[:at] + put_in + body[at + left_out :]
+    with suppress(Stop):
+        found = read(body, content_type="application/xml", url="https://x.example/feed")
+        assert found is None or all(isinstance(each.text, str) for each in found.entries)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+NAMES = ["id", "url", "title", "summary", "content_html", "content_text", "authors", "author",
+         "date_published", "date_modified", "language", "image", "attachments"]  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from(NAMES), VALUES) | VALUES, max_size=4), VALUES)
+def test_no_json_breaks_the_reader(found: list[Any], language: Any) -> None:
+    feed = {"version": "https://jsonfeed.org/version/1", "items": found, "language": language}
+    entries = jsonfeed.read(json.dumps(feed).encode(), url="https://x.example/feed").entries
+    assert len(entries) == len(found)
