@@ -5,6 +5,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from starlette.testclient import TestClient
 
@@ -67,7 +68,7 @@ class OverHttp:
     def _look(self) -> None:
         assert self._snapshot.renew(), "what came or went is seen"
 
-    def _get(self, path: str, question: Question, **more: str) -> TestClient:
+    def _get(self, path: str, question: Question, **more: str) -> Any:
         said = dict(more)
         if question.query is not None:
             words = {"words": f"{EVERY_LANGUAGE} {written(question.query)}"}
