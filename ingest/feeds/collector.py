@@ -23,6 +23,8 @@ from stream.post import Kind, RawDelete, RawPost
 FIRST_SUCCESS, FIRST_REDIRECT, FIRST_ERROR = 200, 300, 400
 GONE = 410
 STANDINGS: Mapping[int, Standing] = {404: "missing", GONE: "gone"}
+TURNED_OVER = "the feed turned over between two visits"
+NOT_READ = "the feed could not be read at first"
 GRACE_MS = 30_000
 """A run that comes so much early asks: its schedule is not late by a whole round."""
 
@@ -133,6 +135,7 @@ class FeedCollector:
         """The items of one document, without a cursor; `visits` learns what it shows."""
         host = urlsplit(url).hostname or url
         shared = shared_links(document.entries)
+        why = TURNED_OVER if visits.visited else NOT_READ
         turned = None
         if document.whole:  # else nothing is learned: the next is compared with the last whole one
             turned = visits.compare(document.entries, host=host, shared=shared, now=now)
@@ -154,7 +157,6 @@ class FeedCollector:
             )
             for each in document.tombstones
         ]
-        why = "the feed turned over between two visits"
         return Batch(
             cursor={},
             read=len(items) + len(rejected),

@@ -532,6 +532,7 @@ def test_what_a_new_feed_showed_while_it_failed_is_a_gap(site: Any) -> None:
         200, {}, RSS.format(items=ITEM.format(id=1, date=young), extra="").encode()
     )  # fmt: skip
     gaps = [gap for batch in reader.poll() for gap in batch.gaps]
+    assert {gap.why for gap in gaps} == {"the feed could not be read at first"}
     assert [(gap.start - START) // 60_000 for gap in gaps] == [0, 0]
     assert [(gap.end - START) // 60_000 for gap in gaps] == [30, 60]
 
