@@ -26,7 +26,7 @@ REMEMBERED = 1_500
 CALM_SECONDS = 20, 90
 """Between two failures of the world, on the clock of the run."""
 
-SILENCE_SECONDS = 90
+SILENCE_SECONDS = 900
 KINDS = ("cut", "half", "broken", "slow", "refusal", "silent")
 REFUSALS: tuple[tuple[int, dict[str, str], bytes], ...] = (
     (429, {"Retry-After": "20"}, b""),
@@ -44,7 +44,9 @@ keep = "all"
 [settings]
 hosts = {hosts}
 look_back_hours = 12
+silence_seconds = 600
 """
+"""Ten minutes of silence are seconds of the wall: a busy machine is not taken for a dead host."""
 
 
 class JetstreamWorld:
