@@ -449,6 +449,8 @@ def test_a_used_up_quota_is_told_and_keeps_wcag(
     page.goto(f"/phenomena/{RULES[0]}")
     page.get_by_role("link", name="Read ten texts").click()
     expect(page.locator("#texts [role=alert]")).to_contain_text("you read texts")
+    page.wait_for_timeout(600)
+    page.evaluate("seen.shift = 0")  # what was asked for takes its place, also on a slow machine
     check(page)
 
 
