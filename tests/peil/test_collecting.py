@@ -94,7 +94,7 @@ def test_a_feed_is_collected_found_and_seen_again(
 def test_an_error_page_is_an_error_of_the_source(site: Any, peil: Peil, news: Path) -> None:
     site.answers["/feed"] = (200, {}, b"<html><body>Access denied</body></html>")
     done = peil("sources", "run", "city-news", code=3)
-    assert "is an HTML page" in done.stderr
+    assert "gave a page that keeps programs out" in done.stderr
     assert "failed" in peil("sources", "list").stdout
 
 
