@@ -131,7 +131,7 @@ class JetstreamWorld:
                 case "slow":
                     host.faults.slow.add(soon)
                 case "refusal":
-                    host.faults.refusals += rng.choices(REFUSALS, k=2)
+                    host.faults.refusals = rng.choices(REFUSALS, k=2)
                     host.drop()
                 case "silent":
                     self._failed["silent"] += 1
