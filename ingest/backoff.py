@@ -10,6 +10,9 @@ from stream.errors import Retry, Stop
 
 SHORTEST_MS = MINUTE_MS
 LONGEST_MS = 6 * HOUR_MS
+LONGEST_ENDLESS_MS = 10 * MINUTE_MS
+"""A stream goes on without us, and holds what was missed only for so long."""
+
 STOPPED_MS = HOUR_MS
 JITTER = 0.25
 """What failed at once is not tried again at once: so much longer at most."""
@@ -19,11 +22,13 @@ def trouble_of(error: Exception, *, failures: int, endless: bool, rng: random.Ra
     """What `error` means for a source that failed `failures` times in a row before.
 
     Retry: after as long as the server asked for, and at least after a minute, which doubles with
-    every failure up to six hours. Anything else needs a person and is tried again at the next
-    slot; a source that has none, because it does not end, after an hour.
+    every failure up to six hours, or ten minutes for a source that does not end. Anything else
+    needs a person and is tried again at the next slot; a source that has none, because it does not
+    end, after an hour.
     """
     if isinstance(error, Retry):
-        own = min(LONGEST_MS, SHORTEST_MS * 2 ** min(failures, 20))
+        longest = LONGEST_ENDLESS_MS if endless else LONGEST_MS
+        own = min(longest, SHORTEST_MS * 2 ** min(failures, 20))
         shortest = max(own, int((error.after or 0) * 1000))
         wait = int(shortest * (1 + rng.uniform(0, JITTER)))
         return Trouble(error=str(error), recovery="retry", wait=wait)

@@ -1,5 +1,6 @@
 """What a collector promises: native items in, raw posts out, nothing lost silently."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -13,6 +14,9 @@ RawItem = RawPost | RawDelete | RawAuthorDelete
 Cursor = Mapping[str, Any]
 """What a collector needs to go on where it stopped: JSON values, opaque to everybody else."""
 
+KEY = re.compile(r"(?=.{1,40}\Z)[A-Za-z]+(?:_[A-Za-z]+){0,3}")
+MAX_KEYS = 40
+
 
 class Rejected(msgspec.Struct, frozen=True):
     """An item that could not be mapped. It holds no values of the item, only its skeleton.
@@ -24,6 +28,16 @@ class Rejected(msgspec.Struct, frozen=True):
     where: str
     why: str
     skeleton: Mapping[str, str]
+
+
+def skeleton(item: Any) -> dict[str, str]:
+    """The keys and types of an item, none of its values. A key that is no plain name is left
+    out: it may be a value.
+    """
+    if isinstance(item, Mapping):
+        keys = [key for key in item if KEY.fullmatch(str(key))]
+        return {str(key): type(item[key]).__name__ for key in keys[:MAX_KEYS]}
+    return {"": type(item).__name__}
 
 
 class Budget(msgspec.Struct, frozen=True):

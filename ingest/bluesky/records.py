@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from ingest.files.mapping import skeleton
+from ingest.contract import skeleton
 from ingest.timestamps import parse_moment
 from stream.errors import Reject
 from stream.post import Kind, RawPost

@@ -9,10 +9,10 @@ from typing import ClassVar
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from ingest.contract import Batch, Cursor, RawItem, Rejected
+from ingest.contract import Batch, Cursor, RawItem, Rejected, skeleton
 from ingest.files.folder import Known, Lying, Sight, known_in, look
 from ingest.files.lines import digest, opened
-from ingest.files.mapping import Mapper, skeleton
+from ingest.files.mapping import Mapper
 from ingest.files.reading import Row, Unreadable, items
 from ingest.several import together
 from stream.clock import Clock

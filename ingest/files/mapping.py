@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, get_args
 
@@ -55,8 +54,6 @@ NO = ("", "0", "false", "no", "none", "null", "nee", "[]")
 AUTHOR_KEYS = ("id", "pk", "uid", "did", "username")
 LABEL_KEYS = ("name", "title", "text")
 COUNTS = ("stats", "statistics")
-MAX_KEYS = 40
-KEY = re.compile(r"(?=.{1,40}\Z)[A-Za-z]+(?:_[A-Za-z]+){0,3}")
 
 
 class Mapper(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,16 +156,6 @@ class Mapper(msgspec.Struct, frozen=True, kw_only=True):
         ]
         known = [count for count in counts if count is not None]
         return sum(known) if known else None
-
-
-def skeleton(item: Any) -> dict[str, str]:
-    """The keys and types of an item, none of its values. A key that is no plain name is left
-    out: it may be a value.
-    """
-    if isinstance(item, Mapping):
-        keys = [key for key in item if KEY.fullmatch(str(key))]
-        return {str(key): type(item[key]).__name__ for key in keys[:MAX_KEYS]}
-    return {"": type(item).__name__}
 
 
 def _open_envelope(item: Item) -> tuple[Item, Item]:

@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 from pydantic import BaseModel, SecretStr
 
-from ingest.contract import Batch, Cursor, RawItem, Reference, Rejected, Standing
-from ingest.files.mapping import skeleton
+from ingest.contract import Batch, Cursor, RawItem, Reference, Rejected, Standing, skeleton
 from ingest.mastodon.places import Places
 from ingest.mastodon.server import LOT, Instance, Page, Server
 from ingest.mastodon.settings import MastodonSettings, ServerSettings
