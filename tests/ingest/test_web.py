@@ -355,13 +355,14 @@ PACKED = HEAD + b"Content-Encoding: gzip\r\n\r\n"
         (PACKED + gzip.compress(b"a"), b"\0" * 9_999, "sent more than 300000 bytes"),
         (PACKED, gzip.decompress(BOMB), "larger than 100000 bytes"),
     ],
+    ids=["headers", "a header", "1xx", "a body", "chunks", "after a gzip", "a bomb"],
 )
 def test_an_endless_answer_ends(web: Web, start: bytes, piece: bytes, message: str) -> None:
     with hostile(endlessly(start, piece)) as url, pytest.raises((Stop, Retry), match=message):
         web.ask(url)
 
 
-@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "gzip,deflate", "x" * 9_000])
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "gzip,deflate", "x" * 99])
 def test_a_packing_that_was_not_asked_for_is_not_opened(site: Any, web: Web, encoding: str) -> None:
     site.answers["/a"] = (200, {"Content-Encoding": encoding}, BOMB)
     with pytest.raises(Stop, match="was not asked for"):
