@@ -54,7 +54,9 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     `read` counts native items, mapped or not: read = items + rejected + skipped. `skipped`
     counts by reason the items that carry no post by design (a boost without text, a header).
     `watermark` is up to when, in the source's own time (Unix ms), everything was read, where the
-    source says that; `budget` what its server said last of its limits.
+    source says that; `budget` what its server said last of its limits. `answered` is whether a
+    server answered: False for a batch that only follows an error or says that a part may not be
+    asked yet.
     """
 
     cursor: Cursor
@@ -66,6 +68,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     warnings: Sequence[str] = ()
     watermark: int | None = None
     budget: Budget | None = None
+    answered: bool = True
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -91,7 +94,10 @@ class Rechecking(Protocol):
         ...
 
     def recheck(self, references: Sequence[Reference]) -> Iterator[Standing]:
-        """Ask about each, in order; may block. An error is `unknown`, never `gone`."""
+        """Ask about each, in order; may block. An error is `unknown`, never `gone`. Raises Retry
+        for a server that wants to be left alone: what was said before holds, the rest was not
+        asked.
+        """
         ...
 
 
