@@ -1,15 +1,16 @@
 """Kill a collector again and again while what it collects from fails, then look for every item.
 
     python -m bench.completeness feeds|files|mastodon|jetstream|bluesky
-        [--items 20000] [--kills 50] [--seed 1] [--speed 60]
+        [--items 20000] [--kills 50] [--seed 1] [--speed N]
 
-A world (`bench/completeness/world.py`) publishes items and answers with errors, block pages, cut
-bodies, stalls, duplicates, late and out-of-order items. A collect role collects from it, on a
-clock that goes `speed` times as fast as the wall's, and is killed (`kill -9`) at moments that
-the seed decides. When all is published and all kills are done the world calms down, and the role
-may catch up. Then every item must be in the log and once in the index, or in a period that is
-recorded as a gap; what was deleted must be in neither, unless that was told once, in a gap. Exit
-code 1 when one is not.
+A world (`bench/completeness/world.py`) publishes items, edits and deletes, and answers with
+errors, block pages, cut bodies, stalls, duplicates, late and out-of-order items. A collect role
+collects from it, on a clock that goes `speed` times as fast as the wall's, and is killed
+(`kill -9`) at moments that the seed decides. When all is published and all kills are done the
+world calms down, and the role may catch up; where deletions are found out by asking again, days
+pass. Then every item must be in the log and once in the index, with its last text; what was
+deleted must not. A recorded gap excuses only what was not to be had any more when it could have
+been asked for, which the world knows. Exit code 1 when one is not.
 """
 
 import argparse
@@ -18,20 +19,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-import msgspec
-
 from bench.completeness.child import FastClock, opened
-from bench.completeness.world import Item, World
+from bench.completeness.outcome import Outcome, look
+from bench.completeness.world import World
 from peil.folder import WorkingFolder
-from peil.pipeline import Pipeline
-from stream.clock import DAY_MS, to_datetime
-from stream.codec import decode
-from stream.events import Delete, Gap, Upsert
-from stream.topics import POSTS
+from stream.clock import DAY_MS, HOUR_MS, to_datetime
 
 WORLDS = {
     "feeds": "FeedsWorld",
@@ -43,35 +39,15 @@ WORLDS = {
 """Each in the module of its name."""
 
 PATIENCE = 600
-"""Seconds in which the role may catch up once all is calm."""
+"""Seconds in which the role may catch up once all is calm, and with each day that passes."""
 
-READ = 1_000
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the items. `lost` are in no log, no index and no gap, `back` deleted and in
-    the index, `twice` in it more than once.
-    """
-
-    items: int
-    deleted: int
-    logged: int
-    indexed: int
-    in_gaps: int
-    gaps: int
-    lost: tuple[str, ...]
-    back: int
-    twice: int
-
-    @property
-    def whole(self) -> bool:
-        return not self.lost and not self.back and not self.twice
+NAMED = 10
+"""So many of each kind are named."""
 
 
-def make_world(name: str, *, count: int, seed: int, clock: FastClock) -> World:
-    module = import_module(f"bench.completeness.{name}")
-    made: World = getattr(module, WORLDS[name])(count=count, seed=seed, now=clock.now)
-    return made
+def world_type(name: str) -> type[World]:
+    found: type[World] = getattr(import_module(f"bench.completeness.{name}"), WORLDS[name])
+    return found
 
 
 def prepare(folder: Path, declaration: str, clock: FastClock) -> None:
@@ -90,10 +66,11 @@ def prepare(folder: Path, declaration: str, clock: FastClock) -> None:
         )  # fmt: skip
 
 
-def start(folder: Path, began: int, speed: float) -> subprocess.Popen[str]:
+def start(folder: Path, clock: FastClock) -> subprocess.Popen[str]:
     """The role, once it is about to collect."""
+    told = (str(folder), str(clock.began), str(clock.speed), str(clock.ahead))
     role = subprocess.Popen(
-        [sys.executable, "-m", "bench.completeness.child", str(folder), str(began), str(speed)],
+        [sys.executable, "-m", "bench.completeness.child", *told],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -103,123 +80,74 @@ def start(folder: Path, began: int, speed: float) -> subprocess.Popen[str]:
     return role
 
 
-def kill(folder: Path, world: World, *, kills: int, rng: random.Random,
-         began: int, speed: float) -> float:  # fmt: skip
-    """Kill the role so many times, and then let it be; returns the seconds of catching up."""
+def kill(folder: Path, clock: FastClock, *, kills: int, rng: random.Random) -> None:
     for _ in range(kills):
-        role = start(folder, began, speed)
+        role = start(folder, clock)
         time.sleep(rng.uniform(0.05, 4.0))
         role.kill()
         role.wait()
-    role = start(folder, began, speed)
+
+
+def let_be(folder: Path, clock: FastClock, *, calm: Callable[[], None],
+           done: Callable[[], bool]) -> float:  # fmt: skip
+    """Let the role collect until it is `done`, or patience ends; the seconds since it was calm."""
+    role = start(folder, clock)
     try:
-        while not world.published():
-            time.sleep(1)
-        world.calm()
-        calm = time.monotonic()
-        while time.monotonic() < calm + PATIENCE:
+        calm()
+        began = time.monotonic()
+        while not done() and time.monotonic() < began + PATIENCE:
             time.sleep(2)
-            if look(folder, world, FastClock(began=began, speed=speed)).whole:
-                break
-        return time.monotonic() - calm
+        return time.monotonic() - began
     finally:
         role.terminate()
         role.wait()
 
 
-def look(folder: Path, world: World, clock: FastClock) -> Outcome:
-    """Bring what waits in the log to the index, and look for every item."""
-    items = dict(world.items())
-    with opened(folder, clock) as pipeline:
-        pipeline.publish_rules()
-        pipeline.enrich_worker().drain()
-        pipeline.index_worker().drain()
-        return _compare(pipeline, items, world.platform)
-
-
-def _compare(pipeline: Pipeline, items: Mapping[str, Item], platform: str) -> Outcome:
-    keys = {pipeline.keys.post_id(platform, native_id): native_id for native_id in items}
-    logged, gaps = _logged(pipeline)
-    places = pipeline.store.where(sorted(keys))
-    missing = {key: native_id for key, native_id in keys.items() if not places.get(key)}
-    in_gaps = {
-        native_id for native_id in missing.values() if _within(items[native_id].written, gaps)
-    }
-    lost = [
-        native_id
-        for key, native_id in keys.items()
-        if not items[native_id].deleted
-        and native_id not in in_gaps
-        and (key in missing or key not in logged)
-    ]
-    documents = sum(pipeline.store.partitions().values())
-    return Outcome(
-        items=len(items),
-        deleted=sum(item.deleted for item in items.values()),
-        logged=len(logged & keys.keys()),
-        indexed=len(keys) - len(missing),
-        in_gaps=len(in_gaps),
-        gaps=len(gaps),
-        lost=tuple(sorted(lost)),
-        back=sum(
-            items[keys[key]].deleted and not _within(items[keys[key]].deleted_at, gaps)
-            for key in places
-            if places[key]
-        ),
-        twice=documents - sum(1 for found in places.values() if found),
-    )
-
-
-def _within(moment: int | None, gaps: Sequence[Gap]) -> bool:
-    """Whether that was in a period that is known to be missing."""
-    return moment is not None and any(gap.start <= moment < gap.end for gap in gaps)
-
-
-def _logged(pipeline: Pipeline) -> tuple[set[str], list[Gap]]:
-    """The ids in the log, and the gaps."""
-    ids: set[str] = set()
-    gaps: list[Gap] = []
-    for partition, (first, end) in pipeline.broker.ends(POSTS.name).items():
-        offset = first
-        while offset < end:
-            records = pipeline.broker.read(POSTS.name, partition, start=offset, limit=READ)
-            if not records:
-                break
-            offset = records[-1].offset + 1
-            for record in records:
-                match record.value and decode(record.value):
-                    case Upsert(post=post):
-                        ids.add(post.id)
-                    case Delete(id=key):
-                        ids.add(key)
-                    case Gap() as gap:
-                        gaps.append(gap)
-                    case _:
-                        continue
-    return ids, gaps
-
-
-def run(name: str, *, items: int, kills: int, seed: int, speed: float) -> Outcome:
+def run(name: str, *, items: int, kills: int, seed: int, speed: float | None) -> Outcome:
     """One world, from its first item to the look for all of them."""
-    began = time.time_ns() // 1_000_000
-    clock = FastClock(began=began, speed=speed)
+    made = world_type(name)
+    clock = FastClock(began=time.time_ns() // 1_000_000, speed=speed or made.speed)
     with (
         tempfile.TemporaryDirectory() as place,
-        make_world(name, count=items, seed=seed, clock=clock) as world,
+        made(count=items, seed=seed, now=clock.now) as world,
     ):
         folder = Path(place) / "city"
+
+        def found() -> Outcome:
+            return look(folder, clock, platform=world.platform, items=dict(world.items()))
+
+        def calm() -> None:
+            while not world.published():
+                time.sleep(1)
+            world.calm()
+
+        def came() -> bool:
+            outcome = found()
+            return not (outcome.lost or outcome.stale or (outcome.back and not world.days))
+
+        def asked_again() -> bool:
+            with opened(folder, clock) as pipeline:
+                return not pipeline.vault.due("world", now=clock.now(), limit=1)
+
         prepare(folder, world.declaration(), clock)
-        took = kill(folder, world, kills=kills, rng=random.Random(seed), began=began, speed=speed)
-        found = look(folder, world, clock)
-        faults = ", ".join(f"{count} {kind}" for kind, count in world.faults().items())
-    print(f"{name}: {kills} kills, seed {seed}; the world failed: {faults}")
-    print(f"  {found.items} items, {found.deleted} of them deleted; {found.logged} in the log, "
-          f"{found.indexed} in the index, {found.in_gaps} in {found.gaps} gaps")  # fmt: skip
-    print(f"  lost {len(found.lost)}, back from the dead {found.back}, twice {found.twice}; caught "
-          f"up {took:.0f} s after the last fault")  # fmt: skip
-    for native_id in found.lost[:10]:
-        print(f"    lost: {native_id}")
-    return found
+        kill(folder, clock, kills=kills, rng=random.Random(seed))
+        took = let_be(folder, clock, calm=calm, done=came)
+        for _ in range(world.days):
+            clock.ahead += DAY_MS + HOUR_MS
+            let_be(folder, clock, calm=lambda: None, done=asked_again)
+        outcome, faults = found(), world.faults()
+    failed = ", ".join(f"{count} {kind}" for kind, count in sorted(faults.items()))
+    print(f"{name}: {kills} kills, seed {seed}, speed {clock.speed:g}; the world failed: {failed}")
+    print(f"  {outcome.items} items, {outcome.deleted} of them deleted; {outcome.logged} in the "
+          f"log, {outcome.indexed} in the index; {outcome.gaps} gaps excuse {outcome.excused} of "
+          f"{outcome.excusable} that were not to be had")  # fmt: skip
+    print(f"  lost {len(outcome.lost)}, stale {len(outcome.stale)}, back from the dead "
+          f"{len(outcome.back)}, twice {outcome.twice}; caught up {took:.0f} s after the last "
+          "fault")  # fmt: skip
+    for kind in ("lost", "stale", "back"):
+        for native_id in getattr(outcome, kind)[:NAMED]:
+            print(f"    {kind}: {native_id}")
+    return outcome
 
 
 if __name__ == "__main__":
@@ -228,7 +156,7 @@ if __name__ == "__main__":
     parser.add_argument("--items", type=int, default=20_000)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--speed", type=float, default=60.0)
+    parser.add_argument("--speed", type=float, help="by default the world's own")
     told = parser.parse_args()
     result = run(told.world, items=told.items, kills=told.kills, seed=told.seed, speed=told.speed)
     sys.exit(0 if result.whole else 1)

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
@@ -24,6 +25,10 @@ LATE = 0.1
 
 LATE_MS = 40 * MINUTE_MS
 EDITED = 0.02
+DELETED = 0.02
+RECENT = 5_000
+"""Of so many that were shown last one is edited or deleted."""
+
 REPOSTS = 0.05
 FAILING = 0.08
 ACCOUNTS = tuple("did:plc:" + letter * 24 for letter in "abcde")
@@ -49,6 +54,8 @@ class BlueskyWorld:
     """All posts of an account are one feed, in which late ones do not come first."""
 
     platform: ClassVar[str] = "bluesky"
+    speed: ClassVar[float] = 20.0
+    days: ClassVar[int] = 2
 
     def __init__(self, *, count: int, seed: int, now: Now) -> None:
         self._rng = random.Random(seed)
@@ -56,6 +63,7 @@ class BlueskyWorld:
         self._count = count
         self._failing = True
         self._items: dict[str, Item] = {}
+        self._recent: deque[tuple[str, int, str]] = deque(maxlen=RECENT)
         self._server = AppViewServer(now=now, failing=self._fault)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._publish)
@@ -81,6 +89,9 @@ class BlueskyWorld:
 
     def calm(self) -> None:
         self._failing = False
+        for did, number, uri in self._recent:  # most of these were collected
+            if not self._items[uri].deleted and self._rng.random() < DELETED:
+                self._delete(did, number, uri)
 
     def faults(self) -> Mapping[str, int]:
         return self._server.failed
@@ -111,12 +122,33 @@ class BlueskyWorld:
                 self._take_down(ACCOUNTS[-1])
             still = ACCOUNTS if place < self._count // 2 else ACCOUNTS[:-1]
             did = rng.choices(still, SHARES[: len(still)])[0]
-            uri = self._server.publish(did, number, written=written)
-            self._items[uri] = Item(written)
-            if rng.random() < EDITED:
-                self._server.edit(did, number, f"Toch minder overlast, bericht {number}")
+            text = f"Overlast van fatbikes, bericht {number}"
+            uri = self._server.publish(did, number, text, written=written)
+            self._items[uri] = Item(text=text, told=written)
+            if written >= began:  # what is older is not read again
+                self._recent.append((did, number, uri))
+            self._change(rng, place)
             if rng.random() < REPOSTS:
                 self._server.repost(did, self._count + number)
+
+    def _change(self, rng: random.Random, place: int) -> None:
+        """Now and then a post is edited, and one is deleted."""
+        if not self._recent:
+            return
+        did, number, uri = rng.choice(self._recent)
+        item = self._items[uri]
+        if item.deleted:
+            return
+        if rng.random() < EDITED:
+            text = f"Toch minder overlast, bericht {number}, de {place}e keer"
+            self._server.edit(did, number, text)
+            self._items[uri] = msgspec.structs.replace(item, text=text)
+        elif rng.random() < DELETED:
+            self._delete(did, number, uri)
+
+    def _delete(self, did: str, number: int, uri: str) -> None:
+        self._server.delete(did, number)
+        self._items[uri] = msgspec.structs.replace(self._items[uri], deleted=True)
 
     def _take_down(self, did: str) -> None:
         self._server.take_down(did)

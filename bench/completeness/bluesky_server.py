@@ -56,11 +56,10 @@ class AppViewServer:
         self._http.server_close()
         self._thread.join()
 
-    def publish(self, did: str, number: int, *, written: int) -> str:
+    def publish(self, did: str, number: int, text: str, *, written: int) -> str:
         """A post that says to be of `written` (Unix ms), shown from now on; returns its uri."""
         uri = f"at://{did}/{POST}/{number:013}"
-        record = {"$type": POST, "createdAt": _iso(written),
-                  "text": f"Overlast van fatbikes, bericht {number}"}  # fmt: skip
+        record = {"$type": POST, "createdAt": _iso(written), "text": text}
         post = {"uri": uri, "cid": f"bafy{number}", "author": {"did": did, "handle": "o.example"},
                 "record": record, "indexedAt": _iso(self._now()), "likeCount": 3}  # fmt: skip
         with self._lock:
@@ -83,6 +82,11 @@ class AppViewServer:
         with self._lock:
             post = self._items[did, number]["post"]
             self._items[did, number] = {"post": post | {"record": post["record"] | {"text": text}}}
+
+    def delete(self, did: str, number: int) -> None:
+        with self._lock:
+            del self._items[did, number]
+            self._feeds[did] = [each for each in self._feeds[did] if each[1] != number]
 
     def take_down(self, did: str) -> None:
         with self._lock:

@@ -14,18 +14,21 @@ from peil.settings import load_settings
 
 
 class FastClock:
-    """Hours pass in minutes: since `began` (Unix ms) time goes `speed` times as fast."""
+    """Hours pass in minutes: since `began` (Unix ms) time goes `speed` times as fast, and it is
+    `ahead` ms later besides.
+    """
 
-    def __init__(self, *, began: int, speed: float) -> None:
-        self._began = began
-        self._speed = speed
+    def __init__(self, *, began: int, speed: float, ahead: int = 0) -> None:
+        self.began = began
+        self.speed = speed
+        self.ahead = ahead
 
     def now(self) -> int:
         wall = time.time_ns() / 1_000_000
-        return int(self._began + (wall - self._began) * self._speed)
+        return int(self.began + (wall - self.began) * self.speed) + self.ahead
 
     def sleep(self, seconds: float) -> None:
-        time.sleep(seconds / self._speed)
+        time.sleep(seconds / self.speed)
 
 
 def opened(folder: Path, clock: FastClock) -> Pipeline:
@@ -33,14 +36,14 @@ def opened(folder: Path, clock: FastClock) -> Pipeline:
     return Pipeline(working, load_settings(working.settings, environ={}), clock=clock)
 
 
-def main(folder: Path, *, began: int, speed: float) -> None:
+def main(folder: Path, clock: FastClock) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
-    clock = FastClock(began=began, speed=speed)
     with opened(folder, clock) as pipeline:
         print("ready", flush=True)
         ROLES["collect"](pipeline, Pulse(clock=clock), stop.is_set)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), began=int(sys.argv[2]), speed=float(sys.argv[3]))
+    began, speed, ahead = sys.argv[2:]
+    main(Path(sys.argv[1]), FastClock(began=int(began), speed=float(speed), ahead=int(ahead)))

@@ -1,4 +1,4 @@
-"""Six feeds of one server: three forms, ids of three kinds and none, windows wide and narrow."""
+"""Five feeds of one server: three forms, ids of three kinds and none, and one that turns over."""
 
 import random
 import threading
@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
-from bench.completeness.feeds_server import FAULTS, Feed, FeedServer, Shown, link
+from bench.completeness.feeds_server import FAULTS, Feed, FeedServer, Shown, link, said
 from bench.completeness.world import Item, Now
 from stream.clock import MINUTE_MS
 
@@ -14,10 +14,12 @@ PACE_MS = 360
 """An item in so many ms: 20,000 in two hours."""
 
 WIDE, NARROW = 1_500, 40
-"""Items of a feed: more than an hour's, and two minutes', so that it turns over between visits."""
+"""Items of a feed: three quarters of an hour's, and a minute's: it turns over between visits. Only
+one does, so that each gap is its own.
+"""
 
 LATE = 0.1
-"""This share of the wide feeds comes up to `LATE_MS` after it was written, among newer ones."""
+"""This share of a wide feed comes up to `LATE_MS` after it was written, among newer ones."""
 
 LATE_MS = 10 * MINUTE_MS
 EDITED = 0.02
@@ -25,7 +27,7 @@ DELETED = 0.02
 FAILING = 0.2
 DECLARATION = """
 id = "world"
-title = "Six feeds"
+title = "Five feeds"
 collector = "feeds"
 keep = "all"
 every = "10m"
@@ -39,6 +41,8 @@ class FeedsWorld:
     """Feeds that say the same item under other ids would count it twice, so each has its own."""
 
     platform: ClassVar[str] = "feed"
+    speed: ClassVar[float] = 20.0
+    days: ClassVar[int] = 0
 
     def __init__(self, *, count: int, seed: int, now: Now) -> None:
         self._rng = random.Random(seed)
@@ -52,7 +56,6 @@ class FeedsWorld:
             Feed("json", window=WIDE, ordered=False),
             Feed("rss", window=WIDE, ordered=False),
             Feed("rss", window=NARROW),
-            Feed("atom", window=NARROW),
         ]
         self._server = FeedServer(self._feeds, failing=self._fault)
         self._closed = threading.Event()
@@ -108,16 +111,24 @@ class FeedsWorld:
         at = number % len(self._feeds)
         feed, now = self._feeds[at], self._now()
         # What turns over leaves in order: a gap is a period, and says nothing of late items.
-        late = rng.random() < LATE and feed.window == WIDE
-        written = now - rng.randrange(LATE_MS) if late else now
+        wide = feed.window == WIDE
+        written = now - rng.randrange(LATE_MS) if wide and rng.random() < LATE else now
         item = Shown(number, written, _name(at, number))
-        feed.show(item)
-        self._items[_native_id(item)] = Item(written)
+        left = feed.show(item)
+        self._note(item)
+        if left:
+            self._note(left, excusable=True)
         if feed.form == "atom" and rng.random() < DELETED:
-            deleted = feed.delete(rng=rng)
-            self._items[_native_id(deleted)] = Item(deleted.written, deleted=True)
-        elif rng.random() < EDITED:
-            feed.edit(now=now, rng=rng)
+            self._note(feed.delete(now=now, rng=rng), deleted=True)
+        elif wide and rng.random() < EDITED:
+            self._note(feed.edit(now=now, rng=rng))
+            if feed.form != "atom":  # nothing tells that a text without a date is an old one
+                self._server.old.pop(at, None)
+
+    def _note(self, item: Shown, *, deleted: bool = False, excusable: bool = False) -> None:
+        self._items[_native_id(item)] = Item(
+            text=said(item), told=item.written, deleted=deleted, excusable=excusable
+        )
 
 
 def _name(at: int, number: int) -> str:

@@ -24,18 +24,25 @@ LOGIN_PAGE = b"<html><form action='/login'><input type='password' name='p'></for
 STALL = 1.5
 """Seconds of the wall's clock, and then the answer breaks off."""
 
+ENOUGH = 3
+"""So many whole answers that show something are enough: at most two of them a kill makes vain."""
+
 GUID = '<guid isPermaLink="false">{}</guid>'
 Failing = Callable[[], str | None]
 """Which fault a request meets: one of `FAULTS`, or none."""
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """An item as a feed shows it. `written` in Unix ms; `name` is its id there, if it has one."""
+    """An item as a feed shows it. `written` and `edited` in Unix ms; `name` is its id there, if it
+    has one; before it was as it is now its feed was answered `after` times.
+    """
 
     number: int
     written: int
     name: str
     edited: int | None = None
+    version: int = 1
+    after: int = 0
 
 
 class Feed:
@@ -46,26 +53,39 @@ class Feed:
         self.window = window
         self.ordered = ordered
         self.version = 0
-        self.deleted: list[str] = []
-        self._items: deque[Shown] = deque(maxlen=window)
+        self.answered = 0
+        """So many times a whole document was given, or was said to be the last one still."""
+        self.deleted: list[tuple[str, int]] = []
+        self._items: deque[Shown] = deque()
 
-    def show(self, item: Shown) -> None:
-        self._items.appendleft(item)
+    def show(self, item: Shown) -> Shown | None:
+        """Returns the item that left for it, where too few answers showed it."""
+        self._items.appendleft(msgspec.structs.replace(item, after=self.answered))
         self.version += 1
+        left = self._items.pop() if len(self._items) > self.window else None
+        return left if left and self.answered - left.after < ENOUGH else None
 
-    def edit(self, *, now: int, rng: random.Random) -> None:
-        """The text of one of its items is another one from now on."""
-        at = rng.randrange(len(self._items))
-        self._items[at] = msgspec.structs.replace(self._items[at], edited=now)
+    def edit(self, *, now: int, rng: random.Random) -> Shown:
+        """The text of one of its newer items is another one from now on."""
+        at = self._newer(rng)
+        item = self._items[at]
+        self._items[at] = msgspec.structs.replace(
+            item, edited=now, version=item.version + 1, after=self.answered
+        )
         self.version += 1
+        return self._items[at]
 
-    def delete(self, *, rng: random.Random) -> Shown:
-        """One of its items is shown no more, and named as deleted for good."""
-        item = self._items[rng.randrange(len(self._items))]
+    def delete(self, *, now: int, rng: random.Random) -> Shown:
+        """One of its newer items is shown no more, and named as deleted for good."""
+        item = self._items[self._newer(rng)]
         self._items.remove(item)
-        self.deleted.append(item.name)
+        self.deleted.append((item.name, now))
         self.version += 1
         return item
+
+    def _newer(self, rng: random.Random) -> int:
+        """The place of an item that stays for long."""
+        return rng.randrange(1 + len(self._items) // 3)
 
     def document(self, *, twice: bool = False) -> bytes:
         """All of it; with `twice` its first items once more."""
@@ -76,11 +96,10 @@ class Feed:
 
 
 def _text(item: Shown) -> str:
-    again = "toch minder " if item.edited else ""
-    return f"Er is {again}overlast van scooters bij nummer {item.number}"
+    return f"Er is overlast van scooters bij nummer {item.number}, versie {item.version}"
 
 
-def _rss(items: Sequence[Shown], _deleted: Sequence[str]) -> bytes:
+def _rss(items: Sequence[Shown], _deleted: Sequence[tuple[str, int]]) -> bytes:
     found = "".join(
         f"<item>{GUID.format(item.name) if item.name else ''}"
         f"<title>Bericht {item.number}</title><link>{link(item.number)}</link>"
@@ -91,10 +110,10 @@ def _rss(items: Sequence[Shown], _deleted: Sequence[str]) -> bytes:
     return f'<rss version="2.0"><channel><title>t</title>{found}</channel></rss>'.encode()
 
 
-def _atom(items: Sequence[Shown], deleted: Sequence[str]) -> bytes:
+def _atom(items: Sequence[Shown], deleted: Sequence[tuple[str, int]]) -> bytes:
     gone = "".join(
-        f'<at:deleted-entry ref="{name}" when="{datetime.now(UTC).isoformat()}"/>'
-        for name in deleted
+        f'<at:deleted-entry ref="{name}" when="{_moment(when).isoformat()}"/>'
+        for name, when in deleted
     )
     found = "".join(
         f"<entry><id>{item.name}</id><title>Bericht {item.number}</title>"
@@ -109,11 +128,12 @@ def _atom(items: Sequence[Shown], deleted: Sequence[str]) -> bytes:
     ).encode()
 
 
-def _json(items: Sequence[Shown], _deleted: Sequence[str]) -> bytes:
+def _json(items: Sequence[Shown], _deleted: Sequence[tuple[str, int]]) -> bytes:
     found = [
         {
             "id": item.name,
             "url": link(item.number),
+            "title": f"Bericht {item.number}",
             "content_text": _text(item),
             "date_published": _moment(item.written).isoformat(),
         }
@@ -123,6 +143,11 @@ def _json(items: Sequence[Shown], _deleted: Sequence[str]) -> bytes:
 
 
 FORMS = {"rss": _rss, "atom": _atom, "json": _json}
+
+
+def said(item: Shown) -> str:
+    """What a post of the item says."""
+    return f"Bericht {item.number}\n{_text(item)}"
 
 
 def link(number: int) -> str:
@@ -166,6 +191,7 @@ class FeedServer:
             tag, body = f'W/"{feed.version}"', feed.document(twice=fault == "twice")
             if fault == "stale":
                 return self.old.get(number, (tag, body))
+            feed.answered += fault in (None, "twice")
             if feed.version % 3 == 0 or number not in self.old:
                 self.old[number] = tag, body
             return tag, body

@@ -13,13 +13,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import msgspec
+
 from bench.completeness.world import Item, Now
 from stream.clock import to_datetime
 
 FILE_ITEMS = 120
 """As many items a file has at most."""
 
-PAUSE = 0.4
+PAUSE = 2.0
 """Seconds of the wall's clock between two files."""
 
 Row = dict[str, Any]
@@ -31,6 +33,8 @@ class FilesWorld:
     """
 
     platform: ClassVar[str] = "file"
+    speed: ClassVar[float] = 60.0
+    days: ClassVar[int] = 0
 
     def __init__(self, *, count: int, seed: int, now: Now) -> None:
         self._rng = random.Random(seed)
@@ -80,7 +84,7 @@ class FilesWorld:
         number = 0
         while self._unwritten and not self._ending.is_set():
             number += 1
-            rows, changes = self._rows()
+            rows, changes = self._rows(number)
             if number % 6 == 0:
                 self._renamed(f"{number:05}.csv", _as_csv(rows))
             else:
@@ -88,35 +92,31 @@ class FilesWorld:
             self._items |= changes  # once it lies there
             self._hurry.wait(PAUSE * self._rng.random())
 
-    def _rows(self) -> tuple[list[Row], dict[str, Item]]:
-        """The rows of one file, and what is true of their items once it lies there."""
+    def _rows(self, number: int) -> tuple[list[Row], dict[str, Item]]:
+        """The rows of file `number`, and what is true of their items once it lies there."""
         now, rng = self._now(), self._rng
         fresh = [str(self._unwritten.pop()) for _ in range(min(FILE_ITEMS, len(self._unwritten)))]
-        changes = {each: Item(now) for each in fresh}
-        rows = [self._row(each, "nieuw") for each in fresh]
+        changes = {each: Item(text=f"nieuw {each}", told=now) for each in fresh}
+        rows = [_row(each, changes[each]) for each in fresh]
         known = sorted(self._items)
         for each in rng.sample(known, min(len(known), 12)):
-            if self._items[each].deleted:
-                rows.append(self._row(each, "nieuw"))  # as it was: it stays away
+            item = self._items[each]
+            if item.deleted:
+                rows.append(_row(each, item))  # as it was: it stays away
                 self._faults["deleted items again"] += 1
                 continue
-            how = rng.choice(("duplicates", "edits", "deletes"))
+            how = rng.choice(("duplicates", "deletes", "edits")[: 3 if _is_dated(each) else 2])
             self._faults[how] += 1
             if how == "deletes":
                 rows.append({"id": each, "deleted": True, "edited_at": _moment(now)})
-                changes[each] = Item(self._items[each].written, deleted=True)
+                changes[each] = msgspec.structs.replace(item, deleted=True)
+            elif how == "edits":
+                changes[each] = Item(text=f"anders {each}, in {number}", told=now)
+                rows.append(_row(each, changes[each]))
             else:
-                edited = {"edited_at": _moment(now)} if how == "edits" else {}
-                rows.append({**self._row(each, how), **edited})
+                rows.append(_row(each, item))
         rng.shuffle(rows)
         return rows, changes
-
-    def _row(self, native_id: str, word: str) -> Row:
-        return {
-            "id": native_id,
-            "author": f"a{int(native_id) % 999}",
-            "body": f"{word} {native_id}",
-        }
 
     def _as_lines(self, rows: list[Row]) -> bytes:
         lines: list[str] = []
@@ -166,6 +166,16 @@ class FilesWorld:
             self._marked(f"{name}.gz", packed[: len(packed) // 2])
             self._hurry.wait(3 * self._rng.random())
         self._renamed(f"{name}.gz", packed)
+
+
+def _is_dated(native_id: str) -> bool:
+    """Whether its rows hold the moment of the last edit: files are read in any order."""
+    return int(native_id) % 4 > 0
+
+
+def _row(native_id: str, item: Item) -> Row:
+    row = {"id": native_id, "author": f"a{int(native_id) % 999}", "body": item.text}
+    return row | ({"edited_at": _moment(item.told)} if _is_dated(native_id) else {})
 
 
 def _as_csv(rows: list[Row]) -> bytes:

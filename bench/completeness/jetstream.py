@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+import msgspec
+
 from bench.completeness.world import Item, Now
+from stream.clock import MINUTE_MS
 from tests.ingest.jetstream import Jetstream, post, tid
 
 PACE_MS = 360
@@ -22,6 +25,10 @@ FORGETFUL = 0.03
 """This share of the failures is that a host holds its last `REMEMBERED` events alone."""
 
 REMEMBERED = 1_500
+BEHIND_MS = 30 * MINUTE_MS
+"""Who listens is behind by so much at most, in this world and between kills: what a host forgets is
+known to it but for this last part.
+"""
 
 CALM_SECONDS = 20, 90
 """Between two failures of the world, on the clock of the run."""
@@ -53,12 +60,15 @@ class JetstreamWorld:
     """Everything happens at both hosts, at the same time and under different numbers."""
 
     platform: ClassVar[str] = "bluesky"
+    speed: ClassVar[float] = 20.0
+    days: ClassVar[int] = 0
 
     def __init__(self, *, count: int, seed: int, now: Now) -> None:
         self._rng = random.Random(seed)
         self._now = now
         self._count = count
         self._items: dict[str, Item] = {}
+        self._forgotten: list[int] = []
         self._by_author: dict[str, list[str]] = {}
         self._last = 0
         self._failed: Counter[str] = Counter()
@@ -92,7 +102,13 @@ class JetstreamWorld:
         return DECLARATION.format(hosts=[host.address for host in self._hosts])
 
     def items(self) -> Mapping[str, Item]:
-        return dict(self._items)
+        return {
+            uri: msgspec.structs.replace(
+                item,
+                excusable=any(0 < until - item.told <= BEHIND_MS for until in self._forgotten),
+            )
+            for uri, item in dict(self._items).items()
+        }
 
     def published(self) -> bool:
         return not self._threads[0].is_alive()
@@ -141,6 +157,7 @@ class JetstreamWorld:
                 case _:
                     self._failed["forgets"] += 1
                     host.floor = max(host.floor, len(host.happened) - REMEMBERED)
+                    self._forgotten.append(host.happened[host.floor].time // 1000)
                     host.drop()
 
     def _publish(self, rng: random.Random) -> None:
@@ -165,17 +182,19 @@ class JetstreamWorld:
     def _write(self, did: str, number: int, rng: random.Random) -> tuple[str, str]:
         at = self._moment()
         rkey = tid(at, rng.randrange(1024))
-        record = post(f"Overlast bij het station, bericht {number}", at=at // 1000)
-        self._happen(did, rkey, record, at=at)
+        text = f"Overlast bij het station, bericht {number}"
+        self._happen(did, rkey, post(text, at=at // 1000), at=at)
         uri = _uri(did, rkey)
-        self._items[uri] = Item(at // 1000)
+        self._items[uri] = Item(text=text, told=at // 1000)
         self._by_author.setdefault(did, []).append(uri)
         return did, rkey
 
     def _change(self, did: str, rkey: str, *, number: int) -> None:
-        if not self._items[_uri(did, rkey)].deleted:
-            record = post(f"Toch minder overlast, bericht {number}", at=self._now())
-            self._happen(did, rkey, record, operation="update")
+        uri, at = _uri(did, rkey), self._moment()
+        if not self._items[uri].deleted:
+            text = f"Toch minder overlast, bericht {number}"
+            self._happen(did, rkey, post(text, at=at // 1000), at=at, operation="update")
+            self._items[uri] = Item(text=text, told=at // 1000)
 
     def _delete(self, did: str, rkey: str) -> None:
         uri = _uri(did, rkey)
@@ -194,7 +213,7 @@ class JetstreamWorld:
         self._by_author[did] = []
 
     def _mark(self, uri: str, at: int) -> None:
-        self._items[uri] = Item(self._items[uri].written, deleted=True, deleted_at=at // 1000)
+        self._items[uri] = Item(text="", told=at // 1000, deleted=True)
 
     def _happen(
         self, did: str, rkey: str, record: Mapping[str, Any] | None = None, *,

@@ -3,8 +3,11 @@
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import ClassVar, Self
+
+import msgspec
 
 from bench.completeness.mastodon_server import FAULTS, MastodonServer
 from bench.completeness.world import Item, Now
@@ -25,6 +28,10 @@ TWICE = 0.2
 """This share is shown by both servers, by the second one late."""
 
 EDITED = 0.02
+DELETED = 0.02
+RECENT = 5_000
+"""Of so many that were shown last one is edited or deleted."""
+
 FAILING = 0.08
 DECLARATION = """
 id = "world"
@@ -53,6 +60,8 @@ class MastodonWorld:
     """The first server is read by a tag and whole, the second by a tag alone."""
 
     platform: ClassVar[str] = "mastodon"
+    speed: ClassVar[float] = 20.0
+    days: ClassVar[int] = 2
 
     def __init__(self, *, count: int, seed: int, now: Now) -> None:
         self._rng = random.Random(seed)
@@ -60,6 +69,8 @@ class MastodonWorld:
         self._count = count
         self._failing = True
         self._items: dict[str, Item] = {}
+        self._copies: dict[str, list[tuple[MastodonServer, str]]] = {}
+        self._recent: deque[str] = deque(maxlen=RECENT)
         self._servers = [
             MastodonServer(now=now, domain=domain, failing=self._fault, limit=3_000)
             for domain in ("ours.example", "other.example")
@@ -91,6 +102,9 @@ class MastodonWorld:
 
     def calm(self) -> None:
         self._failing = False
+        for uri in sorted(set(self._recent)):  # most of these were collected
+            if not self._items[uri].deleted and self._rng.random() < DELETED:
+                self._delete(uri)
 
     def faults(self) -> Mapping[str, int]:
         first, second = (server.failed for server in self._servers)
@@ -118,17 +132,45 @@ class MastodonWorld:
                 time.sleep(0.01)
             if self._closed.is_set():
                 return
-            late = when - written > MINUTE_MS
-            self._show(self._servers[by], number, written, away=late, edited=rng.random() < EDITED)
+            uri = self._show(self._servers[by], number, written, away=when - written > MINUTE_MS)
+            if uri and written >= began:  # what is older is not read again
+                self._recent.append(uri)
+            self._change(rng, when)
 
-    def _show(
-        self, server: MastodonServer, number: int, written: int, *, away: bool, edited: bool
-    ) -> None:
+    def _show(self, server: MastodonServer, number: int, written: int, *, away: bool) -> str | None:
+        """The uri of the status, None where it was deleted before this server heard of it."""
         host = "third.example" if away else server.domain
         person = f"p{number % 97}"
         account = server.account | {"acct": f"{person}@{host}" if away else person}
         uri = f"https://any.example/users/{person}/statuses/{number}"
-        status = server.publish(number, written=written, uri=uri, account=account)
-        self._items[uri] = Item(written)
-        if edited:
-            server.edit(status["id"], f"<p>Toch minder overlast, bericht {number}</p>")
+        text = f"Overlast van fatbikes, bericht {number}"
+        item = self._items.setdefault(uri, Item(text=text, told=written))
+        if item.deleted:
+            return None
+        # The second server heard of no edit.
+        status = server.publish(
+            number, written=written, uri=uri, account=account, content=f"<p>{text}</p>"
+        )
+        self._copies.setdefault(uri, []).append((server, status["id"]))
+        return uri
+
+    def _change(self, rng: random.Random, when: int) -> None:
+        """Now and then a status is edited, and one is deleted, wherever it is shown by then."""
+        if not self._recent:
+            return
+        uri = rng.choice(self._recent)
+        item = self._items[uri]
+        if item.deleted:
+            return
+        if rng.random() < EDITED:
+            text = f"Toch minder overlast, keer {when}"
+            self._items[uri] = msgspec.structs.replace(item, text=text)
+            for server, local in self._copies[uri]:
+                server.edit(local, f"<p>{text}</p>")
+        elif rng.random() < DELETED:
+            self._delete(uri)
+
+    def _delete(self, uri: str) -> None:
+        self._items[uri] = msgspec.structs.replace(self._items[uri], deleted=True)
+        for server, local in self._copies[uri]:
+            server.delete(local)

@@ -9,14 +9,19 @@ Now = Callable[[], int]
 """The present in Unix ms, on the clock of the run, which may go faster than the wall's."""
 
 
-class Item(msgspec.Struct, frozen=True):
-    """An item that was shown: when it was written (Unix ms), and whether it was deleted since;
-    when, where that is told once only.
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """An item that was shown: its text as it is now, in which nothing is to be scrubbed, and
+    whether it was deleted since.
+
+    `told` (Unix ms) is the moment that a gap must hold to excuse that this did not come: where
+    changes are told once, that of the last one, else that of writing. Only what is `excusable`
+    can be excused: it was not to be had any more when a collector could have asked for it.
     """
 
-    written: int
+    text: str
+    told: int
     deleted: bool = False
-    deleted_at: int | None = None
+    excusable: bool = False
 
 
 class World(Protocol):
@@ -26,6 +31,14 @@ class World(Protocol):
 
     platform: ClassVar[str]
     """Of its items, as the gate gets it."""
+
+    speed: ClassVar[float]
+    """How many times as fast as the wall's its clock goes: so that publishing takes about as long
+    as fifty kills, and that what a busy machine takes is no failure on that clock.
+    """
+
+    days: ClassVar[int]
+    """So many days pass when all came: what is deleted is found out by asking again, once a day."""
 
     def __init__(self, *, count: int, seed: int, now: Now) -> None: ...
 
