@@ -508,12 +508,12 @@ FOR_NOBODY: dict[str, Attempt] = {
     "shorten the access log": doing("DELETE FROM access"),
     "remove from the register": doing("DELETE FROM register"),
     "take an objection back": doing("DELETE FROM objection"),
-    "forget a run": doing("DELETE FROM run"),
     "grant rights in Kafka": granting,
     "let somebody into Kafka": letting_in,
 }
 REFUSED: dict[str, dict[str, Attempt]] = {
     "collect": {
+        "forget a run": doing("DELETE FROM run"),
         "read posts": reading("posts"),
         "read labelled posts": reading("labelled"),
         "read the quarantine": reading("quarantine"),
@@ -529,6 +529,7 @@ REFUSED: dict[str, dict[str, Attempt]] = {
         "read who asked what": doing("SELECT * FROM access"),
     },
     "enrich": {
+        "forget a run": doing("DELETE FROM run"),
         "read labelled posts": reading("labelled"),
         "read the quarantine": reading("quarantine"),
         "write posts": writing("posts"),
@@ -549,6 +550,7 @@ REFUSED: dict[str, dict[str, Attempt]] = {
         "move a cursor": doing("UPDATE cursor SET value = ''"),
     },
     "dashboard": {
+        "forget a run": doing("DELETE FROM run"),
         "read posts": reading("posts"),
         "read labelled posts": reading("labelled"),
         "read the quarantine": reading("quarantine"),
