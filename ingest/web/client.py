@@ -3,7 +3,9 @@
 Every collector that asks a server goes through `Web`.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self
 from urllib.parse import urljoin, urlsplit
@@ -12,9 +14,9 @@ import httpx2
 import msgspec
 import stamina
 
-from ingest.timestamps import parse_moment
 from ingest.web.connection import GuardedTransport
 from ingest.web.guard import Guard, Resolve, resolve
+from ingest.web.limits import reset_of
 from ingest.web.robots import Robots
 from ingest.web.turns import Turns
 from stream.clock import Clock
@@ -38,6 +40,8 @@ PASSING = (500, 502, 504)
 
 ENCODINGS = ("gzip", "deflate")
 """What is asked for, and one at a time: both come out of their packing in bounded pieces."""
+
+_QUERY = re.compile(r"(?<=\S)\?\S*")
 
 SECRET = frozenset({"authorization", "cookie"})
 
@@ -88,6 +92,7 @@ class Web:
                 self.guard, clock=clock, seconds=max_seconds, size=max_bytes + HEAD_BYTES
             ),
             headers={"User-Agent": self.agent, "Accept-Encoding": ", ".join(ENCODINGS)},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # it takes none
             follow_redirects=False,
             trust_env=False,
         )
@@ -104,8 +109,15 @@ class Web:
         return self._follow(url, headers or {}, self._max_bytes, check=self._robots.check)
 
     def ask(self, url: str, *, headers: Mapping[str, str] | None = None) -> Page:
-        """As `get`, of an interface for programs: robots.txt is for pages."""
-        return self._follow(url, headers or {}, self._max_bytes, check=_no_check)
+        """As `get`, of an interface for programs: robots.txt is for pages. What was asked for, such
+        as posts by their ids, stands in the query; no error repeats it.
+        """
+        try:
+            return self._follow(url, headers or {}, self._max_bytes, check=_no_check)
+        except Retry as error:
+            raise Retry(_QUERY.sub("", str(error)), after=error.after) from None
+        except Stop as error:
+            raise Stop(_QUERY.sub("", str(error))) from None
 
     def _read_robots(self, url: str) -> str:
         page = self._follow(url, {}, min(ROBOTS_BYTES, self._max_bytes), check=_no_check)
@@ -183,15 +195,10 @@ class Web:
         """For how many seconds a server wants to be left alone: Retry-After, a number or a date
         (RFC 9110, 10.2.3), else until its rate limit begins anew, which many say instead.
         """
-        try:
-            seconds = float(headers.get("retry-after", ""))
-        except ValueError:
-            said = (headers.get(name) for name in ("retry-after", *RESETS))
-            moment = next((found for each in said if (found := parse_moment(each))), None)
-            if moment is None:
-                return None
-            seconds = (moment - self._clock.now()) / 1000
-        return min(LONGEST_AFTER, max(1.0, seconds)) if seconds == seconds else None  # noqa: PLR0124  (NaN)
+        now = self._clock.now()
+        said = (reset_of(headers.get(name), now=now) for name in ("retry-after", *RESETS))
+        until = next((each for each in said if each is not None), None)
+        return None if until is None else min(LONGEST_AFTER, max(1.0, (until - now) / 1000))
 
     def close(self) -> None:
         self._client.close()

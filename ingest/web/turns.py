@@ -3,11 +3,30 @@
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from stream.clock import Clock
 from stream.errors import Retry
 
 LONGEST_PAUSE_MS = 60_000
+REMEMBERED = 1_000
+"""When more hosts are known, those that need no waiting are forgotten."""
+
+
+@dataclass(slots=True)
+class _Host:
+    """A host that `wanted` threads hold or wait for, when it was asked last, and until when it
+    wants to be left alone (Unix ms).
+    """
+
+    queue: threading.Lock = field(default_factory=threading.Lock)
+    wanted: int = 0
+    asked: int | None = None
+    rest: int = 0
+
+    def is_over(self, now: int) -> bool:
+        """Whether nobody has to wait for it, now or later."""
+        return not self.wanted and max(self.rest, (self.asked or 0) + LONGEST_PAUSE_MS) <= now
 
 
 class Turns:
@@ -16,27 +35,46 @@ class Turns:
     def __init__(self, *, clock: Clock, pause_seconds: float) -> None:
         self._clock = clock
         self._pause_ms = int(pause_seconds * 1000)
-        self._queues: dict[str, threading.Lock] = {}
-        self._asked: dict[str, int] = {}
-        self._rests: dict[str, int] = {}
+        self._hosts: dict[str, _Host] = {}
+        self._looking = threading.Lock()
 
     @contextmanager
-    def take(self, host: str, *, delay: float = 0.0) -> Generator[None]:
-        """Wait for one's turn at `host` and hold it: at least the pause, or the server's own
-        `delay` in seconds, after the request before. Retry while the host wants to be left alone.
+    def take(self, name: str, *, delay: float = 0.0) -> Generator[None]:
+        """Wait for one's turn at the host of that name and hold it: at least the pause, or the
+        server's own `delay` in seconds, after the request before. Retry while the host wants to be
+        left alone.
         """
         pause = min(LONGEST_PAUSE_MS, max(self._pause_ms, int(delay * 1000)))
-        with self._queues.setdefault(host, threading.Lock()):
+        with self._want(name) as host, host.queue:
             now = self._clock.now()
-            if (rest := self._rests.get(host, now)) > now:
-                raise Retry(f"{host} wants to be left alone for a while", after=(rest - now) / 1000)
-            wait = self._asked.get(host, now - pause) + pause - now
+            if host.rest > now:
+                after = (host.rest - now) / 1000
+                raise Retry(f"{name} wants to be left alone for a while", after=after)
+            wait = 0 if host.asked is None else host.asked + pause - now
             if wait > 0:
                 # A clock that was set back makes nobody wait for longer than the pause.
                 self._clock.sleep(min(wait, pause) / 1000)
-            self._asked[host] = self._clock.now()
+            host.asked = self._clock.now()
             yield
 
-    def rest(self, host: str, *, seconds: float) -> None:
-        """Nobody asks `host` for so long: it said so."""
-        self._rests[host] = self._clock.now() + int(seconds * 1000)
+    def rest(self, name: str, *, seconds: float) -> None:
+        """Nobody asks the host of that name for so long: it said so."""
+        with self._want(name) as host:
+            host.rest = self._clock.now() + int(seconds * 1000)
+
+    @contextmanager
+    def _want(self, name: str) -> Generator[_Host]:
+        """The host, which nobody forgets meanwhile."""
+        with self._looking:
+            if name not in self._hosts and len(self._hosts) >= REMEMBERED:
+                now = self._clock.now()
+                self._hosts = {
+                    each: host for each, host in self._hosts.items() if not host.is_over(now)
+                }
+            host = self._hosts.setdefault(name, _Host())
+            host.wanted += 1
+        try:
+            yield host
+        finally:
+            with self._looking:
+                host.wanted -= 1

@@ -1,7 +1,9 @@
 import gzip
+import logging
 import socket
 import threading
 import time
+import traceback
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,7 @@ import stamina
 
 from ingest.web.client import Web, _target
 from ingest.web.guard import Guard
+from ingest.web.turns import Turns
 from stream.clock import ManualClock, SystemClock
 from stream.errors import Retry, Stop
 from stream.testing import START
@@ -138,6 +141,11 @@ def test_a_busy_server_says_when_to_come_back(site: Any, web: Web, clock: Manual
         web.get(site.url("/a"))
     assert caught.value.after == 120
     clock.advance(120_000)
+    site.answers["/c"] = (429, {"X-RateLimit-Reset": "90"}, b"")
+    with pytest.raises(Retry) as caught:
+        web.get(site.url("/c"))
+    assert caught.value.after == 90
+    clock.advance(90_000)
     site.answers["/b"] = (503, {"Retry-After": "never mind"}, b"")
     with pytest.raises(Retry) as caught:
         web.get(site.url("/b"))
@@ -283,6 +291,49 @@ def test_a_secret_is_told_to_nobody_else(site: Any, clock: ManualClock) -> None:
     assert site.asked("/a")[0]["authorization"] == "Bearer x"
     assert "authorization" not in site.asked("/b")[0]
     assert site.asked("/b")[0]["if-none-match"] == '"1"'
+
+
+def test_cookies_are_neither_kept_nor_sent(site: Any, web: Web) -> None:
+    site.answers["/a"] = (302, {"Set-Cookie": "visitor=1; Path=/", "Location": "/b"}, b"")
+    site.answers["/b"] = (200, {"Set-Cookie": "visitor=2; Max-Age=9999"}, b"")
+    for _ in range(2):
+        web.get(site.url("/a"))
+    assert not any("cookie" in headers for _, headers in site.requests)
+    web.ask(site.url("/b"), headers={"Cookie": "wanted=1"})
+    assert site.asked("/b")[-1]["cookie"] == "wanted=1"
+
+
+def test_no_address_is_logged_and_no_error_repeats_what_was_asked_for(
+    site: Any, web: Web, caplog: pytest.LogCaptureFixture
+) -> None:
+    planted = "did:plc:planted"
+    site.answers[f"/posts?uris={planted}"] = (200, {}, b"")
+    site.answers[f"/moved?uris={planted}"] = (302, {"Location": f"ftp://x/?uris={planted}"}, b"")
+    failures = iter([500])
+    site.answers[f"/weak?uris={planted}"] = lambda _headers: (next(failures, 429), {}, b"")
+    with caplog.at_level(logging.DEBUG):
+        web.ask(site.url(f"/posts?uris={planted}"), headers={"Authorization": planted})
+        for path in ("weak", "moved"):
+            with pytest.raises((Retry, Stop)) as caught:
+                web.ask(site.url(f"/{path}?uris={planted}"), headers={"Authorization": planted})
+            assert "127.0.0.1" in str(caught.value) or "ftp" in str(caught.value)
+            assert planted not in "".join(traceback.format_exception(caught.value))
+    assert len(site.asked(f"/weak?uris={planted}")) == 2
+    assert not [each for each in caplog.records if planted in repr(each.__dict__)]
+
+
+def test_what_is_known_of_hosts_is_bounded(clock: ManualClock) -> None:
+    turns = Turns(clock=clock, pause_seconds=1.0)
+    turns.rest("resting", seconds=86_400)
+    with turns.take("held"):
+        for number in range(3_000):
+            with turns.take(f"host-{number}"):
+                pass
+            clock.advance(1_000)
+        assert len(turns._hosts) <= 1_000
+        assert {"resting", "held"} <= turns._hosts.keys()
+    with pytest.raises(Retry, match="left alone"), turns.take("resting"):
+        pass
 
 
 def test_odd_validators_go_back_as_they_came(site: Any, web: Web) -> None:
