@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from ingest.contract import Batch, Cursor, RawItem, Reference, Rejected, Standing
 from ingest.feeds import documents, jsonfeed
 from ingest.feeds.documents import Document, Entry
-from ingest.feeds.identities import author_of, identity_of, named, shared_links
+from ingest.feeds.identities import author_of, canonical, identity_of, named, shared_links
 from ingest.feeds.pages import no_feed, refusal
 from ingest.feeds.visits import NOT_MODIFIED, Visits
 from ingest.several import together
 from ingest.web.client import Page, Web
-from stream.clock import MINUTE_MS, Clock
+from stream.clock import DAY_MS, MINUTE_MS, Clock
 from stream.errors import PeilError, Retry, Stop
 from stream.events import Gap
 from stream.post import Kind, RawDelete, RawPost
@@ -25,6 +25,9 @@ GONE = 410
 STANDINGS: Mapping[int, Standing] = {404: "missing", GONE: "gone"}
 TURNED_OVER = "the feed turned over between two visits"
 NOT_READ = "the feed could not be read at first"
+GONE_MS = 7 * DAY_MS
+"""What is gone for good is asked once a week whether that was a mistake."""
+
 GRACE_MS = 30_000
 """A run that comes so much early asks: its schedule is not late by a whole round."""
 
@@ -51,7 +54,8 @@ class FeedSettings(BaseModel):
 class FeedCollector:
     """Asks each feed with the validators of the last time. The cursor holds `Visits` by address.
 
-    A feed that fails costs that feed: the others are read, then the error is raised.
+    A feed that fails costs that feed: the others are read, then the error is raised. A host that
+    fails when a post is looked for costs one post's answer: its others are put off.
     """
 
     name: ClassVar[str] = "feeds"
@@ -65,6 +69,8 @@ class FeedCollector:
         self._source = source
         self._web = web
         self._clock = clock
+        self._failed: set[str] = set()
+        """Hosts that failed in this re-check."""
 
     def poll(self, cursor: Cursor) -> Iterator[Batch]:
         known = cursor.get("feeds", {})
@@ -73,43 +79,52 @@ class FeedCollector:
         errors: list[PeilError] = []
         # Those that were not asked for longest come first: a run that is cut off starves none.
         for url, visits in sorted(feeds.items(), key=lambda each: each[1].visited):
-            batch = Batch(cursor={})
-            if not visits.gone and visits.not_before - GRACE_MS > self._clock.now():
-                batch = Batch(cursor={}, warnings=[f"{url} may not be asked yet"])
-            elif not visits.gone:
+            batch = Batch(cursor={}, answered=False)
+            if visits.not_before - GRACE_MS <= self._clock.now():
                 try:
                     feeds[url], batch = self._visit(url, visits)
                 except (Retry, Stop) as error:
                     errors.append(error)
                     feeds[url] = self._put_off(visits, error)
+            elif not visits.gone:
+                warnings = [f"{url} may not be asked yet"]
+                batch = Batch(cursor={}, answered=False, warnings=warnings)
             if feeds[url].gone:
                 errors.append(Stop(f"{url} is gone for good (410): take it out of the source"))
-            watermark = min(each.visited for each in feeds.values()) or None
-            yield msgspec.structs.replace(batch, cursor=_cursor(feeds), watermark=watermark)
+            watermark = min((each.visited for each in feeds.values() if not each.gone), default=0)
+            yield msgspec.structs.replace(batch, cursor=_cursor(feeds), watermark=watermark or None)
         if errors:
-            raise together(errors, what=f"{len(errors)} of {len(feeds)} feeds failed")
+            what = f"{len(errors)} of {len(feeds)} feeds failed"
+            raise together(errors, what=what, parts=len(feeds))
 
     def reference(self, post: RawPost) -> Reference | None:
         return Reference(post.platform, post.native_id, post.links[0]) if post.links else None
 
     def recheck(self, references: Sequence[Reference]) -> Iterator[Standing]:
         for each in references:
-            try:
-                status = self._web.get(each.address).status
-            except PeilError:
-                yield "unknown"
-            else:
-                yield STANDINGS.get(status, "unknown" if status >= FIRST_ERROR else "there")
+            host = urlsplit(each.address).netloc
+            yield "unasked" if host in self._failed else self._look(each.address, host)
+
+    def _look(self, address: str, host: str) -> Standing:
+        try:
+            status = self._web.get(address).status
+        except Retry:
+            self._failed.add(host)
+            return "unknown"  # not `unasked`: a page that always fails would hold up the others
+        except Stop:
+            return "unknown"
+        return STANDINGS.get(status, "unknown" if status >= FIRST_ERROR else "there")
 
     def _visit(self, url: str, before: Visits) -> tuple[Visits, Batch]:
         """One visit: what is to be remembered of it, and what it brought, without a cursor."""
-        visits = msgspec.structs.replace(before)
+        visits = msgspec.structs.replace(before, gone=False)
         asked, validators = visits.address or url, visits.validators()
         page = self._web.get(asked, headers=validators)
         now = self._clock.now()
         batch = Batch(cursor={})
-        if page.status == GONE and asked == url:
-            return Visits(gone=True), batch
+        if page.status == GONE and page.url == url:
+            gone = msgspec.structs.replace(before, gone=True, not_before=now + GONE_MS)
+            return gone, Batch(cursor={}, answered=False)
         document = None
         if page.status != NOT_MODIFIED or not validators:
             document = _read(page, asked=asked)
@@ -127,6 +142,7 @@ class FeedCollector:
         wait = error.after if isinstance(error, Retry) else None
         return msgspec.structs.replace(
             visits,
+            gone=False,
             not_before=self._clock.now() + (int(wait * 1000) + GRACE_MS if wait else 0),
             address=None if isinstance(error, Stop) else visits.address,
         )
@@ -177,7 +193,7 @@ class FeedCollector:
             created_at=entry.published,
             edited_at=entry.updated if entry.updated != entry.published else None,
             hashtags=(),
-            links=(entry.link,) if entry.link else (),
+            links=(canonical(entry.link),) if entry.link else (),
             # WordPress names who comments in the title; who writes an article is no person to hide.
             handles=(entry.author,) if entry.author and self._settings.kind != "article" else (),
             has_media=entry.has_media,

@@ -16,6 +16,8 @@ NOT_MODIFIED = 304
 LONGEST_MS = DAY_MS
 SECOND_MS = 1_000
 ENDS = 5
+"""So many items at an end of a document are remembered."""
+
 MOVED_ON = 0.2
 CHURNED = 0.5
 NEWS = 20
@@ -26,9 +28,10 @@ class Visits(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One feed's part of the cursor. Times in Unix ms.
 
     `since` is the first attempt, until one succeeded, and `visited` the last one that did. `ends`
-    are marks of the newest five and the oldest five items of the last document, each its
-    id's and its link's: eight hex digits that tell nothing by themselves. `news` says when a visit
-    brought something, `newest` the date of the newest item, `by_link` that ids mean nothing.
+    are marks of the newest items of the last document (`_ends`), each its id's and its link's:
+    eight hex digits, by which only who knows an item finds it. `shown` is one such mark of all its
+    items. `news` says when a visit brought something, `newest` the date of the newest item,
+    `by_link` that ids mean nothing.
     """
 
     etag: str | None = None
@@ -42,6 +45,7 @@ class Visits(msgspec.Struct, kw_only=True, omit_defaults=True):
     newest: int | None = None
     by_link: bool = False
     ends: list[tuple[str, str]] = []
+    shown: str = ""
     empty: bool = False
     news: list[int] = []
 
@@ -74,9 +78,9 @@ class Visits(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Look at what the feed shows now. From when until when it may have shown something that
         was gone before this visit; None when it goes on where it was.
 
-        Of ten items at the ends of the last document at most two are there: what is pinned stays,
-        everything else moves on. An id that is another one at each visit is told by the links, but
-        for `shared` ones. The first time, all of it is younger than the first attempt.
+        Of the five newest of the last document at most one is there: what is pinned is old, so it
+        is none of them. An id that is another one at each visit is told by the links, but for
+        `shared` ones. The first time, all of it is younger than the first attempt.
         """
         marks = [_marks(each, host=host, shared=shared) for each in entries]
         dates = [each.published for each in entries if each.published and each.published <= now]
@@ -101,11 +105,13 @@ class Visits(msgspec.Struct, kw_only=True, omit_defaults=True):
         *,
         now: int,
     ) -> None:
-        order = sorted(range(len(entries)), key=lambda at: -(entries[at].published or 0))
-        before, self.empty = self.ends, not entries
-        self.ends = [marks[at] for at in [*order[:ENDS], *order[-ENDS:]]] or before
-        if set(self.ends) - set(before):
-            self.news = [*self.news, now][-NEWS:]
+        self.empty = not entries
+        if entries:
+            self.ends = list(dict.fromkeys(marks[at] for at in _ends(entries, now=now)))
+            before = self.shown
+            self.shown = _mark("\n".join(sorted(each[self.by_link] for each in marks)))
+            if self.shown != before:
+                self.news = [*self.news, now][-NEWS:]
         self.newest = max([*dates, self.newest or 0]) or None
         self.since, self.visited = 0, now
 
@@ -117,6 +123,17 @@ class Visits(msgspec.Struct, kw_only=True, omit_defaults=True):
             before = "had items before and is empty now" if self.ends else "has never had an item"
             found.append(f"{url} {before}; look at it in a browser")
         return found
+
+
+def _ends(entries: Sequence[Entry], *, now: int) -> Sequence[int]:
+    """Which items tell whether a feed moved on: the newest five, of a short document the newer
+    half. A date ahead proves nothing; where most have none, a document may begin at either end.
+    """
+    dates = {at: each.published for at, each in enumerate(entries) if each.published}
+    dated = sorted((at for at in dates if dates[at] <= now), key=lambda at: -dates[at])
+    if len(dated) > len(entries) / 2:
+        return dated[: min(ENDS, (len(entries) + 1) // 2)]
+    return [*range(len(entries))[:ENDS], *range(len(entries))[-ENDS:]]
 
 
 def _marks(entry: Entry, *, host: str, shared: Collection[str]) -> tuple[str, str]:

@@ -165,8 +165,44 @@ def test_a_feed_that_is_gone_is_not_asked_again(site: Any) -> None:
         reader.poll()
         assert isinstance(reader.error, Stop)
         assert "gone for good" in str(reader.error)
+        assert "1 of 1 feeds failed" in str(reader.error)
         reader.later()
     assert len(site.asked("/feed")) == 1
+
+
+def test_a_feed_that_was_gone_by_mistake_is_read_again_and_its_gap_is_told(site: Any) -> None:
+    site.answers["/feed"] = (200, {}, rss(1, 2))
+    reader = Reader(site.url("/feed"))
+    reader.poll()
+    site.answers["/feed"] = (410, {}, b"")
+    reader.later()
+    (batch,) = reader.poll()
+    assert not batch.answered
+    site.answers["/feed"] = (200, {}, rss(11, 12))
+    reader.later(7 * DAY_MS)
+    (batch,) = reader.poll()
+    assert (len(batch.items), len(batch.gaps), reader.error) == (2, 1, None)
+
+
+def test_what_is_gone_behind_a_redirect_is_not_the_feed(site: Any) -> None:
+    site.answers["/feed"] = (302, {"Location": "/moved"}, b"")
+    site.answers["/moved"] = (410, {}, b"")
+    reader = Reader(site.url("/feed"))
+    reader.poll()
+    assert "status 410" in str(reader.error)
+    site.answers["/feed"] = (200, {}, rss(1))
+    assert len(reader.items()) == 1
+
+
+def test_a_batch_says_whether_its_server_answered(site: Any) -> None:
+    site.answers["/good"] = (200, {}, rss(1))
+    site.answers["/bad"] = (500, {}, b"")
+    reader = Reader(site.url("/good"), site.url("/bad"))
+    assert [each.answered for each in reader.poll()] == [True, False]
+    site.answers["/bad"] = (304, {}, b"")
+    assert [each.answered for each in reader.poll()] == [False, False], "one rests, one fails"
+    reader.later()
+    assert sorted(each.answered for each in reader.poll()) == [False, True]
 
 
 def test_a_busy_feed_is_left_alone_as_long_as_it_asks(site: Any) -> None:
@@ -295,19 +331,55 @@ def test_a_feed_of_another_encoding_is_read() -> None:
     assert document.entries[0].text.startswith("Café")
 
 
-def test_a_page_that_is_gone_is_gone_and_an_error_says_nothing(site: Any) -> None:
-    answers = {"/a": 200, "/b": 404, "/c": 410, "/d": 403, "/e": 500, "/f": 301}
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+@pytest.fixture
+def web(clock: ManualClock) -> Iterator[Web]:
+    with Web(
+        contact="data@example.org",
+        clock=clock,
+        max_bytes=9_999,
+        max_seconds=60,
+        private_hosts=("127.0.0.1", "localhost"),
+    ) as web:
+        yield web
+
+
+def test_a_page_that_is_gone_is_gone_and_an_error_says_nothing(
+    site: Any, clock: ManualClock, web: Web
+) -> None:
+    answers = {"/a": 200, "/b": 404, "/c": 410, "/d": 403, "/f": 301, "/e": 500}
     for path, status in answers.items():
         site.answers[path] = (status, {"Location": site.url("/c")} if status == 301 else {}, b"")
     references = [Reference("feed", path, site.url(path)) for path in answers]
     references.insert(0, Reference("feed", "x", "http://10.0.0.1/private"))
-    clock = ManualClock(START)
-    with Web(contact="data@example.org", clock=clock, max_bytes=9_999, max_seconds=60,
-             private_hosts=("127.0.0.1",)) as web:  # fmt: skip
-        settings = FeedSettings(urls=(site.url("/feed"),))
-        collector = FeedCollector(settings, source="news", web=web, clock=clock)
-        standings = list(collector.recheck(references))
-    assert standings == ["unknown", "there", "missing", "gone", "unknown", "unknown", "gone"]
+    collector = FeedCollector(
+        FeedSettings(urls=(site.url("/feed"),)), source="news", web=web, clock=clock
+    )
+    standings = list(collector.recheck(references))
+    assert standings == ["unknown", "there", "missing", "gone", "unknown", "gone", "unknown"]
+
+
+def test_a_host_that_fails_holds_up_neither_the_others_nor_a_day_of_its_own(
+    site: Any, clock: ManualClock, web: Web
+) -> None:
+    site.answers["/busy"] = (429, {}, b"")
+    for number in range(3):
+        site.answers[f"/{number}"] = (200, {}, b"")
+    here = site.url("").replace("127.0.0.1", "localhost")
+    busy = [Reference("feed", f"b{each}", f"{here}/busy") for each in range(3)]
+    well = [Reference("feed", f"w{each}", site.url(f"/{each}")) for each in range(3)]
+    collector = FeedCollector(
+        FeedSettings(urls=(site.url("/feed"),)), source="news", web=web, clock=clock
+    )
+    mixed = [each for pair in zip(busy, well, strict=True) for each in pair]
+    said = list(collector.recheck(mixed))
+    assert said == ["unknown", "there", "unasked", "there", "unasked", "there"]
+    assert list(collector.recheck(busy)) == ["unasked"] * 3, "in the next lot of the same look too"
+    assert len(site.asked("/busy")) == 1
 
 
 def document(body: bytes) -> Document:
@@ -547,12 +619,65 @@ def test_a_new_feed_that_reaches_back_has_no_gap(site: Any) -> None:
     assert batch.gaps == ()
 
 
-def test_what_is_pinned_does_not_hide_that_a_feed_turned_over(site: Any) -> None:
-    site.answers["/feed"] = (200, {}, rss(*range(1, 11)))
+def dated(*numbers: int) -> bytes:
+    """A feed of items, an hour younger each."""
+    parts = (
+        ITEM.format(id=each, date=format_datetime(to_datetime(START + (each - 500) * 3_600_000)))
+        for each in numbers
+    )
+    return RSS.format(items="".join(parts), extra="").encode()
+
+
+@pytest.mark.parametrize(("length", "pinned"), [(30, 3), (30, 14), (10, 1), (6, 2), (3, 1)])
+def test_what_is_pinned_does_not_hide_that_a_feed_turned_over(
+    site: Any, length: int, pinned: int
+) -> None:
+    pins, moving = range(pinned), length - pinned
+    site.answers["/feed"] = (200, {}, dated(*pins, *range(100 + moving, 100, -1)))
     reader = Reader(site.url("/feed"))
     reader.poll()
     reader.later()
-    site.answers["/feed"] = (200, {}, rss(1, *range(14, 23)))
+    half = 100 + moving // 2
+    site.answers["/feed"] = (200, {}, dated(*pins, *range(half + moving, half, -1)))
+    (batch,) = reader.poll()
+    assert batch.gaps == (), "half of what was there is there"
+    reader.later()
+    site.answers["/feed"] = (200, {}, dated(*pins, *range(300 + moving, 300, -1)))
+    (batch,) = reader.poll()
+    assert len(batch.gaps) == 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_feed_has_a_gap_when_all_of_it_is_new_and_none_when_most_of_it_is_not(
+    data: st.DataObject,
+) -> None:
+    """However long it is, in whatever order, and whatever is pinned: less than half of it."""
+    length = data.draw(st.integers(1, 40))
+    pins = [*range(data.draw(st.integers(0, (length - 1) // 2)))]
+    moving = length - len(pins)
+    new = data.draw(st.integers(0, moving))
+
+    def shown(last: int) -> Document:
+        numbers = [*pins, *range(100 + last - moving, 100 + last)]
+        return document(dated(*data.draw(st.permutations(numbers))))
+
+    visits = Visits()
+    assert visits.compare(shown(0).entries, host="x.example", shared=(), now=START) is None
+    gap = visits.compare(shown(new).entries, host="x.example", shared=(), now=START)
+    if new == moving:
+        assert gap is not None
+    elif moving - new >= 2:
+        assert gap is None
+
+
+def test_a_date_ahead_is_none_of_the_newest(site: Any) -> None:
+    ahead = range(600, 606)
+    site.answers["/feed"] = (200, {}, dated(*ahead, *range(1, 20)))
+    reader = Reader(site.url("/feed"))
+    reader.poll()
+    reader.later(3_600_000)
+    site.answers["/feed"] = (200, {}, dated(*ahead, *range(101, 120)))
     (batch,) = reader.poll()
     assert len(batch.gaps) == 1
 
@@ -586,6 +711,12 @@ def test_each_feed_that_falls_silent_is_told_though_others_speak(site: Any) -> N
         reader.later(3_600_000)
     assert warned[:12] == [[]] * 12
     assert [urls[0] in each for each in warned[-1]] == [True]
+
+
+def test_a_link_is_kept_without_how_its_reader_came(site: Any) -> None:
+    site.answers["/feed"] = (200, {}, rss(1).replace(b"/1</link>", b"/1?id=2&amp;utm_x=3</link>"))
+    (post,) = Reader(site.url("/feed")).items()
+    assert post.links == ("https://news.example/1?id=2",)
 
 
 def test_a_cursor_of_an_older_version_is_understood() -> None:
