@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,12 +15,15 @@ from ingest.files.lines import digest, opened
 from ingest.files.mapping import Mapper
 from ingest.files.reading import Row, Unreadable, items
 from ingest.several import together
-from stream.clock import Clock
+from stream.clock import DAY_MS, Clock
 from stream.errors import PeilError, Reject, Retry, Stop
 
 BATCH = 500
-DONE = -1
+WHOLE = -1
 """What a cursor holds for a file that was read to its end."""
+
+REMEMBERED_MS = 90 * DAY_MS
+"""So long a file is known that lies in the folder no more: as long as its posts can be held."""
 
 SHORT = 16
 """So many digits of a file's hash stand in quarantine: no two files share them by chance."""
@@ -55,9 +58,10 @@ class FileSettings(BaseModel):
 class FileCollector:
     """Reads files once each: those it is given, else what lies complete in `folder`.
 
-    A file is known by the hash of its bytes, and the cursor holds how many of its items are done.
-    Whoever wants a file again says `again`. A file that cannot be read costs itself: the others
-    are read, then the error is raised.
+    A file is known by the hash of its bytes, and the cursor holds how many of its items are done,
+    as long as the file lies in the folder or its posts can be held. Whoever wants it again before
+    says `again`. A file that cannot be read costs itself: the others are read, then the error is
+    raised.
     """
 
     name: ClassVar[str] = "files"
@@ -85,15 +89,19 @@ class FileCollector:
         self._progress = progress
 
     def poll(self, cursor: Cursor) -> Iterator[Batch]:
-        state = _State(dict(cursor.get("files", {})), known_in(cursor))
+        now = self._clock.now()
+        state = _State(_done_in(cursor, now=now), known_in(cursor))
         if self._folder is None:
+            state.forget(now - REMEMBERED_MS)
             reads = [self._read_given(path, state) for path in self._paths]
         else:
-            sight = look(
-                self._folder, now=self._clock.now(), settle_ms=self._settings.settle_seconds * 1000
-            )
-            reads = [self._read_lying(each, state) for each in self._new(sight, state)]
-            yield Batch(cursor=state.cursor(), warnings=sight.waiting)
+            sight = look(self._folder, now=now, settle_ms=self._settings.settle_seconds * 1000)
+            state.keep(sight.names, now=now)
+            state.forget(now - REMEMBERED_MS)
+            reads = [self._read_lying(each, state) for each in _new(sight, state)]
+            yield Batch(cursor=state.cursor(), warnings=sight.wrong)
+            if sight.waiting:
+                yield Batch(cursor=state.cursor(), warnings=sight.waiting, answered=False)
         errors: list[PeilError] = []
         for batches in reads:
             try:
@@ -103,25 +111,17 @@ class FileCollector:
             except OSError as error:
                 errors.append(Retry(f"a file could not be read to its end: {error}"))
         if errors:
-            raise together(errors, what=f"{len(errors)} of {len(reads)} files cannot be read")
+            what = f"{len(errors)} of {len(reads)} files cannot be read"
+            raise together(errors, what=what, parts=len(reads))
 
     def _read_given(self, path: Path, state: "_State") -> Iterator[Batch]:
         with opened(path) as file:
             key = digest(file)
-            if state.done.get(key) == DONE and not self._again:
+            if state.is_done(key) and not self._again:
                 warning = f"{path.name} was imported before; --again reads it once more"
                 yield Batch(cursor=state.cursor(), warnings=[warning])
                 return
             yield from self._read(file, path, key, state)
-
-    def _new(self, sight: Sight, state: "_State") -> Iterator[Lying]:
-        """What lies in the folder and is not done; what lies there no more is forgotten."""
-        for name in state.known.keys() - sight.names:
-            del state.known[name]
-        for lying in sight.files:
-            known = state.known.get(lying.path.name)
-            if known is None or not known.is_of(lying) or state.done.get(known.key) != DONE:
-                yield lying
 
     def _read_lying(self, lying: Lying, state: "_State") -> Iterator[Batch]:
         name = lying.path.name
@@ -131,7 +131,7 @@ class FileCollector:
         with opened(lying.path, follow=False) as file:
             key = digest(file)
             state.known[name] = Known(lying.size, lying.changed, key, since)
-            if state.done.get(key) == DONE:  # a copy, or the same under a new name
+            if state.is_done(key):  # a copy, or the same under a new name
                 yield Batch(cursor=state.cursor())
                 return
             for batch in self._read(file, lying.path, key, state):
@@ -147,7 +147,7 @@ class FileCollector:
     ) -> Iterator[Batch]:
         mapped: list[RawItem] = []
         rejected: list[Rejected] = []
-        start = max(state.done.get(key, 0), 0)
+        start = state.start(key)
         for number, item in enumerate(items(file, path), 1):
             if number == 1 and isinstance(item, Row) and not self._mapper.knows(item):
                 raise Stop(
@@ -164,10 +164,10 @@ class FileCollector:
             else:
                 mapped.append(outcome)
             if len(mapped) + len(rejected) == BATCH:
-                state.done[key] = number
+                state.done[key] = Done(number, self._clock.now())
                 yield self._batch(state, mapped, rejected)
                 mapped, rejected = [], []
-        state.done[key] = DONE
+        state.done[key] = Done(WHOLE, self._clock.now())
         yield self._batch(state, mapped, rejected)
 
     def _batch(
@@ -180,20 +180,63 @@ class FileCollector:
         )
 
 
-class _State(msgspec.Struct):
-    """What the cursor holds: by hash how many items of a file are done, and by name what lies in
-    the folder.
+class Done(msgspec.Struct, frozen=True, array_like=True):
+    """How many items of a file are done (`WHOLE`: all), and when it was last read or taken out of
+    the folder (Unix ms).
     """
 
-    done: dict[str, int]
+    items: int
+    last: int
+
+
+class _State(msgspec.Struct):
+    """What the cursor holds: by hash what is done of a file, by name what lies in the folder."""
+
+    done: dict[str, Done]
     known: dict[str, Known]
+
+    def is_done(self, key: str) -> bool:
+        """Whether the file with that hash was read to its end."""
+        return key in self.done and self.done[key].items == WHOLE
+
+    def start(self, key: str) -> int:
+        """How many items of it not to read again; none of a file that is wanted once more."""
+        return max(self.done[key].items, 0) if key in self.done else 0
+
+    def keep(self, names: Collection[str], *, now: int) -> None:
+        """Of what lay in the folder only these lie there still."""
+        for name in self.known.keys() - names:
+            key = self.known.pop(name).key
+            if key in self.done:
+                self.done[key] = Done(self.done[key].items, now)
+
+    def forget(self, before: int) -> None:
+        """What was last there before then is not known any more."""
+        lying = {each.key for each in self.known.values()}
+        self.done = {
+            key: each for key, each in self.done.items() if key in lying or each.last > before
+        }
 
     def cursor(self) -> Cursor:
         """As it is now: what comes later does not change a batch."""
-        cursor: dict[str, object] = {"files": dict(self.done)}
+        cursor: dict[str, object] = {"files": msgspec.to_builtins(self.done)}
         if self.known:
             cursor["folder"] = msgspec.to_builtins(self.known)
         return cursor
+
+
+def _done_in(cursor: Cursor, *, now: int) -> dict[str, Done]:
+    """What a cursor says is done of files; an older one does not say when."""
+    found = msgspec.convert(cursor.get("files", {}), dict[str, int | Done])
+    return {key: Done(each, now) if isinstance(each, int) else each for key, each in found.items()}
+
+
+def _new(sight: Sight, state: _State) -> Iterator[Lying]:
+    """What lies in the folder and is not done."""
+    for lying in sight.files:
+        known = state.known.get(lying.path.name)
+        if known is None or not known.is_of(lying) or not state.is_done(known.key):
+            yield lying
 
 
 def mapper_of(settings: FileSettings) -> Mapper:

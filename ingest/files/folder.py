@@ -26,9 +26,12 @@ class Lying(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
-    """What lies in a folder: complete files, the oldest first, and what waits, in words."""
+    """What lies in a folder: complete files, the oldest first, and in words what is wrong and what
+    only waits.
+    """
 
     files: tuple[Lying, ...]
+    wrong: tuple[str, ...]
     waiting: tuple[str, ...]
     names: frozenset[str]
     """Of all that lies there."""
@@ -63,10 +66,11 @@ def look(folder: Path, *, now: int, settle_ms: int) -> Sight:
             "`folder` in [settings]"
         ) from error
     files: list[Lying] = []
+    wrong: list[str] = []
     waiting: list[str] = []
     for path in _candidates(names):
         if not path.name.isprintable():  # no UTF-8, or what would command a terminal
-            waiting.append(f"{path.name!a} is no name that can be shown: rename the file")
+            wrong.append(f"{path.name!a} is no name that can be shown: rename the file")
             continue
         try:
             found = path.lstat()
@@ -79,6 +83,7 @@ def look(folder: Path, *, now: int, settle_ms: int) -> Sight:
         files.append(Lying(path=path, size=found.st_size, changed=found.st_mtime_ns))
     return Sight(
         files=tuple(sorted(files, key=lambda each: (each.changed, each.path.name))),
+        wrong=tuple(wrong),
         waiting=tuple(waiting),
         names=frozenset(names),
     )

@@ -13,7 +13,7 @@ from ingest.contract import Batch
 from ingest.files import reading
 from ingest.files.collector import FileCollector, FileSettings
 from ingest.timestamps import parse_moment
-from stream.clock import ManualClock
+from stream.clock import DAY_MS, ManualClock
 from stream.errors import Stop
 from stream.post import RawDelete, RawPost
 from stream.testing import START
@@ -343,6 +343,17 @@ def test_a_file_that_was_read_is_known_by_its_bytes(tmp_path: Path) -> None:
     (again,) = collect(copy, cursor=dict(batch.cursor))
     assert again.read == 0
     assert "--again" in again.warnings[0]
+
+
+def test_a_file_is_forgotten_once_its_posts_cannot_be_held_any_more(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.ndjson", lines([ITEM]))
+    second = write(tmp_path / "b.ndjson", lines([ITEM | {"id": "2"}]))
+    (batch,) = collect(first)
+    for days, known in ((89, 2), (91, 1)):
+        clock = ManualClock(START + days * DAY_MS)
+        collector = FileCollector(FileSettings(), paths=[second], clock=clock)
+        (after,) = collector.poll(batch.cursor)
+        assert len(after.cursor["files"]) == known
 
 
 @pytest.mark.parametrize(

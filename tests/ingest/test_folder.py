@@ -114,6 +114,38 @@ def test_a_copy_and_a_new_name_are_the_same_file(inbox: Path, put: Any) -> None:
     assert set(known_in(cursor)) == {"b.ndjson", "c.ndjson"}
 
 
+def test_what_was_taken_away_is_known_for_as_long_as_its_posts_can_be_held(
+    inbox: Path, put: Any
+) -> None:
+    clock, cursor = ManualClock(START), None
+    put("stays.ndjson", lines(1))
+    path = put("a.ndjson", lines(2))
+    cursor = visit(inbox, cursor, clock=clock)[2]
+    clock.advance(200 * DAY_MS)
+    path.rename(inbox / "b.ndjson")
+    ids, _, cursor = visit(inbox, cursor, clock=clock)
+    assert ids == []
+    (inbox / "b.ndjson").unlink()
+    cursor = visit(inbox, cursor, clock=clock)[2]
+    clock.advance(89 * DAY_MS)
+    cursor = visit(inbox, cursor, clock=clock)[2]
+    assert len(cursor["files"]) == 2
+    clock.advance(2 * DAY_MS)
+    cursor = visit(inbox, cursor, clock=clock)[2]
+    assert len(cursor["files"]) == 1
+    put("a.ndjson", lines(2))
+    assert visit(inbox, cursor, clock=clock)[0] == ["2"]
+
+
+def test_a_cursor_of_an_older_version_is_understood(inbox: Path, put: Any) -> None:
+    put("a.ndjson", lines(1))
+    cursor = visit(inbox)[2]
+    cursor["files"] = {key: items for key, (items, _) in cursor["files"].items()}
+    ids, _, cursor = visit(inbox, cursor)
+    assert ids == []
+    assert [last for _, last in cursor["files"].values()] == [START]
+
+
 def test_a_file_that_grew_is_read_anew(inbox: Path, put: Any) -> None:
     put("a.ndjson", lines(1))
     cursor = visit(inbox)[2]
