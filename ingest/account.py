@@ -43,7 +43,7 @@ class Account:
             self.ids += [bytes.fromhex(each) for each in posts]
             self.warnings += batch.warnings
         return {
-            LOOKED: 1,
+            LOOKED: int(batch.answered),
             READ: batch.read,
             APPENDED: len(posts),
             "deletes": deletes,

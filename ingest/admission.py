@@ -25,13 +25,17 @@ from stream.post import RawDelete, RawPost
 from stream.quarantine import Quarantine
 from stream.topics import POSTS
 
+FEW = 5
+"""So many items of a batch that could not be read, and no post beside them, are worth a warning."""
+
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Work:
     """A run that is going on. `cursor` is the name of its cursor, the source's id unless it is a
-    backfill; while `mine` says so, nobody else collects by it.
+    backfill; while `mine` says so, nobody else collects by it. A server `answered` it, and the
+    last `unread` items, those of runs before too, could not be read.
     """
 
     source: Source
@@ -40,6 +44,13 @@ class Work:
     cursor: str
     mine: Callable[[], bool]
     account: Account = field(default_factory=Account)
+    answered: bool = False
+    unread: int = 0
+
+    @property
+    def is_backfill(self) -> bool:
+        """Whether it brings what is past, beside the source's own runs."""
+        return self.cursor != self.source.id
 
     def check_mine(self) -> None:
         """Retry when another process may collect from the source now."""
@@ -66,6 +77,7 @@ class Admission:
         clock: Clock,
         settings: IngestSettings,
         k: int,
+        longest_retention_ms: int,
     ) -> None:
         self.turn = threading.RLock()
         """Held by whoever uses the store or the vault beside it."""
@@ -80,6 +92,7 @@ class Admission:
         self._clock = clock
         self._settings = settings
         self._k = k
+        self._longest_retention_ms = longest_retention_ms
 
     def take(self, work: Work, batch: Batch) -> None:
         """Take a batch in: when it returns, its items are in the log and the cursor is after them.
@@ -93,7 +106,7 @@ class Admission:
     def _take(self, work: Work, batch: Batch) -> None:
         work.check_mine()
         source, collector, now = work.source, work.collector, self._clock.now()
-        terms = self._terms(source, live=collector.live or work.cursor != source.id)
+        terms = self._terms(source, live=collector.live or work.is_backfill)
         seen = self._memory.seen(source.id) if collector.repeats else None
         admitted = self._gate.admit(batch.items, terms=terms, seen=seen)
         self._append([*admitted.events, *batch.gaps])
@@ -129,9 +142,10 @@ class Admission:
                 number=work.number,
                 now=now,
                 counts=counts,
-                watermark=batch.watermark if work.cursor == source.id else None,
+                unread=None if work.is_backfill else work.unread,
+                watermark=None if work.is_backfill else batch.watermark,
                 budget=batch.budget,
-                warnings=batch.warnings,
+                warnings=_warnings(batch),
             ),
         )
         self._tell(source.id, batch, counts)
@@ -152,14 +166,14 @@ class Admission:
 
     def _append(self, events: Sequence[Event]) -> None:
         """Into the log, and what is deleted into the ledger: it stays away from now on, also
-        where another source shows it.
+        where another source shows it, as long as any post can be held.
         """
         entries = [Entry(event.key, encode(event)) for event in events]
         for start in range(0, len(entries), self._settings.chunk):
             self._broker.append(POSTS.name, entries[start : start + self._settings.chunk])
         self._ledger.add_posts(
             {event.id: event.version for event in events if isinstance(event, Delete)},
-            until=self._clock.now() + self._settings.seen_days * DAY_MS,
+            until=self._clock.now() + self._longest_retention_ms,
         )
 
     def _tell(self, source: str, batch: Batch, counts: Mapping[str, int]) -> None:
@@ -183,3 +197,15 @@ class Admission:
             live=live,
             approved=bool(entry.officer.strip()),
         )
+
+
+def _warnings(batch: Batch) -> Sequence[str]:
+    """What a person should look at. What a batch without an answer says is no such thing: a part
+    that may not be asked yet is as it should be, and an error ends the run.
+    """
+    if not batch.answered:
+        return ()
+    if len(batch.rejected) < FEW or any(isinstance(item, RawPost) for item in batch.items):
+        return batch.warnings
+    why = batch.rejected[-1].why
+    return [*batch.warnings, f"of {len(batch.rejected)} items not one could be read ({why})"]

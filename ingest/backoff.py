@@ -18,14 +18,20 @@ JITTER = 0.25
 """What failed at once is not tried again at once: so much longer at most."""
 
 
-def trouble_of(error: Exception, *, failures: int, endless: bool, rng: random.Random) -> Trouble:
-    """What `error` means for a source that failed `failures` times in a row before.
+def trouble_of(
+    error: Exception, *, failures: int, endless: bool, rng: random.Random, answered: bool = False
+) -> Trouble:
+    """What `error` means for a source that failed `failures` times in a row before without any
+    answer; now it had one when `answered` says so.
 
     Retry: after as long as the server asked for, and at least after a minute, which doubles with
-    every failure up to six hours, or ten minutes for a source that does not end. Anything else
-    needs a person and is tried again at the next slot; a source that has none, because it does not
-    end, after an hour.
+    every failure up to six hours, or ten minutes for a source that does not end. Where a part of
+    the source answered, the others wait for nobody: it runs at its next slot. Anything else needs
+    a person and is tried again at the next slot; a source that has none, because it does not end,
+    after an hour.
     """
+    if isinstance(error, Retry) and answered and not endless:
+        return Trouble(error=str(error), recovery="retry", wait=None, answered=True)
     if isinstance(error, Retry):
         longest = LONGEST_ENDLESS_MS if endless else LONGEST_MS
         own = min(longest, SHORTEST_MS * 2 ** min(failures, 20))
@@ -34,7 +40,8 @@ def trouble_of(error: Exception, *, failures: int, endless: bool, rng: random.Ra
         return Trouble(error=str(error), recovery="retry", wait=wait)
     recovery: Recovery = "stop" if isinstance(error, Stop) else "fault"
     said = str(error) if recovery == "stop" else fault(error)
-    return Trouble(error=said, recovery=recovery, wait=STOPPED_MS if endless else None)
+    at_slot = STOPPED_MS if endless else None
+    return Trouble(error=said, recovery=recovery, wait=at_slot, answered=answered)
 
 
 def fault(error: Exception) -> str:

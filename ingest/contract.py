@@ -56,7 +56,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     `watermark` is up to when, in the source's own time (Unix ms), everything was read, where the
     source says that; `budget` what its server said last of its limits. `answered` is whether a
     server answered: False for a batch that only follows an error or says that a part may not be
-    asked yet.
+    asked yet. `warnings` are for a person to look at; without an answer they only explain the run.
     """
 
     cursor: Cursor
@@ -79,9 +79,10 @@ class Reference(msgspec.Struct, frozen=True):
     address: str = ""
 
 
-Standing = Literal["there", "missing", "gone", "unknown"]
+Standing = Literal["there", "missing", "gone", "unknown", "unasked"]
 """What a platform says of a post: `gone` for good; `missing` now, which a second time is gone;
-`unknown` when it did not say.
+`unknown` when it did not say; `unasked` when its server, one of several, wants to be left alone:
+the post is asked about again in an hour.
 """
 
 
@@ -152,6 +153,7 @@ class Collector(Protocol):
     endless: ClassVar[bool]
     """Whether `poll` goes on for good, as a stream does. It then brings a batch at least every
     five seconds, an empty one if need be, so that the caller can end it by closing the iterator.
+    Only to connect it may take longer, but not a minute.
     """
 
     def poll(self, cursor: Cursor) -> Iterator[Batch]:

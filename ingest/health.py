@@ -79,6 +79,18 @@ def silence(appended: Mapping[int, int], *, now: int) -> str | None:
     )
 
 
+def warned(condition: Condition, *, endless: bool, now: int) -> list[str]:
+    """What the last run of a source warned of, and when; of one that does not end, in the last
+    day: nobody takes back what it said weeks ago.
+    """
+    since = now - DAY_MS if endless else 0
+    return [
+        f"{what} ({to_datetime(at):%Y-%m-%d %H:%M} UTC)"
+        for what, at in condition.warnings.items()
+        if at >= since
+    ]
+
+
 def failing(condition: Condition) -> str | None:
     """What is wrong with a source whose last runs failed. One failure that time may mend is no
     news yet.

@@ -15,6 +15,7 @@ from ingest.tallies import Tallies
 from privacy.register import Register
 from stream.clock import DAY_MS, HOUR_MS, Clock
 from stream.errors import Retry, Stop
+from stream.post import RawPost
 
 Ask = Callable[[], bool]
 """Something that is asked again and again. Never blocks."""
@@ -81,6 +82,7 @@ class Intake:
         self._check_may_run(source)
         number = self._runs.start(source.id, self._clock.now(), cause=cause, slot=slot)
         work = Work(source, collector, number, source.id, mine)
+        work.unread = self._runs.condition(source.id).unread
         self._follow(work, lambda: collector.poll(self._memory.cursor(source.id)), stopping)
         return work.account
 
@@ -118,9 +120,14 @@ class Intake:
         trouble = self._trouble(source.id, error, endless=endless)
         self._runs.end(number, source.id, now, outcome="failed", trouble=trouble)
 
-    def _trouble(self, source: str, error: Exception, *, endless: bool) -> Trouble:
-        failures = self._runs.condition(source).failures
-        return trouble_of(error, failures=failures, endless=endless, rng=self._rng)
+    def _trouble(
+        self, source: str, error: Exception, *, endless: bool, answered: bool = False
+    ) -> Trouble:
+        condition = self._runs.condition(source)
+        failures = condition.failures if endless else condition.unanswered
+        return trouble_of(
+            error, failures=failures, endless=endless, rng=self._rng, answered=answered
+        )
 
     def _check_may_run(self, source: Source) -> None:
         self._register.entry(source.id)
@@ -140,7 +147,8 @@ class Intake:
             if self._take_all(work, begin(), stopping):
                 outcome = "ended"
         except Exception as error:
-            outcome, trouble = "failed", self._trouble(source, error, endless=endless)
+            outcome = "failed"
+            trouble = self._trouble(source, error, endless=endless, answered=work.answered)
             raise
         finally:
             if work.mine():  # else another process says that it was cut off
@@ -150,17 +158,20 @@ class Intake:
 
     def _take_all(self, work: Work, batches: Iterator[Batch], stopping: Ask) -> bool:
         """Whether the batches came to their end; else the iterator is closed before it."""
-        source, checked, bad_run = work.source.id, self._clock.now(), 0
+        source, checked, answered = work.source.id, self._clock.now(), False
         failing = self._runs.condition(source).failures > 0
         try:
             for batch in batches:
                 if not self._is_open(source):
                     return False
+                has_posts = any(isinstance(item, RawPost) for item in batch.items)
+                work.unread = 0 if has_posts else work.unread + len(batch.rejected)
+                work.answered = False  # a log that cannot take the batch is nobody's answer
                 self._admission.take(work, batch)
-                bad_run = 0 if batch.items else bad_run + len(batch.rejected)
-                if bad_run >= self._settings.reject_run:
+                work.answered = answered = answered or batch.answered
+                if batch.rejected and work.unread >= self._settings.reject_run:
                     raise Stop(
-                        f"source {source}: the last {bad_run} items could not be read "
+                        f"source {source}: the last {work.unread} items could not be read "
                         f"({batch.rejected[-1].why}); its format has changed, see "
                         "`peil quarantine list`"
                     )

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, func, select, update
+from sqlalchemy import Connection, Engine, delete, select, update
 
 from ingest import tables, tallies
 from ingest.contract import Budget, Cursor
@@ -46,12 +47,14 @@ class SeenKeys:
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far run `number` came with a batch at `now` (Unix ms): what became of its items, and
-    what the batch said of its source (None: what it said before).
+    what the batch said of its source (None: what it said before). The last `unread` items of the
+    source could not be read.
     """
 
     number: int
     now: int
     counts: Mapping[str, int]
+    unread: int | None = None
     watermark: int | None = None
     budget: Budget | None = None
     warnings: Sequence[str] = ()
@@ -133,32 +136,42 @@ class Memory:
             ).rowcount
 
     def note_authors(self, source: str, authors: Iterable[str], *, now: int, k: int) -> None:
-        """Remember that `authors` (pseudonyms) wrote in `source`, as hashes, at most `k`."""
+        """Remember that `authors` (pseudonyms) wrote in `source`, as hashes, at most `k` of a key
+        epoch.
+        """
         table = tables.source_author
         found = sorted({_digest(source, author) for author in authors})
         with self._engine.begin() as connection:
             held = set(connection.scalars(select(table.c.digest).where(table.c.source == source)))
-            new = [digest for digest in found if digest not in held][: max(0, k - len(held))]
-            rows = [
-                {"source": source, "digest": digest, "seen": now}
-                for digest in found
-                if digest in held or digest in new
-            ]
+            full = Counter(map(_epoch, held))
+            rows = []
+            for digest in found:
+                epoch = _epoch(digest)
+                if digest in held or full[epoch] < k:
+                    full[epoch] += digest not in held
+                    rows.append({"source": source, "digest": digest, "seen": now})
             upsert(connection, table, rows, replace=["seen"])
 
     def authors(self, source: str, *, since: int) -> int:
         """How many distinct people wrote in `source` since then, up to k; the others' hashes are
-        forgotten.
+        forgotten. In two key epochs one person has two pseudonyms, so the larger of them counts:
+        sooner too few than too many.
         """
         table = tables.source_author
         with self._engine.begin() as connection:
             connection.execute(delete(table).where(table.c.source == source, table.c.seen < since))
-            count = select(func.count()).select_from(table).where(table.c.source == source)
-            return int(connection.execute(count).scalar_one())
+            held = connection.scalars(select(table.c.digest).where(table.c.source == source))
+            return max(Counter(map(_epoch, held)).values(), default=0)
 
 
 def _digest(source: str, author: str) -> str:
-    return hashlib.blake2b(f"{source}\0{author}".encode(), digest_size=8).hexdigest()
+    hashed = hashlib.blake2b(f"{source}\0{author}".encode(), digest_size=8).hexdigest()
+    return f"{_epoch(author)}-{hashed}"
+
+
+def _epoch(named: str) -> str:
+    """The key epoch that a pseudonym, or its hash, begins with."""
+    return named.rpartition("-")[0]
 
 
 def _note(connection: Connection, source: str, progress: Progress) -> None:
@@ -173,6 +186,8 @@ def _note(connection: Connection, source: str, progress: Progress) -> None:
     )
     tallies.add(connection, source, progress.now, counts)
     said: dict[str, Any] = {}
+    if progress.unread is not None:
+        said["unread"] = progress.unread
     if progress.watermark is not None:
         said["watermark"] = progress.watermark
     if progress.budget is not None:
@@ -181,7 +196,10 @@ def _note(connection: Connection, source: str, progress: Progress) -> None:
         held = connection.scalar(
             select(tables.condition.c.warnings).where(tables.condition.c.source == source)
         )
-        warnings = [*json.loads(held or "[]"), *progress.warnings]
-        said["warnings"] = json.dumps(list(dict.fromkeys(warnings))[-WARNINGS:])
+        warnings = json.loads(held or "{}")
+        for warning in progress.warnings:
+            warnings.pop(warning, None)  # the last one said comes last
+            warnings[warning] = progress.now
+        said["warnings"] = json.dumps(dict(list(warnings.items())[-WARNINGS:]))
     if said:
         upsert(connection, tables.condition, [{"source": source, **said}], replace=list(said))

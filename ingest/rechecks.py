@@ -9,11 +9,14 @@ from ingest.settings import IngestSettings
 from ingest.sources import Source
 from ingest.vault import Due, Vault
 from privacy.register import Register
-from stream.clock import Clock
+from stream.clock import DAY_MS, Clock
 from stream.metrics import Metrics
 
 Held = Callable[[Sequence[str]], Collection[str]]
 """Which of some ids the index has."""
+
+WAITING_MS = 3 * DAY_MS
+"""So long a post may wait in the log for an index that stands still; then it expired there."""
 
 
 class Rechecks:
@@ -42,8 +45,8 @@ class Rechecks:
         """Ask about some posts of `source` that were not asked about for a day; what is gone is
         deleted, and what the index has no more is forgotten.
 
-        Raises Stop when the register has no open entry. Blocks for the platform's answers; what
-        it answered before an error counts.
+        Raises Stop when the register has no open entry, Retry when the platform wants to be left
+        alone. Blocks for its answers; what it answered before an error counts.
         """
         return self._lot(source, collector, held)[1]
 
@@ -64,14 +67,17 @@ class Rechecks:
     def _lot(
         self, source: Source, collector: Rechecking, held: Held
     ) -> tuple[int, Counter[Standing]]:
-        """How many posts were due, and what was said of those that the index has."""
+        """How many posts were due, and what was said of those that are held. One that the index
+        lacks may still be in the log: it is asked about all the same, until it expired there.
+        """
         self._register.entry(source.id)
         lot = collector.lot if isinstance(collector, InLots) else self._settings.recheck_batch
+        now = self._clock.now()
         with self._admission.turn:
-            due = self._vault.due(source.id, now=self._clock.now(), limit=lot)
+            due = self._vault.due(source.id, now=now, limit=lot)
             there = held([each.id for each in due])
-            self._vault.drop(source.id, [each.id for each in due if each.id not in there])
-        asked = [each for each in due if each.id in there]
+            asked = [each for each in due if each.id in there or each.added > now - WAITING_MS]
+            self._vault.drop(source.id, {each.id for each in due} - {each.id for each in asked})
         said: list[tuple[Due, Standing]] = []
         try:
             standings = collector.recheck([each.reference for each in asked])
@@ -88,7 +94,7 @@ class Rechecks:
             gone = [each.reference for each, standing in said if standing == "gone"]
             if gone:
                 self._admission.delete(source, gone)
-            standings = {each.id: standing for each, standing in said}
+            standings: dict[str, Standing] = {each.id: standing for each, standing in said}
             self._vault.note(source.id, standings, now=self._clock.now())
         for standing, posts in Counter(standings.values()).items():
             self._metrics.count(

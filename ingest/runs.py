@@ -30,11 +30,14 @@ class Slot(msgspec.Struct, frozen=True):
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a run failed. It is tried again after `wait` ms; None: at its next slot."""
+    """Why a run failed. It is tried again after `wait` ms; None: at its next slot. `answered` is
+    whether a part of the source answered nevertheless.
+    """
 
     error: str
     recovery: Recovery
     wait: int | None
+    answered: bool = False
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +65,9 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     Its last run by schedule began at `ran`. Slots are accounted for up to and with `slot`;
     `missed` counts those since that run that none answered. The last `failures` runs failed, since
     `failing_since`, the last one with `error` at `failed_at`. With a `wait` (ms) the source runs
-    that long after `failed_at`, whatever its slots. `warnings` are the last ones of its last run.
+    that long after `failed_at`, whatever its slots. The last `unanswered` runs had no answer of
+    any part, and the last `unread` items could not be read, over all runs. `warnings` are the last
+    ones of its last run, each with when it was said last.
     """
 
     ran: int | None = None
@@ -74,9 +79,11 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     failing_since: int | None = None
     failed_at: int | None = None
     wait: int | None = None
+    unanswered: int = 0
+    unread: int = 0
     watermark: int | None = None
     budget: Budget | None = None
-    warnings: Sequence[str] = ()
+    warnings: Mapping[str, int] = {}
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,17 +266,18 @@ def _change(connection: Connection, source: str, **values: Any) -> None:
 
 def _note_well(connection: Connection, source: str) -> None:
     _change(connection, source, failures=0, error=None, recovery=None, failing_since=None,
-            failed_at=None, wait=None)  # fmt: skip
+            failed_at=None, wait=None, unanswered=0)  # fmt: skip
 
 
 def _note_trouble(connection: Connection, source: str, trouble: Trouble, now: int) -> None:
     table = tables.condition.c
     held = connection.execute(
-        select(table.failures, table.failing_since).where(table.source == source)
+        select(table.failures, table.failing_since, table.unanswered).where(table.source == source)
     ).first()
-    failures, since = (held.failures or 0, held.failing_since) if held else (0, None)
-    _change(connection, source, failures=failures + 1, failing_since=since or now, failed_at=now,
-            error=trouble.error, recovery=trouble.recovery, wait=trouble.wait)  # fmt: skip
+    failures, since, unanswered = held or (0, None, 0)
+    _change(connection, source, failures=(failures or 0) + 1, failing_since=since or now,
+            failed_at=now, error=trouble.error, recovery=trouble.recovery, wait=trouble.wait,
+            unanswered=0 if trouble.answered else (unanswered or 0) + 1)  # fmt: skip
 
 
 def _run(row: RowMapping) -> Run:
@@ -280,9 +288,10 @@ def _run(row: RowMapping) -> Run:
 
 def _condition(row: RowMapping) -> Condition:
     values: dict[str, Any] = {name: row[name] for name in Condition.__struct_fields__}
-    values["failures"] = values["failures"] or 0
-    values["missed"] = json.loads(values["missed"] or "{}")
-    values["warnings"] = tuple(json.loads(values["warnings"] or "[]"))
+    for name in ("failures", "unanswered", "unread"):
+        values[name] = values[name] or 0
+    for name in ("missed", "warnings"):
+        values[name] = json.loads(values[name] or "{}")
     if values["budget"] is not None:
         values["budget"] = msgspec.json.decode(values["budget"], type=Budget)
     return Condition(**values)

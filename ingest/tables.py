@@ -32,7 +32,9 @@ source_author = Table(
     Column("digest", WORDS, primary_key=True),
     Column("seen", WHOLE, nullable=False),
 )
-"""At most k hashes of pseudonyms a source, to know that at least so many people write there."""
+"""At most k hashes of pseudonyms a source and key epoch, to know that at least so many people write
+there.
+"""
 
 run = Table(
     "run",
@@ -74,6 +76,8 @@ condition = Table(
     Column("failing_since", WHOLE),
     Column("failed_at", WHOLE),
     Column("wait", WHOLE),
+    Column("unanswered", WHOLE),
+    Column("unread", WHOLE),
     Column("watermark", WHOLE),
     Column("budget", WORDS),
     Column("warnings", WORDS),
@@ -97,7 +101,10 @@ reference = Table(
     Column("id", WORDS, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
     Column("until", WHOLE, nullable=False, index=True),
+    Column("added", WHOLE),
     Column("asked", WHOLE, nullable=False),
     Column("missing", Boolean, nullable=False),
 )
-"""The re-check vault: where posts stand on their platforms, sealed; see `ingest.vault`."""
+"""The re-check vault: where posts stand on their platforms, sealed; see `ingest.vault`. Of what an
+older peil added it is not known when.
+"""

@@ -10,7 +10,9 @@ from stream.clock import HOUR_MS
 from stream.database import upsert
 
 LOOKED = "looked"
-"""Counts batches, empty ones too: an hour without it is one in which nobody looked."""
+"""Counts batches that a server answered, empty ones too: an hour without it is one in which nobody
+looked, or nobody answered.
+"""
 
 READ = "read"
 APPENDED = "appended"

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, delete, select, tuple_, update
 from ingest.contract import Rechecking, Reference, Standing
 from ingest.tables import reference
 from privacy.keys import KeyRing
-from stream.clock import DAY_MS
+from stream.clock import DAY_MS, HOUR_MS
 from stream.database import upsert
 from stream.post import RawPost
 
@@ -23,13 +23,17 @@ ROWS_AT_ONCE = 10_000
 BETWEEN_MS = DAY_MS
 """A platform is asked about a post once a day; what is missing twice in a row is gone."""
 
+PUT_OFF_MS = HOUR_MS
+"""What was not asked because its server wants to be left alone is due again after so long."""
+
 
 class Due(msgspec.Struct, frozen=True):
-    """A post that is to be asked about."""
+    """A post that is to be asked about; it was added to the vault at `added` (Unix ms)."""
 
     id: str
     reference: Reference
     missing: bool
+    added: int
 
 
 class Vault:
@@ -52,7 +56,7 @@ class Vault:
         """Keep the references of those `posts` whose ids were `admitted`, to `until` (Unix ms)."""
         rows = [
             {"source": source, "id": key, "sealed": self._seal(source, key, found),
-             "until": until, "asked": now, "missing": False}
+             "until": until, "added": now, "asked": now, "missing": False}
             for post in posts
             if (key := self._keys.post_id(post.platform, post.native_id)) in admitted
             and (found := collector.reference(post)) is not None
@@ -68,12 +72,15 @@ class Vault:
         table = reference.c
         with self._engine.connect() as connection:
             rows = connection.execute(
-                select(table.id, table.sealed, table.missing)
+                select(table.id, table.sealed, table.missing, table.added)
                 .where(table.source == source, table.until > now, table.asked <= now - BETWEEN_MS)
                 .order_by(table.asked, table.id)
                 .limit(limit)
             ).all()
-        return [Due(row.id, self._open(source, row.id, row.sealed), row.missing) for row in rows]
+        return [
+            Due(row.id, self._open(source, row.id, row.sealed), row.missing, row.added or 0)
+            for row in rows
+        ]
 
     def note(self, source: str, said: Mapping[str, Standing], *, now: int) -> None:
         """Remember what the platform said of some posts, by their ids."""
@@ -82,6 +89,9 @@ class Vault:
                 here = (reference.c.source == source) & (reference.c.id == key)
                 if standing == "gone":
                     connection.execute(delete(reference).where(here))
+                elif standing == "unasked":
+                    asked = now - BETWEEN_MS + PUT_OFF_MS  # behind those that wait for a day
+                    connection.execute(update(reference).where(here).values(asked=asked))
                 elif standing == "unknown":
                     connection.execute(update(reference).where(here).values(asked=now))
                 else:

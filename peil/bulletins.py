@@ -6,15 +6,16 @@ from typing import Literal
 
 import msgspec
 
-from index.gaps import missed
+from index.gaps import Missed, missed
 from ingest.catalogue import is_endless
 from ingest.contract import Budget
-from ingest.health import Rate, failing, rate, silence
+from ingest.health import Rate, failing, rate, silence, warned
 from ingest.runs import Cause, Condition, Pause, Recovery, Run
 from ingest.sources import Source
 from ingest.tallies import APPENDED, LOOKED
 from peil.pipeline import Pipeline
 from peil.schedule import next_run
+from privacy.register import Entry
 from stream.clock import DAY_MS, HOUR_MS, to_datetime
 
 State = Literal[
@@ -90,7 +91,7 @@ class Bulletin(msgspec.Struct, frozen=True, kw_only=True):
 
     state: State
     trouble: str | None
-    """What a person should look at; None when nothing is wrong."""
+    """What a person should look at; None when nothing is wrong, or it does not run anyway."""
 
     open_until: datetime | None
     next_run: datetime | None
@@ -103,48 +104,69 @@ class Bulletin(msgspec.Struct, frozen=True, kw_only=True):
     items: Mapping[str, int]
     slots: Mapping[str, int]
     warnings: list[str]
-    """What its last run warned of."""
+    """What its last run warned of, and when; of one that does not end, in the last day."""
 
     gaps: list[Missing]
 
 
-def trouble_of(pipeline: Pipeline, source: str) -> str | None:
-    """What a person should look at of a source that is open; None when nothing is wrong."""
-    now = pipeline.clock.now()
-    appended = pipeline.tallies.hours(source, APPENDED, since=now - HISTORY_MS)
-    condition = pipeline.runs.condition(source)
-    return failing(condition) or silence(appended, now=now) or "; ".join(condition.warnings) or None
+class _Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What is read at once of all sources, by their ids."""
+
+    now: int
+    entries: Mapping[str, Entry]
+    conditions: Mapping[str, Condition]
+    pauses: Mapping[str, Pause]
+    runs: Mapping[str, Run]
+    gaps: Sequence[Missed]
 
 
 def bulletins(pipeline: Pipeline) -> list[Bulletin]:
     """How every source does."""
-    return [bulletin(pipeline, source) for source in pipeline.sources.values()]
+    known = _known(pipeline)
+    return [_bulletin(pipeline, source, known) for source in pipeline.sources.values()]
 
 
 def bulletin(pipeline: Pipeline, source: Source) -> Bulletin:
     """How one source does."""
-    now, runs = pipeline.clock.now(), pipeline.runs
-    entry = next((each for each in pipeline.register.entries() if each.source == source.id), None)
+    return _bulletin(pipeline, source, _known(pipeline))
+
+
+def _known(pipeline: Pipeline) -> _Known:
+    now = pipeline.clock.now()
+    return _Known(
+        now=now,
+        entries={entry.source: entry for entry in pipeline.register.entries()},
+        conditions=pipeline.runs.conditions(),
+        pauses=pipeline.runs.pauses(now),
+        runs=pipeline.runs.newest(),
+        gaps=missed(pipeline.database, since=now - GAPS_DAYS * DAY_MS, until=now + HOUR_MS),
+    )
+
+
+def _bulletin(pipeline: Pipeline, source: Source, known: _Known) -> Bulletin:
+    now, entry = known.now, known.entries.get(source.id)
     is_open = entry is not None and entry.until > now
-    condition, pause = runs.condition(source.id), runs.pauses(now).get(source.id)
-    last = runs.newest().get(source.id)
+    condition = known.conditions.get(source.id, Condition())
+    pause, last = known.pauses.get(source.id), known.runs.get(source.id)
     appended = pipeline.tallies.hours(source.id, APPENDED, since=now - HISTORY_MS)
     looked = pipeline.tallies.hours(source.id, LOOKED, since=now - HISTORY_MS)
     silent = silence(appended, now=now)
+    warnings = warned(condition, endless=is_endless(source), now=now)
     at_work = last is not None and last.outcome == "running"
     at_work = at_work and pipeline.locks.is_held(f"source-{source.id}")
-    state = state_of(source, condition, pause, last, is_open=is_open, at_work=at_work,
-                     silent=silent is not None)  # fmt: skip
+    state = _state(source, condition, pause, last, is_open=is_open, at_work=at_work,
+                   silent=silent is not None)  # fmt: skip
+    trouble = failing(condition) or silent or "; ".join(warnings) or None
     following = None
     if is_open and not at_work:
-        following = following_run(pipeline, source, condition, pause)
+        following = _following(source, condition, pause, timezone=pipeline.settings.timezone)
     return Bulletin(
         source=source.id,
         title=source.title,
         collector=source.collector,
         runs=source.every or source.cron or ("always" if is_endless(source) else "by hand"),
         state=state,
-        trouble=None if state in ("closed", "paused") else trouble_of(pipeline, source.id),
+        trouble=None if state in ("closed", "paused") else trouble,
         open_until=None if entry is None else to_datetime(entry.until),
         next_run=None if following is None else to_datetime(max(following, now)),
         last_run=None if last is None else _last_run(last),
@@ -154,19 +176,17 @@ def bulletin(pipeline: Pipeline, source: Source) -> Bulletin:
         paused=None if pause is None else _paused(pause),
         budget=None if condition.budget is None else _allowance(condition.budget),
         items=pipeline.tallies.totals(source.id, since=now - COUNTED_DAYS * DAY_MS),
-        slots=runs.missed(source.id, since=now - COUNTED_DAYS * DAY_MS),
-        warnings=list(condition.warnings),
+        slots=pipeline.runs.missed(source.id, since=now - COUNTED_DAYS * DAY_MS),
+        warnings=warnings,
         gaps=[
             Missing(start=to_datetime(gap.start), end=to_datetime(gap.end), why=gap.why)
-            for gap in missed(
-                pipeline.database, since=now - GAPS_DAYS * DAY_MS, until=now + HOUR_MS
-            )
+            for gap in known.gaps
             if gap.source == source.id
         ],
     )
 
 
-def state_of(
+def _state(
     source: Source,
     condition: Condition,
     pause: Pause | None,
@@ -191,20 +211,19 @@ def state_of(
     return next(state for state, holds in states if holds)
 
 
-def following_run(
-    pipeline: Pipeline, source: Source, condition: Condition, pause: Pause | None
+def _following(
+    source: Source, condition: Condition, pause: Pause | None, *, timezone: str
 ) -> int | None:
     """When it is to run next; None when that is not known."""
     if pause is not None and pause.until is None:
         return None
     not_before = pause.until if pause is not None and pause.until is not None else 0
-    zone = pipeline.settings.timezone
     if condition.wait is not None and condition.failed_at is not None:
         following: int | None = condition.failed_at + condition.wait
     elif is_endless(source):
         following = 0
     else:
-        following = next_run(source, last=condition.slot, timezone=zone)
+        following = next_run(source, last=condition.slot, timezone=timezone)
     return None if following is None else max(following, not_before)
 
 

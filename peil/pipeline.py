@@ -285,6 +285,7 @@ class Pipeline:
             clock=self.clock,
             settings=self.settings.ingest,
             k=self.settings.privacy.k,
+            longest_retention_ms=self.retention_ms,
         )
 
     @cached_property

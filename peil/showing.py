@@ -1,6 +1,7 @@
 """The dashboard over a working folder: what the pages are made of, and how it is served."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -12,24 +13,20 @@ from dashboard.purposes import Purposes, load_purposes
 from dashboard.registers import LANGUAGES
 from dashboard.serving import serve
 from dashboard.translations import load_translations
-from dashboard.views.sources import ALWAYS, CLOSED, GAPS_DAYS, OVER, Failure, Hold, SourceState
+from dashboard.views.sources import ALWAYS, CLOSED, OVER, Failure, Hold, SourceState
 from index.answers import Answers, Log
-from index.gaps import missed
 from index.remembered import Remembered
-from ingest.catalogue import is_endless
-from ingest.health import silence
-from ingest.runs import Condition, Pause, Run
-from ingest.sources import Source
-from ingest.tallies import APPENDED
-from peil.bulletins import HISTORY_MS, following_run, state_of, trouble_of
+from peil.bulletins import Bulletin, Failing, Paused, bulletins
 from peil.guidance import personal
 from peil.health import Pulse
 from peil.pipeline import Pipeline
-from privacy.register import Entry
 from privacy.suppress import about
 from rules.guidance import load_guidance
 from rules.lint.linter import known_of
-from stream.clock import DAY_MS, to_datetime
+from stream.clock import to_datetime
+
+SCHEDULES = {"always": ALWAYS, "by hand": ""}
+"""How a page says what is no interval and no cron line."""
 
 
 def entrance_of(pipeline: Pipeline) -> Entrance:
@@ -109,92 +106,51 @@ def show(
 
 def source_states(pipeline: Pipeline) -> list[SourceState]:
     """Every source: whether it is open, when it ran, and what a person should look at."""
-    entries = {entry.source: entry for entry in pipeline.register.entries()}
-    runs, conditions = pipeline.runs.newest(), pipeline.runs.conditions()
-    now = pipeline.clock.now()
-    pauses = pipeline.runs.pauses(now)
-    gaps = missed(pipeline.database, since=now - GAPS_DAYS * DAY_MS, until=now)
-    return [
-        _state(
-            pipeline,
-            source,
-            entry=entries.get(source.id),
-            last=runs.get(source.id),
-            condition=conditions.get(source.id, Condition()),
-            pause=pauses.get(source.id),
-            gaps=[gap.end for gap in gaps if gap.source == source.id],
-        )
-        for source in pipeline.sources.values()
-    ]
+    return [_state(pipeline, each) for each in bulletins(pipeline)]
 
 
-def _state(
-    pipeline: Pipeline,
-    source: Source,
-    *,
-    entry: Entry | None,
-    last: Run | None,
-    condition: Condition,
-    pause: Pause | None,
-    gaps: Sequence[int],
-) -> SourceState:
-    now = pipeline.clock.now()
-    zone = pipeline.settings.timezone
-    is_open = entry is not None and entry.until > now
-    at_work = last is not None and last.outcome == "running"
-    appended = pipeline.tallies.hours(source.id, APPENDED, since=now - HISTORY_MS)
-    state = state_of(
-        source,
-        condition,
-        pause,
-        last,
-        is_open=is_open,
-        at_work=at_work and pipeline.locks.is_held(f"source-{source.id}"),
-        silent=silence(appended, now=now) is not None,
-    )
-    trouble = None if state == "paused" else trouble_of(pipeline, source.id)
-    if entry is None and last is not None:
-        trouble = CLOSED
-    elif entry is not None and entry.until <= now:
-        trouble = OVER
-    following = None
-    if is_open and state != "running":
-        following = following_run(pipeline, source, condition, pause)
+def _state(pipeline: Pipeline, found: Bulletin) -> SourceState:
+    """Of a bulletin what readers may see."""
+    source, last, following = pipeline.sources[found.source], found.last_run, found.next_run
+    zone, k = pipeline.settings.timezone, pipeline.settings.privacy.k
     return SourceState(
-        source=source.id,
-        title=source.title,
+        source=found.source,
+        title=found.title,
         titles=source.titles,
-        collector=source.collector,
+        collector=found.collector,
         keeps=source.keep,
-        schedule=source.every or source.cron or (ALWAYS if is_endless(source) else ""),
-        open_until=None if entry is None else to_datetime(entry.until).date(),
-        next_run=None if following is None else _moment(max(following, now), zone),
+        schedule=SCHEDULES.get(found.runs, found.runs),
+        open_until=None if found.open_until is None else found.open_until.date(),
+        next_run=None if following is None else _moment(following, zone),
         last_run=None if last is None else _moment(last.started, zone),
-        read=_least(last.read if last else 0, k=pipeline.settings.privacy.k),
-        appended=_least(last.appended if last else 0, k=pipeline.settings.privacy.k),
+        read=_least(last.read if last else 0, k=k),
+        appended=_least(last.appended if last else 0, k=k),
         outcome=last.outcome if last else "",
-        state=state,
-        failure=None if condition.error is None else _failure(condition, zone),
-        hold=None if pause is None else _hold(pause, zone),
-        gaps=len(gaps),
-        last_gap=_moment(max(gaps), zone) if gaps else None,
-        trouble=trouble,
+        state=found.state,
+        failure=None if found.failing is None else _failure(found.failing, zone),
+        hold=None if found.paused is None else _hold(found.paused, zone),
+        gaps=len(found.gaps),
+        last_gap=_moment(max(each.end for each in found.gaps), zone) if found.gaps else None,
+        trouble=_trouble(found, now=pipeline.clock.now()),
     )
 
 
-def _failure(condition: Condition, timezone: str) -> Failure:
-    return Failure(
-        times=condition.failures,
-        since=_moment(condition.failing_since or 0, timezone),
-        error=condition.error or "",
-    )
+def _trouble(found: Bulletin, *, now: int) -> str | None:
+    """A source that was never opened troubles nobody; one that is open no more does."""
+    if found.open_until is None:
+        return CLOSED if found.last_run else None
+    return OVER if found.open_until <= to_datetime(now) else found.trouble
 
 
-def _hold(pause: Pause, timezone: str) -> Hold:
+def _failure(failing: Failing, timezone: str) -> Failure:
+    since = _moment(failing.since, timezone)
+    return Failure(times=failing.failures, since=since, error=failing.error)
+
+
+def _hold(paused: Paused, timezone: str) -> Hold:
     """Who holds it up is nobody's to see here: there is no page about staff."""
-    return Hold(
-        why=pause.why, until=None if pause.until is None else _moment(pause.until, timezone)
-    )
+    until = None if paused.until is None else _moment(paused.until, timezone)
+    return Hold(why=paused.why, until=until)
 
 
 def _least(posts: int, *, k: int) -> int | None:
@@ -202,6 +158,6 @@ def _least(posts: int, *, k: int) -> int | None:
     return about(posts) if posts >= k else None
 
 
-def _moment(at: int, timezone: str) -> str:
+def _moment(at: datetime, timezone: str) -> str:
     """As clocks in the city have it."""
-    return to_datetime(at).astimezone(ZoneInfo(timezone)).isoformat(timespec="minutes")
+    return at.astimezone(ZoneInfo(timezone)).isoformat(timespec="minutes")

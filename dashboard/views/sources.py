@@ -33,9 +33,6 @@ STATES: Mapping[State, str] = {
 }
 """The same, as a page says them."""
 
-GAPS_DAYS = 30
-"""Gaps are counted so far back."""
-
 LEAST = (
     "Of the last run, at least so many: 10, 20, 50, 100 and so on; null: none, or too few to show."
 )

@@ -7,9 +7,8 @@ import msgspec
 import typer
 
 from ingest.catalogue import settings_of
-from ingest.declarations import sound
 from ingest.sources import Declared, Source
-from peil.bulletins import trouble_of
+from peil.bulletins import bulletins
 from peil.command.session import SessionContext
 from peil.declaring import FIELDS, check_sources, unknown
 from peil.display import as_json, console, table
@@ -38,9 +37,9 @@ def check(
     with context.obj.pipeline() as pipeline:
         problems = check_sources(pipeline, only=source or None)
         trouble = {
-            each: said
-            for each in sound(pipeline.declarations)
-            if source in ("", each) and (said := trouble_of(pipeline, each)) is not None
+            each.source: each.trouble
+            for each in bulletins(pipeline)
+            if source in ("", each.source) and each.trouble
         }
     if json:
         print(as_json({"problems": msgspec.to_builtins(problems), "trouble": trouble}))  # noqa: T201  (that is what --json asks for)

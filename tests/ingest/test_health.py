@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.backoff import LONGEST_MS, SHORTEST_MS, fault, trouble_of
-from ingest.health import failing, rate, silence
-from ingest.runs import Condition
+from ingest.health import failing, rate, silence, warned
+from ingest.runs import Condition, Trouble
+from ingest.several import together
 from stream.clock import DAY_MS, HOUR_MS
-from stream.errors import Retry, Stop
+from stream.errors import PeilError, Retry, Stop
 from stream.testing import START
 
 NOW = START - START % HOUR_MS
@@ -136,6 +137,45 @@ def test_what_needs_a_person_waits_for_its_slot_or_an_hour() -> None:
     rng = random.Random(1)
     assert trouble_of(Stop("no"), failures=0, endless=False, rng=rng).wait is None
     assert trouble_of(Stop("no"), failures=0, endless=True, rng=rng).wait == HOUR_MS
+
+
+def test_where_a_part_answered_the_others_wait_for_nobody() -> None:
+    def trouble(error: Exception, *, endless: bool = False) -> Trouble:
+        rng = random.Random(1)
+        return trouble_of(error, failures=9, endless=endless, rng=rng, answered=True)
+
+    assert trouble(Retry("busy", after=86_400)).wait is None
+    assert trouble(Retry("busy")).recovery == "retry"
+    assert trouble(Retry("all hosts are away"), endless=True).wait is not None
+
+
+@pytest.mark.parametrize(
+    ("errors", "parts", "after"),
+    [
+        ([Retry("a", after=60)], 1, 60),
+        ([Retry("a", after=60), Retry("b", after=30)], 2, 30),  # the first that may be asked
+        ([Retry("a", after=60), Retry("b")], 2, None),
+        ([Retry("a", after=86_400)], 50, None),  # its own wait, not the others'
+        ([Retry("a")], 1, None),
+    ],
+)
+def test_a_source_waits_as_long_as_each_of_its_parts_asks_for(
+    errors: list[PeilError], parts: int, after: float | None
+) -> None:
+    found = together(errors, what="some failed", parts=parts)
+    assert isinstance(found, Retry)
+    assert found.after == after
+    assert all(str(error) in str(found) for error in errors)
+    assert isinstance(together([*errors, Stop("c")], what="w", parts=parts), Stop)
+
+
+def test_a_warning_has_its_date_and_of_an_endless_run_its_end() -> None:
+    condition = Condition(warnings={"it broke off": NOW})
+    for endless in (True, False):
+        (said,) = warned(condition, endless=endless, now=NOW + DAY_MS)
+        assert said.startswith("it broke off (2026-")
+    assert warned(condition, endless=True, now=NOW + DAY_MS + 1) == []
+    assert len(warned(condition, endless=False, now=NOW + 9 * DAY_MS)) == 1
 
 
 def test_a_fault_is_told_by_its_place_and_never_by_a_value() -> None:

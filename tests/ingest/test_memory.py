@@ -12,12 +12,12 @@ from ingest.tables import reference, source_author
 from ingest.vault import Vault
 from privacy.gate import Sighting
 from privacy.keys import KeyRing
-from stream.clock import DAY_MS, ManualClock
+from stream.clock import DAY_MS, HOUR_MS, ManualClock
 from stream.post import RawPost
 from stream.testing import START
 
 MANY = 1_203
-DAY = DAY_MS
+DAY, HOUR = DAY_MS, HOUR_MS
 
 
 @pytest.fixture
@@ -59,6 +59,17 @@ def test_at_most_k_authors_are_remembered_and_only_for_a_time(
     assert memory.authors("s", since=START + 2) == 1
     with database.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(source_author)) == 2
+
+
+def test_one_person_in_two_key_epochs_is_not_two(memory: Memory) -> None:
+    five = [f"11-{number}" for number in range(5)]
+    memory.note_authors("s", five, now=START, k=10)
+    memory.note_authors("s", [f"12-{number}" for number in range(5)], now=START + 1, k=10)
+    assert memory.authors("s", since=START) == 5  # the epoch changed, nobody came
+    memory.note_authors("s", [f"12-{number}" for number in range(20)], now=START + 2, k=10)
+    assert memory.authors("s", since=START) == 10
+    memory.note_authors("s", five, now=START + 3, k=10)  # what comes late
+    assert memory.authors("s", since=START + 3) == 5
 
 
 # The re-check vault
@@ -105,8 +116,12 @@ def test_what_is_due_is_asked_about_and_then_rests(database: Engine, keys: KeyRi
     assert native(vault, now=START + 2 * DAY + 1, limit=1) == ["1"]
     (one, three) = vault.due("s", now=START + 2 * DAY + 1, limit=9)
     assert (one.missing, three.missing) == (True, False)
+    vault.note("s", {ids["1"]: "unasked"}, now=START + 2 * DAY + 1)
+    assert native(vault, now=START + 2 * DAY + 1) == ["3"]
+    assert native(vault, now=START + 2 * DAY + HOUR + 1) == ["3", "1"]  # the longest ago first
+    assert vault.due("s", now=START + 2 * DAY + HOUR + 1, limit=9)[1].missing
     vault.drop("s", [ids["3"], "unknown"])
-    assert native(vault, now=START + 2 * DAY + 1) == ["1"]
+    assert native(vault, now=START + 2 * DAY + HOUR + 1) == ["1"]
     assert native(vault, now=START + 3 * DAY) == []
 
 

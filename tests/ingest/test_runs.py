@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,6 +84,19 @@ def test_errors_in_a_row_are_counted_from_the_first_one(runs: Runs) -> None:
     assert runs.condition("s").failures == 3
     runs.end(number, "s", START + 9, outcome="ended")
     assert runs.condition("s") == Condition(ran=START + 9, slot=START + 2)
+
+
+def test_runs_without_any_answer_are_counted_apart(runs: Runs) -> None:
+    found = []
+    for answered in (False, True, True, False, False):
+        number = runs.start("s", START, cause="schedule", slot=Slot(START))
+        trouble = Trouble(error="away", recovery="retry", wait=None, answered=answered)
+        runs.end(number, "s", START, outcome="failed", trouble=trouble)
+        condition = runs.condition("s")
+        found.append((condition.failures, condition.unanswered))
+    assert found == [(1, 1), (2, 0), (3, 0), (4, 1), (5, 2)]
+    runs.well("s")
+    assert runs.condition("s").unanswered == 0
 
 
 def test_a_backfill_that_fails_leaves_the_source_as_it_is(runs: Runs) -> None:
@@ -184,9 +198,13 @@ def test_what_a_run_warns_of_is_kept_until_the_next_one(runs: Runs, database: En
         said = Progress(number=number, now=START, counts={}, warnings=["again", f"feed {turn}"])
         memory.advance("s", {}, {}, until=START, progress=said)
     memory.advance("s", {}, {}, until=START, progress=progress(number, START))
+    later = progress(number, START + 7)
+    memory.advance(
+        "s", {}, {}, until=START, progress=msgspec.structs.replace(later, warnings=["feed 15"])
+    )
     warnings = runs.condition("s").warnings
-    assert (len(warnings), warnings[-1]) == (20, "feed 29")
-    assert len(set(warnings)) == 20
+    assert (len(warnings), list(warnings)[-1]) == (20, "feed 15")
+    assert (warnings["feed 15"], warnings["feed 29"]) == (START + 7, START)  # said last
     runs.start("s", START + 1, cause="backfill")
     assert runs.condition("s").warnings == warnings
     runs.start("s", START + 1, cause="schedule", slot=Slot(START + 1))

@@ -194,7 +194,7 @@ def test_a_source_of_few_people_stops_itself_after_thirty_days(
         broker=broker, gate=gate, register=register, memory=Memory(database),
         vault=Vault(database, keys), ledger=Ledger(database),
         quarantine=Quarantine(broker, clock=clock), metrics=NoMetrics(), clock=clock,
-        settings=IngestSettings(), k=10,
+        settings=IngestSettings(), k=10, longest_retention_ms=90 * DAY_MS,
     )  # fmt: skip
     intake = Intake(
         admission=admission, register=register, memory=Memory(database), runs=Runs(database),

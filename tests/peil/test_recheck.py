@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 from index.contract import Question
 from ingest.contract import Batch, Reference, Standing
+from ingest.settings import IngestSettings
 from ingest.sources import Source
 from ingest.tables import reference
 from peil.folder import WorkingFolder
@@ -221,16 +222,48 @@ def test_references_end_with_their_posts(
         pipeline.keys.post_id("shelf", f"native-secret-{number}") for number in range(5)
     ])  # fmt: skip
     pipeline.store.flush()
-    clock.advance(DAY_MS)
+    clock.advance(3 * DAY_MS)
     recheck(pipeline, shelf)
     assert len(rows(pipeline)) == 10  # not held any more: when their turn comes
     assert len(shelf.asked) == 10
-    clock.advance(89 * DAY_MS - HOUR_MS)
+    clock.advance(87 * DAY_MS - HOUR_MS)
     keep_house(pipeline)
     assert len(rows(pipeline)) == 10
     clock.advance(HOUR_MS)
     keep_house(pipeline)
     assert rows(pipeline) == []
+
+
+def test_what_an_index_that_stands_still_has_not_read_is_looked_for_all_the_same(
+    pipeline: Pipeline, shelf: Shelf, clock: ManualClock
+) -> None:
+    pipeline.intake.run(SOURCE, shelf)
+    clock.advance(DAY_MS + HOUR_MS)
+    shelf.standings = {"native-secret-3": "gone"}
+    assert recheck(pipeline, shelf) == {"gone": 1, "there": 14}
+    assert index(pipeline) == 14
+    assert len(rows(pipeline)) == 14
+    clock.advance(DAY_MS)
+    shelf.standings = {"native-secret-4": "gone"}
+    assert recheck(pipeline, shelf) == {"gone": 1, "there": 13}
+
+
+def test_what_is_deleted_stays_away_as_long_as_any_post_is_held(
+    pipeline: Pipeline, shelf: Shelf, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline.admission, "_settings", IngestSettings(seen_days=1))
+    pipeline.intake.run(SOURCE, shelf)
+    index(pipeline)
+    clock.advance(DAY_MS)
+    shelf.standings = {"native-secret-3": "gone"}
+    recheck(pipeline, shelf)
+    gone = pipeline.keys.post_id("shelf", "native-secret-3")
+    clock.advance(89 * DAY_MS)
+    pipeline.ledger.expire(clock.now())
+    assert pipeline.ledger.deleted([gone])
+    clock.advance(DAY_MS)
+    pipeline.ledger.expire(clock.now())
+    assert not pipeline.ledger.deleted([gone])
 
 
 def test_nobody_reads_a_reference_and_none_is_moved(
