@@ -145,7 +145,7 @@ class Collecting:
         room = max(0, self._pipeline.settings.ingest.at_once - at_work)
         for turn in self._schedule.due(self._scheduled, now=now, room=room, hindrance=hindrance):
             self._begin(turn.source, turn.slot)
-        for source in (*self._endless, *self._scheduled):
+        for source in self._pipeline.sources.values():  # those that run by hand too
             if source.id in open_ and source.id not in pauses:
                 self._recheck(source, now)
 

@@ -113,7 +113,7 @@ def bring(
     earlier = indexed - account.appended - account.deletes - account.gaps
     if earlier > 0:
         account.warnings.append(
-            f"{earlier} records that an earlier run had collected were indexed as well"
+            f"{earlier} records beside those of this run were indexed as well"
         )
     return _accounted(pipeline, account)
 

@@ -22,6 +22,7 @@ from peil.display import as_json, console, say
 from peil.importing import bring
 from peil.pipeline import Pipeline, actor
 from privacy.register import NEVER
+from stream.errors import Retry
 
 SourceName = Annotated[str, typer.Argument(help="The source's id.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -98,21 +99,22 @@ def resume(context: SessionContext, source: SourceName) -> None:
 
 def run(context: SessionContext, source: SourceName, json: Json = False) -> None:
     """Collect from a source now, whatever its schedule, and index it; one that does not end is
-    read until Ctrl-C. What it showed before is looked for again, a few posts at a time.
+    read until Ctrl-C. Then what it showed before is looked for again, where a day has passed.
 
     Example: peil sources run city-news
     """
     with context.obj.pipeline() as pipeline:
         described, collector = _collector(pipeline, source)
-        if isinstance(collector, Rechecking):
-            pipeline.rechecks.lot(described, collector, held=pipeline.held)
-        _bring(
-            pipeline,
-            lambda stopping: pipeline.collect(
+
+        def collect(stopping: Callable[[], bool]) -> Account:
+            account = pipeline.collect(
                 described, collector, wait=not collector.endless, stopping=stopping
-            ),
-            json=json,
-        )
+            )
+            if isinstance(collector, Rechecking):
+                _look_again(pipeline, described, collector, stopping)
+            return account
+
+        _bring(pipeline, collect, json=json)
 
 
 def backfill(
@@ -140,6 +142,16 @@ def backfill(
             ),
             json=json,
         )
+
+
+def _look_again(
+    pipeline: Pipeline, source: Source, collector: Rechecking, stopping: Callable[[], bool]
+) -> None:
+    """Look for what was deleted; a platform that wants to be left alone is asked another time."""
+    try:
+        pipeline.rechecks.all(source, collector, held=pipeline.held, stopping=stopping)
+    except Retry as error:
+        console(error=True).print(f"Not all posts were looked for again: {error}", markup=False)
 
 
 def _collector(pipeline: Pipeline, source: str) -> tuple[Source, Collector]:

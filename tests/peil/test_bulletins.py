@@ -4,16 +4,21 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import stamina
+from sqlalchemy import update
 from typer.testing import CliRunner, Result
 
+from index.contract import Question
 from index.gaps import missed
+from ingest.contract import Reference, Standing
+from ingest.feeds.collector import FeedCollector
 from ingest.runs import Slot
+from ingest.tables import reference
 from peil.bulletins import bulletin
 from peil.collecting import Collecting
 from peil.command.application import application
@@ -25,7 +30,7 @@ from peil.settings import load_settings
 from stream.broker import Entry
 from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, ManualClock, SystemClock, to_datetime
 from stream.codec import encode
-from stream.errors import PeilError, Stop
+from stream.errors import PeilError, Retry, Stop
 from stream.events import Gap
 from stream.topics import POSTS
 
@@ -204,6 +209,44 @@ def test_what_is_asked_wrongly_is_told(
     assert said in " ".join(told.replace("│", " ").split())
 
 
+def test_a_run_by_hand_looks_for_all_that_is_due_and_a_busy_platform_costs_no_collecting(
+    site: Any, city: WorkingFolder, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    city.settings.write_text(
+        city.settings.read_text().replace("[ingest]", "[ingest]\nrecheck_batch = 2")
+        .replace("private_hosts", "pause_seconds = 0.05\nprivate_hosts")
+    )  # fmt: skip
+    items = "".join(
+        f"<item><guid>{n}</guid><title>Bericht {n}</title><link>{site.url(f'/{n}')}</link>"
+        f"<author>a{n}</author></item>"
+        for n in range(5)
+    )
+    site.answers["/feed"] = (
+        200, {}, f'<rss version="2.0"><channel><title>t</title>{items}</channel></rss>'.encode()
+    )  # fmt: skip
+    site.answers |= {f"/{n}": (410, {}, b"") for n in range(5)}
+    assert peil(city, "sources", "run", "news").exit_code == 0
+
+    def due() -> int:
+        with pipeline.database.begin() as connection:
+            return connection.execute(update(reference).values(asked=0)).rowcount
+
+    assert due() == 5
+    with monkeypatch.context() as patched:
+        patched.setattr(FeedCollector, "recheck", busy)
+        ran = peil(city, "sources", "run", "news")
+    assert ran.exit_code == 0
+    assert "Not all posts were looked for again: the host is busy" in ran.output
+    assert due() == 5
+    assert peil(city, "sources", "run", "news").exit_code == 0
+    assert due() == 0
+    assert pipeline.store.count(Question(scope="both")).posts == 0
+
+
+def busy(_collector: FeedCollector, _references: Sequence[Reference]) -> Iterator[Standing]:
+    raise Retry("the host is busy", after=60)
+
+
 def test_a_gap_is_the_same_for_charts_and_for_the_source(pipeline: Pipeline) -> None:
     gap = Gap("news", NOW - 5 * HOUR_MS, NOW - 2 * HOUR_MS, "the feed turned over")
     other = Gap("other", NOW - HOUR_MS, NOW, "x")
@@ -240,6 +283,15 @@ def test_slots_that_were_missed_are_shown_by_why(
     assert "5 down" in peil(city, "sources", "show", "news").stdout
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """As at a terminal: what runs in the background may be told to ignore interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_the_first_interrupt_ends_after_the_batch_and_the_second_at_once() -> None:
     before = signal.getsignal(signal.SIGINT)
     with until_interrupted() as stopping:

@@ -15,16 +15,16 @@ from pydantic import BaseModel
 from ingest import catalogue
 from ingest.account import Account
 from ingest.catalogue import Kind
-from ingest.contract import Batch, Budget, Cursor, Reference, Standing
+from ingest.contract import Batch, Budget, Cursor, Reference, Rejected, Standing
 from peil.bulletins import Bulletin, bulletin
 from peil.collecting import RECHECK_MS, Collecting, collect
 from peil.folder import WorkingFolder
 from peil.health import Pulse
 from peil.pipeline import Pipeline
 from peil.settings import Settings
-from stream.clock import DAY_MS, HOUR_MS, Clock, ManualClock, to_datetime
+from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, Clock, ManualClock, to_datetime
 from stream.errors import Retry, Stop
-from stream.post import RawPost
+from stream.post import RawDelete, RawPost
 from stream.testing import START
 from stream.topics import POSTS
 
@@ -118,6 +118,7 @@ SOURCES: Mapping[str, str] = {
     "slow": 'collector = "played"\nevery = "1h"',
     "quick": 'collector = "played"\nevery = "1h"',
     "stream": 'collector = "streamed"',
+    "hand": 'collector = "played"',
 }
 
 
@@ -301,6 +302,95 @@ def test_an_error_costs_its_source_and_is_its_state(  # noqa: PLR0917  (fixtures
     collecting.turn()
     wait_for(lambda: outcomes(pipeline, "slow") == ["failed", "ended"])
     assert told(pipeline, "slow").failing is None
+
+
+def test_a_part_that_fails_holds_no_other_part_up(
+    pipeline: Pipeline, stage: Stage, collecting: Collecting, clock: ManualClock
+) -> None:
+    def in_part(cursor: Cursor) -> Iterator[Batch]:
+        yield from stage.once(cursor)
+        yield Batch(cursor=cursor, answered=False)
+        raise Retry("1 of 50 feeds failed", after=86_400)
+
+    def not_at_all(cursor: Cursor) -> Iterator[Batch]:
+        yield Batch(cursor=cursor, answered=False)
+        raise Retry("50 of 50 feeds failed")
+
+    stage.scripts["slow"] = in_part
+    for runs in range(1, 9):
+        collecting.turn()
+        wait_for(lambda runs=runs: outcomes(pipeline, "slow") == ["failed"] * runs)  # type: ignore[misc]  # bound
+        clock.advance(HOUR_MS)
+    assert told(pipeline, "slow").slots == {}
+    stage.scripts["slow"] = not_at_all
+    waits = []
+    for runs in range(9, 12):
+        collecting.turn()
+        wait_for(lambda runs=runs: outcomes(pipeline, "slow") == ["failed"] * runs)  # type: ignore[misc]  # bound
+        waits.append(pipeline.runs.condition("slow").wait or 0)
+        clock.advance(HOUR_MS)
+    assert MINUTE_MS <= waits[0] <= 1.25 * MINUTE_MS  # the failures of a part before do not count
+    assert waits[0] < waits[1] < waits[2]
+
+
+def test_a_log_that_takes_nothing_is_tried_again_before_the_next_slot(
+    pipeline: Pipeline, stage: Stage, collecting: Collecting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def two(cursor: Cursor) -> Iterator[Batch]:
+        yield stage.batch(1)
+        monkeypatch.setattr(pipeline.broker, "append", refuse)
+        yield stage.batch(2)
+
+    def refuse(*_words: Any) -> None:
+        raise Retry("the log is busy")
+
+    stage.scripts["slow"] = two
+    collecting.turn()
+    wait_for(lambda: outcomes(pipeline, "slow") == ["failed"])
+    assert pipeline.runs.condition("slow").wait is not None
+
+
+def test_a_format_that_changed_stops_the_source_over_runs_and_beside_deletes(
+    pipeline: Pipeline, stage: Stage
+) -> None:
+    source = pipeline.sources["hand"]
+
+    def unreadable(cursor: Cursor) -> Iterator[Batch]:
+        gone = RawDelete(platform="stage", native_id="x", observed_at=stage.clock.now())
+        bad = [Rejected("page 1", "it has no text", {"txt": "str"})] * 60
+        yield Batch(cursor=cursor, read=61, items=[gone], rejected=bad)
+
+    stage.scripts["hand"] = unreadable
+    for _ in range(3):
+        pipeline.collect(source, Played("hand", stage))
+        trouble = told(pipeline, "hand").trouble
+        assert trouble is not None
+        assert "of 60 items not one could be read (it has no text)" in trouble
+    with pytest.raises(Stop, match="the last 240 items could not be read"):
+        pipeline.collect(source, Played("hand", stage))
+    stage.scripts.clear()  # somebody mended the collector
+    pipeline.collect(source, Played("hand", stage))
+    stage.scripts["hand"] = unreadable
+    pipeline.collect(source, Played("hand", stage))  # they are counted anew
+    assert pipeline.runs.condition("hand").unread == 60
+
+
+def test_who_has_no_answer_did_not_look_and_who_waits_has_no_trouble(
+    pipeline: Pipeline, stage: Stage
+) -> None:
+    source = pipeline.sources["hand"]
+    waiting = Batch(cursor={}, answered=False, warnings=["a feed may not be asked yet"])
+    stage.scripts["hand"] = lambda _cursor: iter([waiting])
+    account = pipeline.collect(source, Played("hand", stage))
+    assert account.warnings == ["a feed may not be asked yet"]
+    found = told(pipeline, "hand")
+    assert (found.items, found.warnings, found.trouble) == ({}, [], None)
+    stage.scripts["hand"] = lambda _cursor: iter([Batch(cursor={}, warnings=["it broke off"])])
+    pipeline.collect(source, Played("hand", stage))
+    found = told(pipeline, "hand")
+    assert found.items == {"looked": 1}
+    assert found.trouble is not None
+    assert found.trouble.startswith("it broke off (2026-")
 
 
 def test_a_stream_that_works_again_is_not_failing_any_more(
@@ -533,6 +623,19 @@ def test_every_post_is_looked_for_once_a_day_in_lots_however_many_there_are(
         assert max(lots) == Played.lot
         found = [native for lot in stage.asked[asked:] for native in lot]
         assert len(found) == len(set(found)) == many
+
+
+def test_posts_of_a_source_that_runs_by_hand_are_looked_for_too(
+    pipeline: Pipeline, stage: Stage, clock: ManualClock, collecting: Collecting
+) -> None:
+    pipeline.collect(pipeline.sources["hand"], Played("hand", stage))
+    clock.advance(DAY_MS)
+    stage.scripts = dict.fromkeys(SOURCES, lambda _cursor: iter(()))
+    stage.standings = {"native-1": "gone"}
+    collecting.turn()
+    wait_for(lambda: ["native-1"] in stage.asked)
+    key = pipeline.keys.post_id("stage", "native-1")
+    wait_for(lambda: bool(pipeline.ledger.deleted([key])))
 
 
 def test_looking_again_leaves_a_short_budget_to_collecting(
