@@ -49,8 +49,8 @@ def slots(source: Source, *, after: int, timezone: str) -> Iterator[int]:
         zone = ZoneInfo(timezone)
         hourly = source.cron.split()[1].startswith("*")
         cron = CronTrigger.from_crontab(source.cron, timezone=zone)
-        # From a minute before: a time that the clock skips is found only from before the skip.
-        start = before - timedelta(minutes=1)
+        # From two hours before: a time that the clock skips is found only from before the skip.
+        start = before - timedelta(hours=2)
         while (at := cron.get_next_fire_time(None, start.astimezone(zone))) is not None:
             # A moment later, because the trigger counts a time equal to `now` as still to come.
             start = at.astimezone(UTC) + timedelta(seconds=1)
