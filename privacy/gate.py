@@ -132,6 +132,7 @@ class Gate:
         keyed = [key for key in ids if key is not None]
         known = dict(seen.lookup(keyed)) if seen else {}
         deleted = dict(self._ledger.deleted(keyed))
+        left = self._left(items, ids, terms, known) if known else {}
         for number, (item, key, account) in enumerate(zip(items, ids, accounts, strict=True)):
             if account in objected:
                 result.dropped["erased"] += 1
@@ -140,7 +141,13 @@ class Gate:
                 match item:
                     case RawPost():
                         self._admit_post(
-                            item, key or "", terms, known=known, deleted=deleted, result=result
+                            item,
+                            key or "",
+                            terms,
+                            known=known,
+                            deleted=deleted,
+                            left=left,
+                            result=result,
                         )
                     case RawDelete():
                         event = self._deletion(item, key or "", terms, known)
@@ -168,6 +175,7 @@ class Gate:
         *,
         known: dict[str, Sighting],
         deleted: Mapping[str, int],
+        left: Mapping[str, int],
         result: Admitted,
     ) -> None:
         if not _PLATFORM.fullmatch(raw.platform):
@@ -195,7 +203,10 @@ class Gate:
         rev = edited if edited is not None else first_observed
         if before is not None:
             first_observed = min(before.first_observed, first_observed)
-            if content == before.content_hash and key not in deleted:
+            rev = max(edited if edited is not None else raw.observed_at, before.rev + 1)
+            # What left with its author comes back with them: it is seen for the first time since.
+            came_back = before.rev <= left.get(key, -1) < rev
+            if content == before.content_hash and key not in deleted and not came_back:
                 result.dropped["seen"] += 1
                 return
             # Only two dated edits can be told apart by time: what was seen without a date is
@@ -203,7 +214,6 @@ class Gate:
             if edited is not None and before.edited is not None and edited < before.edited:
                 result.dropped["older"] += 1
                 return
-            rev = max(edited if edited is not None else raw.observed_at, before.rev + 1)
         if terms.live and created < self._clock.now() - terms.retention_days * DAY_MS:
             result.dropped["too_old"] += 1
             return
@@ -214,6 +224,27 @@ class Gate:
         )
         result.events.append(Upsert(post))
         known[key] = result.sightings[key] = sighting
+
+    def _left(
+        self,
+        items: Sequence[RawPost | RawDelete | RawAuthorDelete],
+        ids: Sequence[str | None],
+        terms: Terms,
+        known: Mapping[str, Sighting],
+    ) -> Mapping[str, int]:
+        """What of `known` was erased with its author, by id with the rev up to which it was. Only
+        what could still be held is looked at.
+        """
+        since = self._clock.now() - terms.retention_days * DAY_MS
+        authors = {
+            before.id: self._keys.author(item.platform, item.author, at=before.first_observed)
+            for item, key in zip(items, ids, strict=True)
+            if isinstance(item, RawPost)
+            and (before := known.get(key or "")) is not None
+            and before.first_observed > since
+        }
+        gone = self._ledger.gone(authors.values())
+        return {key: gone[author] for key, author in authors.items() if author in gone}
 
     def _post(
         self,

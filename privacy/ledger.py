@@ -111,28 +111,25 @@ class Ledger:
     def erased(self, posts: Sequence[Post]) -> list[Post]:
         """Those of `posts`, in their order, that are erased in the version they have here."""
         ids = self.deleted([post.id for post in posts])
-        authors: dict[str, int] = {}
-        with self._engine.connect() as connection:
-            for some in batched(sorted({post.author for post in posts}), KEYS_AT_ONCE):
-                rows = connection.execute(
-                    select(erased_author.c.author, erased_author.c.up_to_rev).where(
-                        among(connection, erased_author.c.author, some)
-                    )
-                )
-                authors.update((author, rev) for author, rev in rows)
+        authors = self.gone(post.author for post in posts)
         return [post for post in posts if is_erased(post, ids, authors)]
 
     def deleted(self, ids: Iterable[str]) -> Mapping[str, int]:
         """Those of `ids` that are erased, each with the version up to which it is."""
+        return self._up_to(erased_post.c.id, erased_post.c.up_to_version, ids)
+
+    def gone(self, authors: Iterable[str]) -> Mapping[str, int]:
+        """Those of `authors` that are erased, each with the rev up to which they are."""
+        return self._up_to(erased_author.c.author, erased_author.c.up_to_rev, authors)
+
+    def _up_to(
+        self, key: Column[str], up_to: Column[int], names: Iterable[str]
+    ) -> Mapping[str, int]:
         found: dict[str, int] = {}
         with self._engine.connect() as connection:
-            for some in batched(sorted(set(ids)), KEYS_AT_ONCE):
-                rows = connection.execute(
-                    select(erased_post.c.id, erased_post.c.up_to_version).where(
-                        among(connection, erased_post.c.id, some)
-                    )
-                )
-                found.update((key, version) for key, version in rows)
+            for some in batched(sorted(set(names)), KEYS_AT_ONCE):
+                here = select(key, up_to).where(among(connection, key, some))
+                found.update((name, value) for name, value in connection.execute(here))
         return found
 
     def posts(self) -> Iterator[tuple[str, int]]:

@@ -15,8 +15,12 @@ from ingest.bluesky.records import OPT_OUT, Label, read_record
 from ingest.contract import Budget, Standing
 from ingest.timestamps import parse_moment
 from ingest.web.client import OK, Page, Web
+from ingest.web.limits import Allowance
 from stream.clock import Clock
 from stream.errors import PeilError, Reject, Retry, Stop
+
+DOWN = 3
+"""When so many questions in a row fail for the moment, it is the server."""
 
 PAGE = 100
 """Items of a feed that are asked for at once, the most that are given."""
@@ -26,9 +30,6 @@ LOT = 25
 
 REFUSED = 400
 FIRST_SERVER_ERROR = 500
-FIRST_YEARS = 1_000_000_000
-"""A reset below this is in seconds from now, not since 1970."""
-
 SAID = 200
 """Letters that are kept of what a server says."""
 
@@ -133,10 +134,16 @@ class AppView:
     """
 
     def __init__(self, address: str, *, web: Web, clock: Clock) -> None:
-        self.budget: Budget | None = None
         self._address = address
         self._web = web
-        self._clock = clock
+        self._allowance = Allowance(address, clock=clock)
+        self._failed = 0
+        """Lots in a row that it could not be asked about."""
+
+    @property
+    def budget(self) -> Budget | None:
+        """What the server said last of its limits."""
+        return self._allowance.budget
 
     def account(self, name: str) -> Account:
         """The account of a handle or DID."""
@@ -160,21 +167,28 @@ class AppView:
     def standings(self, uris: Sequence[str]) -> Iterator[Standing]:
         """What is said of each post, in order, a lot at a time: one that is not shown is
         `missing`, one whose author opted out since is `gone`. An error is `unknown`.
+
+        Raises Retry when the server wants to be left alone, or fails for the third lot in a row.
         """
         for start in range(0, len(uris), LOT):
             lot = uris[start : start + LOT]
             try:
                 shown = self.posts(lot)
-            except PeilError:
-                shown = None
+                self._failed = 0
+            except (Retry, Stop) as error:
+                self._failed += 1
+                after = error.after if isinstance(error, Retry) else None
+                if after or self._failed >= DOWN:
+                    raise Retry(str(error), after=after) from error
+                shown = None  # it may be this lot: it is not to hold up the others
             for uri in lot:
                 yield "unknown" if shown is None else _standing(shown.get(uri))
 
     def _ask(self, method: str, asked: Mapping[str, object], shape: type[Shape]) -> Shape:
-        self._keep_to_budget()
+        self._allowance.check()
         url = f"{self._address}/xrpc/{method}?{urlencode(asked, doseq=True)}"
         page = self._web.ask(url, headers={"Accept": "application/json"})
-        self.budget = _budget(page.headers, now=self._clock.now()) or self.budget
+        self._allowance.note(page.headers)
         where = f"{self._address}/xrpc/{method} answers with status {page.status}"
         if page.status >= FIRST_SERVER_ERROR:
             raise Retry(where)
@@ -193,15 +207,6 @@ class AppView:
             ) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Retry(f"{where}, but its answer is no JSON, or broke off") from error
-
-    def _keep_to_budget(self) -> None:
-        budget, now = self.budget, self._clock.now()
-        if budget is not None and budget.remaining <= 0 and budget.resets > now:
-            raise Retry(
-                f"{self._address} allows no more of its {budget.limit} requests until it counts "
-                "anew",
-                after=(budget.resets - now) / 1000,
-            )
 
 
 def _standing(post: Post | None) -> Standing:
@@ -226,14 +231,3 @@ def _refusal(page: Page, where: str) -> PeilError:
     if page.status == REFUSED and said.error:
         return Refused(message, error=said.error)
     return Stop(message)
-
-
-def _budget(headers: Mapping[str, str], *, now: int) -> Budget | None:
-    """What the rate limit's headers say; the reset is in Unix seconds."""
-    names = (f"ratelimit-{name}" for name in ("remaining", "limit", "reset"))
-    said = [headers.get(name, "") for name in names]
-    if not all(value.isdecimal() for value in said):
-        return None
-    remaining, limit, reset = (int(value[:12]) for value in said)
-    resets = reset * 1000 if reset >= FIRST_YEARS else now + reset * 1000
-    return Budget(remaining, limit, resets)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from ingest.bluesky.appview import LOT, Account, AppView, Refused
+from ingest.bluesky.appview import DOWN, LOT, Account, AppView, Refused
 from ingest.bluesky.feed import Period, pages, part
 from ingest.bluesky.records import PLATFORM, POSTS
 from ingest.contract import Batch, Cursor, Reference, Standing
@@ -22,9 +22,6 @@ DID = re.compile(r"did:(plc:[a-z2-7]{24}|web:[a-z0-9.-]+)")
 HANDLE = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 SERVER = re.compile(r"https://[a-z0-9.-]+(:\d{1,5})?|http://(127\.0\.0\.1|localhost)(:\d{1,5})?")
 POST = re.compile(rf"at://did:[a-z]+:[\w.:%-]+/{re.escape(POSTS)}/[\w.:~-]+")
-
-DOWN = 3
-"""When so many accounts in a row fail for the moment, it is the server."""
 
 OPTED_OUT = "OptedOut"
 GONE = {
@@ -75,7 +72,8 @@ class AuthorSettings(BaseModel):
 class AuthorCollector:
     """Reads each account's feed from its newest item back to when it was read before, and some
     hours more. The state of an account in the cursor: its `did`, when it was `read`, the `walk`
-    through its feed that is under way, and why it is `gone`.
+    through its feed that is under way, why it seems to be `gone`, and whether what was collected of
+    it is `deleted` for that. `rest` is until when the server wants to be left alone.
 
     An account that fails costs that account. A server that says how long it wants to be left
     alone, or fails for some accounts in a row, is left alone.
@@ -109,7 +107,9 @@ class AuthorCollector:
 
     def _visit(self, cursor: Cursor, *, period: Period | None) -> Iterator[Batch]:
         """All accounts: what is new of each, or what is of a period and was not read yet."""
-        held = cursor.get("accounts", {})
+        held, rest = cursor.get("accounts", {}), cursor.get("rest", 0)
+        if (wait := rest - self._clock.now()) > 0:
+            raise Retry(f"{self._settings.appview} may not be asked yet", after=wait / 1000)
         states = {name: copy.deepcopy(held.get(name, {})) for name in self._settings.accounts}
         errors: list[PeilError] = []
         in_a_row = 0
@@ -125,29 +125,31 @@ class AuthorCollector:
             except Retry as error:
                 errors.append(Retry(f"{name}: {error}", after=error.after))
                 in_a_row += 1
+                rest = self._clock.now() + int((error.after or 0) * 1000)
                 if error.after or in_a_row == DOWN:
                     break
         read = [state.get("read", 0) for state in states.values() if "gone" not in state]
         watermark = None if period else min(read, default=0) or None
-        yield _at(Batch(cursor={}, watermark=watermark, budget=self._view.budget), states)
+        last = Batch(cursor={}, watermark=watermark, budget=self._view.budget, answered=not errors)
+        yield _at(last, states, rest=rest)
         if errors:
-            raise together(errors, what=f"{len(errors)} of {len(states)} accounts failed")
+            # One server has them all: what it asks for holds for each.
+            raise together(errors, what=f"{len(errors)} of {len(states)} accounts failed", parts=1)
 
     def _read(self, name: str, state: dict[str, Any], period: Period | None) -> Iterator[Batch]:
         """One account, in batches without a cursor; each leaves `state` as it is then."""
         account, now = self._look_up(name, state), self._clock.now()
         if isinstance(account, str):
-            if "did" in state and "gone" not in state:
-                item = RawAuthorDelete(platform=PLATFORM, author=state["did"], observed_at=now)
-                did = item.author
-                state.clear()
-                state.update(did=did, gone=account)
-                yield Batch(cursor={}, read=1, items=[item])
+            yield from self._lose(account, state)
             raise Stop(
                 f"{GONE[account]}, and what was collected of it is deleted; take it out of the "
                 "source"
             )
         state.pop("gone", None)
+        if state.pop("deleted", False):
+            days = self._settings.first_days
+            warning = f"{name} is shown again: its last {days} days are read, what is older not"
+            yield Batch(cursor={}, warnings=[warning])
         walk = state.setdefault("walk", {"began": now, "since": self._since(state, now=now)})
         wanted = period or Period(walk["since"])
         for page in pages(self._view, account, walk):
@@ -157,6 +159,25 @@ class AuthorCollector:
             yield found.batch
             if found.last:
                 return
+
+    def _lose(self, why: str, state: dict[str, Any]) -> Iterator[Batch]:
+        """Delete what was collected of an account, once. That it left is believed when it is said
+        at two visits, as of a post; what its people say themselves, at the first.
+        """
+        if "did" not in state or state.get("deleted"):
+            return
+        doubtful = why != OPTED_OUT and "gone" not in state
+        state["gone"] = why
+        if doubtful:
+            raise Stop(
+                f"{GONE[why]}; when it still is at the next visit, what was collected of it is "
+                "deleted"
+            )
+        did, now = state["did"], self._clock.now()
+        state.clear()
+        state.update(did=did, gone=why, deleted=True)
+        item = RawAuthorDelete(platform=PLATFORM, author=did, observed_at=now)
+        yield Batch(cursor={}, read=1, items=[item])
 
     def _look_up(self, name: str, state: dict[str, Any]) -> Account | str:
         """The account, or why nothing of it may be held (`GONE`)."""
@@ -182,6 +203,7 @@ class AuthorCollector:
         return int(state["read"]) - self._settings.overlap_hours * HOUR_MS
 
 
-def _at(batch: Batch, states: dict[str, dict[str, Any]]) -> Batch:
+def _at(batch: Batch, states: dict[str, dict[str, Any]], *, rest: int = 0) -> Batch:
     """A batch with the cursor as it is now: what comes later does not change it."""
-    return msgspec.structs.replace(batch, cursor={"accounts": copy.deepcopy(states)})
+    cursor = {"accounts": copy.deepcopy(states), "rest": rest}
+    return msgspec.structs.replace(batch, cursor=cursor)

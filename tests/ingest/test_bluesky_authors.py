@@ -323,7 +323,7 @@ def test_an_account_that_is_gone_is_deleted_once_and_told_each_time(
     assert reader.texts() == ["weg", "er nog"]
     getattr(city, how)()
     network.settle()
-    for deletes in ([city.did], []):
+    for deletes in ([], [city.did], []):
         found = items(reader.poll())
         assert [each.author for each in found if isinstance(each, RawAuthorDelete)] == deletes
         assert [each.text for each in found if isinstance(each, RawPost)] == ["er nog"]
@@ -465,9 +465,9 @@ def said(body: Any, *, status: int = 200, **headers: str) -> tuple[int, dict[str
     return status, {"Content-Type": "application/json", **named}, json.dumps(body).encode()
 
 
-def shown(number: int, *, did: str = ONE, **record: Any) -> dict[str, Any]:
+def shown(number: int, *, did: str = ONE, now: int = START, **record: Any) -> dict[str, Any]:
     """An item of a feed, an hour older with each number."""
-    moment = iso(START - number * HOUR_MS)
+    moment = iso(now - number * HOUR_MS)
     return {
         "post": {
             "uri": f"at://{did}/{POST}/3k{number:011}",
@@ -557,6 +557,11 @@ def test_a_server_that_is_busy_is_left_alone_as_long_as_it_asks(
     assert isinstance(reader.error, Retry)
     assert reader.error.after == 120
     assert server.asked == 2
+    start.advance(119_000)
+    assert reader.poll() == []
+    assert isinstance(reader.error, Retry)
+    assert reader.error.after == 1
+    assert server.asked == 2
 
 
 def test_a_server_that_fails_for_some_in_a_row_is_left_alone(
@@ -586,6 +591,13 @@ def test_what_a_server_allows_is_told_and_kept_to(
     assert isinstance(reader.error, Retry)
     assert reader.error.after == 300
     assert server.asked == asked + 2
+    start.advance(299_000)
+    assert reader.poll() == []
+    assert server.asked == asked + 2
+    start.advance(1_000)
+    server.page(ONE, said({"feed": [shown(1)]}, ratelimit_remaining="2999", **limits))
+    assert reader.texts() == ["bericht 1"]
+    assert reader.error is None
 
 
 def test_a_bad_item_costs_itself_and_leaves_no_value(
@@ -677,6 +689,84 @@ def test_a_handle_that_went_to_another_account_is_not_followed(
     assert reader.texts() == []
     assert isinstance(reader.error, Stop)
     assert "another account now" in str(reader.error)
+
+
+DEACTIVATED = said({"error": "AccountDeactivated", "message": "Account is deactivated"}, status=400)
+
+
+def test_that_an_account_left_is_believed_when_it_is_said_at_two_visits(
+    read: Read, server: Server, start: ManualClock
+) -> None:
+    server.page(ONE, said({"feed": [shown(1)]}))
+    reader = read(server.url, ONE, clock=start)
+    assert reader.texts() == ["bericht 1"]
+    for _ in range(2):  # each time it is there again
+        server.profile(ONE, DEACTIVATED)
+        assert items(reader.poll()) == []
+        assert "at the next visit" in str(reader.error)
+        server.profile(ONE, said({"did": ONE}))
+        assert reader.texts() == ["bericht 1"]
+        assert reader.error is None
+    server.profile(ONE, DEACTIVATED)
+    assert [items(reader.poll()) for _ in range(3)] == [
+        [],
+        [RawAuthorDelete(platform="bluesky", author=ONE, observed_at=START)],
+        [],
+    ]
+    assert "is deleted" in str(reader.error)
+
+
+def test_posts_of_an_account_come_back_with_it(
+    read: Read, server: Server, pipeline: Pipeline, clock: ManualClock
+) -> None:
+    feed = [shown(number, now=clock.now()) for number in range(1, 4)]
+    uris = [item["post"]["uri"] for item in feed]
+    server.page(ONE, said({"feed": feed}))
+    reader = read(server.url, ONE, clock=clock)
+    assert pipeline.intake.run(SOURCE, reader.collector()).appended == 3
+    assert indexed(pipeline, *uris) == 3
+    server.profile(ONE, DEACTIVATED)
+    for held in (3, 0):
+        clock.advance(HOUR_MS)
+        with pytest.raises(Stop, match="deactivated"):
+            pipeline.intake.run(SOURCE, reader.collector())
+        assert indexed(pipeline, *uris) == held
+    server.profile(ONE, said({"did": ONE}))
+    for appended in (3, 0):
+        clock.advance(HOUR_MS)
+        account = pipeline.intake.run(SOURCE, reader.collector())
+        assert account.appended == appended
+        assert indexed(pipeline, *uris) == 3
+
+
+def test_a_server_that_wants_to_be_left_alone_ends_the_asking(
+    read: Read, site: Any, start: ManualClock
+) -> None:
+    uris = [f"at://{ONE}/{POST}/3k{number:011}" for number in range(75)]
+    lots = [uris[:25], uris[25:50], uris[50:]]
+    paths = [f"/xrpc/app.bsky.feed.getPosts?{urlencode({'uris': lot}, doseq=True)}" for lot in lots]
+    site.answers[paths[0]] = said({"posts": []})
+    site.answers[paths[1]] = (429, {"Retry-After": "60"}, b"")
+    collector = read(site.url(""), ONE, clock=start).collector()
+    standings: list[str] = []
+    with pytest.raises(Retry) as raised:
+        standings.extend(collector.recheck([Reference("bluesky", uri) for uri in uris]))
+    assert raised.value.after == 60
+    assert standings == ["missing"] * 25
+    assert len(site.requests) == 2
+
+
+def test_a_server_that_fails_for_three_lots_in_a_row_is_asked_for_no_more(
+    read: Read, site: Any, start: ManualClock
+) -> None:
+    asked = [Reference("bluesky", f"at://{ONE}/{POST}/3k{n:011}") for n in range(100)]
+    collector = read(site.url(""), ONE, clock=start).collector()  # it answers everything with 404
+    # As it is asked: a lot at a time, of one collector.
+    for lot in (asked[:25], asked[25:50]):
+        assert list(collector.recheck(lot)) == ["unknown"] * 25
+    with pytest.raises(Retry, match="status 404"):
+        list(collector.recheck(asked[50:]))
+    assert len(site.requests) == 3
 
 
 def test_posts_are_asked_about_in_lots_and_an_error_costs_its_lot(

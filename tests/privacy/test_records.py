@@ -24,7 +24,7 @@ from stream.events import AuthorDelete, Delete, Upsert
 from stream.metrics import NoMetrics
 from stream.post import Post, RawAuthorDelete, RawDelete, RawPost
 from stream.testing import START, bytes_below, make_post
-from stream.version import of_delete, rev_of
+from stream.version import MAX_REV, of_delete, rev_of
 
 TERMS = Terms(source="trial", keep="matched", retention_days=30, live=False)
 
@@ -149,6 +149,48 @@ def test_an_erased_authors_late_posts_do_not_come_in(
     result = gate.admit([raw(), raw(native_id="2", author="other")], terms=TERMS, seen=None)
     assert result.dropped == {"erased": 1}
     assert len(result.events) == 1
+
+
+def test_what_left_with_its_author_comes_back_with_them(
+    gate: Gate, keys: KeyRing, engine: Engine, clock: ManualClock
+) -> None:
+    seen = Remembered(gate.admit([raw()], terms=TERMS, seen=Remembered()).sightings)
+    left = START + DAY_MS
+    Ledger(engine).add_authors(
+        keys.authors("p", "jan_jansen"), up_to_rev=left, until=START + 90 * DAY_MS
+    )
+    clock.advance(2 * DAY_MS)
+    again = [raw(observed_at=clock.now()), raw(observed_at=clock.now())]
+    result = gate.admit(again, terms=TERMS, seen=seen)
+    (event,) = result.events
+    assert isinstance(event, Upsert)
+    assert rev_of(event.post.version) > left
+    assert event.post.keep_until == START + TERMS.retention_days * DAY_MS  # as before
+    assert result.dropped == {"seen": 1}
+    seen.update(result.sightings)
+    assert gate.admit(again, terms=TERMS, seen=seen).dropped == {"seen": 2}
+
+
+@pytest.mark.parametrize(
+    ("up_to", "days", "edited"),
+    [
+        (START - 1, 2, None),  # it left before this post was there
+        (MAX_REV, 2, None),  # erased for good
+        (START + DAY_MS, 31, None),  # longer ago than the source keeps posts
+        (START + DAY_MS, 2, START),  # a version of before it left
+    ],
+)
+def test_what_did_not_leave_or_may_not_come_back_stays_as_it_is(
+    gate: Gate, keys: KeyRing, engine: Engine, clock: ManualClock,
+    *, up_to: int, days: int, edited: int | None,
+) -> None:  # fmt: skip
+    seen = Remembered(gate.admit([raw()], terms=TERMS, seen=Remembered()).sightings)
+    Ledger(engine).add_authors(
+        keys.authors("p", "jan_jansen"), up_to_rev=up_to, until=START + 90 * DAY_MS
+    )
+    clock.advance(days * DAY_MS)
+    again = raw(observed_at=clock.now(), edited_at=edited)
+    assert gate.admit([again], terms=TERMS, seen=seen).dropped == {"seen": 1}
 
 
 def test_who_objected_stays_away_when_the_pseudonym_changes(
