@@ -23,10 +23,10 @@ from stream.clock import Clock
 from stream.errors import Retry, Stop
 
 OPEN_SECONDS = 3.0
-"""What looking a host up, connecting and shaking hands may take, each."""
+"""What each step of connecting may take."""
 
-SLOWEST_MS = 20_000
-"""A server that answers the handshake byte by byte is given up after so long."""
+SLOWEST_SECONDS = 20.0
+"""All steps together: also at a server of many addresses, or that answers byte by byte."""
 
 CHUNK = 1 << 16
 MAX_FRAME = 2_000_000
@@ -46,9 +46,9 @@ class Refused(Exception):
 class Connection:
     """An open connection to `url`; close it. Used by one thread.
 
-    Making it blocks for seconds, and raises Refused, Retry when the host cannot be reached, Stop
-    when it may not be or its certificate is not valid. `tls` is for hosts whose certificates the
-    system does not know.
+    Making it blocks for up to `SLOWEST_SECONDS`, beside what the system takes to look a name up,
+    and raises Refused, Retry when the host cannot be reached, Stop when it may not be or its
+    certificate is not valid. `tls` is for hosts whose certificates the system does not know.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Connection:
         )
         self._early: list[bytes] = []
         port = parts.port or WEBSOCKET_PORTS[parts.scheme]
+        self._until = clock.now() + int(SLOWEST_SECONDS * 1000)
         try:
             self._socket = web.guard.connect(self.host, port, seconds=OPEN_SECONDS)
         except OSError as error:
@@ -81,6 +82,7 @@ class Connection:
                 self._check_private()
             else:
                 context = tls or ssl.create_default_context()
+                self._bound()
                 self._socket = context.wrap_socket(self._socket, server_hostname=self.host)
             self._shake_hands(web.agent)
         except ssl.SSLCertVerificationError as error:
@@ -103,15 +105,21 @@ class Connection:
         if ipaddress.ip_address(self._socket.getpeername()[0]).is_global:
             raise Stop(f"{self.host} is on the internet: write its address as wss://…")
 
+    def _bound(self) -> None:
+        """The next step of connecting ends in time; Retry when there is none left."""
+        left = (self._until - self._clock.now()) / 1000
+        if left <= 0:
+            raise Retry(f"{self.host} takes longer than {SLOWEST_SECONDS:.0f} seconds to answer")
+        self._socket.settimeout(min(OPEN_SECONDS, left))
+
     def _shake_hands(self, agent: str) -> None:
         request = self._protocol.connect()
         request.headers["User-Agent"] = agent
         self._protocol.send_request(request)
+        self._bound()
         self._send()
-        until = self._clock.now() + SLOWEST_MS
         while self._protocol.state is State.CONNECTING and self._protocol.handshake_exc is None:
-            if self._clock.now() > until:
-                raise Retry(f"{self.host} takes too long to answer")
+            self._bound()
             self._read()
         failure = self._protocol.handshake_exc
         if isinstance(failure, InvalidStatus):

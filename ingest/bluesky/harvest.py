@@ -85,6 +85,8 @@ class Harvest:
 
     def _write(self, event: Event, commit: Commit, uri: str, where: str) -> None:
         moment, edited = event.time // 1000, commit.operation == "update"
+        # An edit is shown long after its post was, whose key is what is left to tell the time by.
+        made = moment_of(commit.rkey) if edited else None
         try:
             record = read_record(commit.record)
         except Reject as error:
@@ -95,6 +97,7 @@ class Harvest:
                 uri=uri,
                 did=event.did,
                 observed_at=moment,
+                created_at=moment if made is None else min(made, moment),
                 edited_at=moment if edited else None,
             )
             self._items.append(post)

@@ -15,13 +15,19 @@ from stream.events import Gap
 OVERLAP_US = 5_000_000
 """How much is asked for again by time. Clocks of hosts differ by less."""
 
+QUIET_US = 60_000_000
+"""The network is never quiet for so long: what begins later than this after it was asked to begin
+lacks something.
+"""
+
 OVERLAP_SEQS = 500
 """How much is asked for again by number: half a second of the whole network."""
 
 
 class Position:
     """Where reading is: the host, the highest number it gave, and the latest time (Unix
-    microseconds). `since` is where to begin when nothing was read yet, None from now on.
+    microseconds). `since` is where to begin when nothing was read yet, None from now on; it stays
+    where it was at the first attempt, so that nothing is lost while attempts fail.
     """
 
     def __init__(self, *, host: str, seq: int | None, time: int | None, since: int | None) -> None:
@@ -29,23 +35,24 @@ class Position:
         self.seq = seq
         self.time = time
         self._since = since
+        self._asked: int | None = None
         self._joined = True
         self._by_number = False
 
     @classmethod
     def of(cls, cursor: Cursor, *, since: int | None) -> Self:
-        """Where `cursor` says, which is empty when nothing was read yet."""
+        """Where `cursor` says, which is empty at the first attempt."""
         return cls(
             host=cursor.get("host", ""),
             seq=cursor.get("seq"),
             time=cursor.get("time"),
-            since=since,
+            since=cursor.get("since", since),
         )
 
     def cursor(self) -> Cursor:
         """To go on from here."""
         if self.time is None:
-            return {}
+            return {} if self._since is None else {"since": self._since}
         known: dict[str, Any] = {"host": self.host, "time": self.time}
         return known if self.seq is None else {**known, "seq": self.seq}
 
@@ -57,7 +64,9 @@ class Position:
         """
         self._joined, self._by_number = False, False
         if self.time is None:
-            return self._since
+            self._asked = None if self._since is None else min(self._since, now * 1000)
+            self._since = now * 1000 if self._asked is None else self._asked
+            return self._asked
         self.time = min(self.time, now * 1000)
         if wire.numbered and host == self.host and self.seq is not None:
             self._by_number = True
@@ -80,16 +89,23 @@ class Position:
         What was read last was asked for again: when even the first that comes is later than that,
         what lay between is not there any more, nor what came late among the last that was read.
         v1 says nothing when it begins later than it was asked to, and either wire begins with the
-        present where it keeps nothing.
+        present where it keeps nothing. Where nothing was read yet, what comes `QUIET_US` after what
+        was asked for is later.
         """
         if self._joined:
             return None
         self._joined = True
-        if self.time is None or not self._is_later(event):
+        if self.time is not None:
+            start, latest = self.time - OVERLAP_US, self.time
+        elif self._asked is not None:
+            start, latest = self._asked, self._asked + QUIET_US
+        else:
+            return None
+        if event.time <= latest:
             return None
         return Gap(
             source,
-            (self.time - OVERLAP_US) // 1000,
+            start // 1000,
             -(-event.time // 1000),
             "the stream did not hold it any more when it was asked for it",
         )

@@ -116,10 +116,17 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         return self.labels is not None and self.labels.opted_out
 
     def to_post(
-        self, *, uri: str, did: str, observed_at: int, edited_at: int | None = None
+        self,
+        *,
+        uri: str,
+        did: str,
+        observed_at: int,
+        created_at: int | None = None,
+        edited_at: int | None = None,
     ) -> RawPost:
-        """The raw post of `uri` by `did`. `observed_at` is when the network showed it (Unix ms):
-        the record's own date is its author's word and often false.
+        """The raw post of `uri` by `did`. `observed_at` is when the network showed it (Unix ms).
+        `created_at` is for who knows when it was made: the record's own date, which counts
+        otherwise, is its author's word and often false.
         """
         embed = self.embed
         marked = list(self._marked())
@@ -138,7 +145,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
             observed_at=observed_at,
             author=did,
             kind=self._kind(),
-            created_at=parse_moment(self.createdAt),
+            created_at=parse_moment(self.createdAt) if created_at is None else created_at,
             edited_at=edited_at,
             hashtags=tuple(dict.fromkeys([*tags, *(self.tags or ())])),
             links=tuple(dict.fromkeys(links)),

@@ -137,8 +137,9 @@ class JetstreamCollector:
             before = listening.position.time
             ended = yield from self._listen(host, listening)
             listening.harvest.warn(str(ended.why))
-            yield listening.batch()
-            if ended.again or listening.position.time != before:
+            answered = ended.again or listening.position.time != before
+            yield msgspec.structs.replace(listening.batch(), answered=answered)
+            if answered:
                 failed.clear()
             else:
                 failed[host] = ended.why
@@ -247,7 +248,9 @@ def _said(refused: Refused) -> tuple[str, str]:
 
 
 def _together(errors: list[PeilError]) -> PeilError:
-    """One error for all hosts: a Stop when no host gets well by itself."""
+    """One error for all hosts. They stand in for each other, unlike parts of a source that are all
+    wanted: it is a Stop when no host gets well by itself, and the first that does is enough.
+    """
     message = "no host can be listened to: " + "; ".join(map(str, errors))
     if all(isinstance(error, Stop) for error in errors):
         return Stop(message)

@@ -13,7 +13,7 @@ from ingest.contract import Batch, Cursor, RawItem, Reference, Rejected, Standin
 from ingest.mastodon.places import Places
 from ingest.mastodon.server import LOT, Instance, Page, Server
 from ingest.mastodon.settings import MastodonSettings, ServerSettings
-from ingest.mastodon.standings import standings
+from ingest.mastodon.standings import Standings
 from ingest.mastodon.statuses import read, to_post, unwanted, written
 from ingest.mastodon.timelines import Timeline, backward, check_access, forward, timelines
 from ingest.several import together
@@ -72,6 +72,9 @@ class MastodonCollector:
         self._root = root
         # Where the statuses of the batch at hand are asked about, by their uri.
         self._addresses: dict[str, str] = {}
+        # One each, so that what a server said of its limits counts for all that is asked.
+        self._servers: dict[str, Server] = {}
+        self._standings: Standings | None = None
 
     def poll(self, cursor: Cursor) -> Iterator[Batch]:
         yield from self._visit(cursor, self._catch_up)
@@ -89,12 +92,13 @@ class MastodonCollector:
         return Reference(post.platform, post.native_id, address) if address else None
 
     def recheck(self, references: Sequence[Reference]) -> Iterator[Standing]:
-        servers = self._askable()
+        if self._standings is None:
+            self._standings = Standings(self._askable())
         asked = [each.address.partition(STATUS) for each in references]
         for address, some in groupby(asked, key=lambda parts: parts[0]):
             ids = [local for _, _, local in some]
             for start in range(0, len(ids), LOT):
-                yield from standings(servers.get(address), ids[start : start + LOT])
+                yield from self._standings.of(address, ids[start : start + LOT])
 
     def _catch_up(
         self, server: Server, timeline: Timeline, state: dict[str, Any]
@@ -120,34 +124,37 @@ class MastodonCollector:
         for settings in self._settings.servers:
             if places.resting(settings, now=self._clock.now()):
                 warning = f"{settings.address} may not be asked yet"
-                yield Batch(cursor=places.cursor(), warnings=[warning])
+                yield Batch(cursor=places.cursor(), warnings=[warning], answered=False)
                 continue
             try:
                 yield from self._read(settings, reading, places, errors)
             except (Retry, Stop) as error:
                 errors.append(error)
                 places.rest(settings, error, now=self._clock.now())
-                yield Batch(cursor=places.cursor())
+                yield Batch(cursor=places.cursor(), answered=False)
         if errors:
-            raise together(errors, what="not all timelines could be read")
+            servers = len(self._settings.servers)
+            raise together(errors, what="not all timelines could be read", parts=servers)
 
     def _read(
         self, settings: ServerSettings, reading: Reading, places: Places, errors: list[PeilError]
     ) -> Iterator[Batch]:
         """The timelines of one server. An error of one timeline goes to `errors`."""
         server = self._server(settings)
-        instance = server.instance()
+        instance, answered = server.instance(), False
         for timeline in timelines(settings):
             try:
                 check_access(timeline, instance, has_token=server.has_token)
                 for part in reading(server, timeline, places.state(timeline)):
                     batch = self._batch(part, server, instance, where=timeline.address)
                     yield msgspec.structs.replace(batch, cursor=places.cursor())
+                answered = True
             except (Retry, Stop) as error:
                 if isinstance(error, Retry) and error.after:
                     raise  # it said how long it wants to be left alone, as a whole
                 errors.append(error)
-        yield Batch(cursor=places.cursor(), watermark=places.watermark(), budget=server.budget)
+        yield Batch(cursor=places.cursor(), watermark=places.watermark(), budget=server.budget,
+                    answered=answered)  # fmt: skip
 
     def _batch(self, part: Part, server: Server, instance: Instance, *, where: str) -> Batch:
         """What a page holds, without a cursor."""
@@ -181,6 +188,11 @@ class MastodonCollector:
         return servers
 
     def _server(self, settings: ServerSettings) -> Server:
+        if settings.address not in self._servers:
+            self._servers[settings.address] = self._open(settings)
+        return self._servers[settings.address]
+
+    def _open(self, settings: ServerSettings) -> Server:
         held = SecretStr(self._environment.get(settings.token_variable, ""))
         file = str(self._root / settings.token_file) if settings.token_file else ""
         token = secret(held, file, setting=f"{settings.address}: token")

@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, quote, urlencode
 import msgspec
 
 from ingest.contract import Budget
-from ingest.timestamps import parse_moment
 from ingest.web.client import OK, Web
 from ingest.web.client import Page as Answer
-from stream.clock import MINUTE_MS, Clock
+from ingest.web.limits import Allowance
+from stream.clock import Clock
 from stream.errors import Retry, Stop
 
 PAGE = 40
@@ -26,10 +26,7 @@ LOT = 20
 """Statuses that are asked about at once, the most that a server takes."""
 
 RESERVE = 10
-"""Requests that are left to others behind the same address, but no more than a tenth."""
-
-PERIOD_MS = 5 * MINUTE_MS
-"""A server counts requests in periods of so long."""
+"""Requests that are left to others behind the same address."""
 
 LOGIN = (401, 403, 422)
 MISSING = (404, 410)
@@ -85,10 +82,14 @@ class Server:
 
     def __init__(self, address: str, *, token: str, web: Web, clock: Clock) -> None:
         self.address = address
-        self.budget: Budget | None = None
         self._token = token
         self._web = web
-        self._clock = clock
+        self._allowance = Allowance(address, clock=clock, reserve=RESERVE)
+
+    @property
+    def budget(self) -> Budget | None:
+        """What the server said last of its limits."""
+        return self._allowance.budget
 
     @property
     def has_token(self) -> bool:
@@ -142,7 +143,7 @@ class Server:
         return answer.status, self._json(answer)
 
     def _ask(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Answer:
-        self._keep_reserve()
+        self._allowance.check()
         url = f"{self.address}{path}" + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": "application/json"}
         if self._token:
@@ -153,19 +154,8 @@ class Server:
                 f"{url} is answered by another server ({answer.url}), which gave no permission; "
                 "ask its operators, and mend the address of the source"
             )
-        self.budget = _budget(answer.headers, now=self._clock.now()) or self.budget
+        self._allowance.note(answer.headers)
         return answer
-
-    def _keep_reserve(self) -> None:
-        budget, now = self.budget, self._clock.now()
-        if budget is None or budget.resets <= now:
-            return
-        if budget.remaining <= min(RESERVE, budget.limit // 10):
-            raise Retry(
-                f"{self.address} allows {budget.remaining} of {budget.limit} requests until it "
-                "counts anew; they are left to others",
-                after=(budget.resets - now) / 1000,
-            )
 
     def _json(self, answer: Answer) -> Any:
         """What the answer says, when it is a good one."""
@@ -217,12 +207,3 @@ def _links(header: str) -> Mapping[tuple[str, str], str]:
         for url, relation in LINK.findall(header)
         for name, values in parse_qs(url.partition("?")[2]).items()
     }
-
-
-def _budget(headers: Mapping[str, str], *, now: int) -> Budget | None:
-    """What the rate limit's headers say. The reset is a date, or seconds on some servers."""
-    limit, remaining = (headers.get(f"x-ratelimit-{name}", "") for name in ("limit", "remaining"))
-    if not (limit.isdecimal() and remaining.isdecimal()):
-        return None
-    resets = parse_moment(headers.get("x-ratelimit-reset"))
-    return Budget(int(remaining), int(limit), resets if resets is not None else now + PERIOD_MS)

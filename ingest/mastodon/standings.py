@@ -1,4 +1,4 @@
-"""What a server says of statuses that were collected: there, missing, or gone."""
+"""What servers say of statuses that were collected: there, missing, or gone."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -6,33 +6,61 @@ from typing import Any
 from ingest.contract import Standing
 from ingest.mastodon.server import Server
 from ingest.mastodon.statuses import read, unwanted
-from stream.errors import PeilError, Reject
+from stream.errors import PeilError, Reject, Retry, Stop
 
 SAID: Mapping[int, Standing] = {404: "missing", 410: "gone"}
 
 
-def standings(server: Server | None, ids: Sequence[str]) -> Iterator[Standing]:
-    """Of up to a lot of statuses, in order. What the server leaves out of its answer is asked
-    about by itself: an answer that lacks all of them proves nothing. None: a server that may not
-    be asked any more.
+class Standings:
+    """Asks `servers`, by their addresses, in the course of one re-check.
+
+    One that fails is left alone: what remains of it is `unasked`. What it failed at is `unknown`,
+    as it may be what it always fails at, unless the server said that it wants to be left alone.
     """
-    try:
-        shown = server.statuses(ids) if server else None
-    except PeilError:
-        shown = None
-    for each in ids:
-        if server is None or shown is None:
-            yield "unknown"
-        else:
-            yield _of(shown[each]) if each in shown else _alone(server, each)
 
+    def __init__(self, servers: Mapping[str, Server]) -> None:
+        self._servers = servers
+        self._left: set[str] = set()
 
-def _alone(server: Server, id: str) -> Standing:  # noqa: A002  (a status's id)
-    try:
-        code, status = server.status(id)
-    except PeilError:
-        return "unknown"
-    return SAID.get(code) or _of(status)
+    def of(self, address: str, ids: Sequence[str]) -> Iterator[Standing]:
+        """Of up to a lot of statuses of one server, in order. What it leaves out of its answer is
+        asked about by itself: an answer that lacks all of them proves nothing.
+        """
+        shown = self._shown(address, ids)
+        for each in ids:
+            if not isinstance(shown, Mapping):
+                yield shown
+            elif each in shown:
+                yield _of(shown[each])
+            else:
+                yield self._alone(address, each)
+
+    def _shown(self, address: str, ids: Sequence[str]) -> Mapping[str, Any] | Standing:
+        """Those that the server shows, or what is to be said of all of them."""
+        if address not in self._servers:
+            return "unknown"  # it may not be asked any more
+        if address in self._left:
+            return "unasked"
+        try:
+            return self._servers[address].statuses(ids)
+        except (Retry, Stop) as error:
+            return self._leave(address, error)
+
+    def _alone(self, address: str, id: str) -> Standing:  # noqa: A002  (a status's id)
+        if address in self._left:
+            return "unasked"
+        try:
+            code, status = self._servers[address].status(id)
+        except Retry as error:
+            return self._leave(address, error)
+        except Stop:
+            return "unknown"  # of this one
+        return SAID.get(code) or _of(status)
+
+    def _leave(self, address: str, error: PeilError) -> Standing:
+        """Ask the server for nothing more; what is to be said of what it was asked last."""
+        self._left.add(address)
+        return "unasked" if isinstance(error, Retry) and error.after else "unknown"
 
 
 def _of(status: Any) -> Standing:

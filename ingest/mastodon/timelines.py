@@ -83,11 +83,14 @@ def forward(server: Server, timeline: Timeline, state: dict[str, Any]) -> Iterat
 
 def backward(server: Server, timeline: Timeline, sweep: dict[str, Any]) -> Iterator[Page]:
     """From `sweep["max_id"]`, which moves along, or from the newest: page after page, until one
-    holds nothing from `sweep["to"]` (Unix ms) or later. Then `sweep["over"]` is true.
+    holds nothing from `sweep["to"]` (Unix ms) or later, or the timeline ends, which an empty page
+    must say twice. Then `sweep["over"]` is true.
     """
     while not sweep.get("over"):
         bound = (("max_id", sweep["max_id"]),) if "max_id" in sweep else ()
         page = server.page(timeline.path, (*timeline.query, *bound))
+        if not page.items:  # by mistake, what is older would not be looked for again
+            page = server.page(timeline.path, (*timeline.query, *bound))
         dates = [date for date in map(written, page.items) if date is not None]
         if page.older is not None:
             sweep["max_id"] = _moved(timeline, sweep.get("max_id"), page.older)

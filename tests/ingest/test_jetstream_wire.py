@@ -162,6 +162,27 @@ def test_a_gap_is_what_the_first_event_does_not_join(*, first: float, missed: bo
         assert gap.end * 1000 >= NOW + 1_000
 
 
+@pytest.mark.parametrize(("first", "missed"), [(0.0, False), (60.0, False), (60.001, True)])
+def test_the_first_run_joins_where_it_was_to_begin(*, first: float, missed: bool) -> None:
+    here = Position.of({}, since=NOW)
+    assert here.ask("wss://a.example", V1, now=LATER) == NOW
+    again = Position.of(here.cursor(), since=NOW + 9)
+    assert again.ask("wss://b.example", V2, now=LATER) == NOW  # where it was to begin first
+    gap = again.join(at(first), source="city")
+    assert (gap is not None) == missed
+    if gap is not None:
+        assert (gap.start, gap.end) == (NOW // 1000, -(-(NOW + 60_001_000) // 1000))
+
+
+def test_from_now_on_is_from_the_first_attempt_on() -> None:
+    here = position({})
+    assert here.ask("wss://a.example", V2, now=START) is None
+    assert here.join(at(99), source="city") is None
+    assert here.ask("wss://b.example", V2, now=LATER) == START * 1000
+    assert here.cursor() == {"since": START * 1000}
+    assert here.join(at(99), source="city") is not None
+
+
 def test_the_same_post_shown_by_two_hosts_is_taken_once() -> None:
     rkey = tid(NOW)
     written = commit("create", POSTS, post("hallo", at=START)) | {"rkey": rkey}

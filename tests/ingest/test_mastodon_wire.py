@@ -2,10 +2,11 @@
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pydantic
 import pytest
@@ -215,7 +216,8 @@ def test_what_is_no_timeline_is_an_error_and_costs_that_one(
     assert [batch for batch in reader.poll() if batch.items] == []
     assert isinstance(reader.error, (Retry, Stop))
     assert message in str(reader.error)
-    assert len(site.asked("/api/v1/timelines/public?local=true&limit=40")) == 1
+    # It is empty, which it has to say twice.
+    assert len(site.asked("/api/v1/timelines/public?local=true&limit=40")) == 2
 
 
 @pytest.mark.parametrize(
@@ -352,6 +354,42 @@ def test_a_timeline_that_was_empty_is_read_from_there(
     clock.advance(2 * DAY_MS)
     server.publish(1, written=START + HOUR_MS)
     assert uris(reader.posts()) == [1]
+
+
+def test_the_end_of_a_timeline_is_believed_when_it_is_said_twice(
+    site: Any, clock: ManualClock
+) -> None:
+    link = f'<{PATH}?max_id=1>; rel="next", <{PATH}?min_id=2>; rel="prev"'
+    page = (200, {"Link": link}, json.dumps([a_status(created_at=NEW)]).encode())
+    nothing = (200, {}, b"[]")
+    site.answers["/api/v2/instance"] = (200, {}, b'{"domain": "ours.example"}')
+    answers = {
+        f"{PATH}?limit=40": iter([nothing, page]),
+        f"{PATH}?max_id=1&limit=40": iter([nothing, nothing]),
+    }
+    for path, said in answers.items():
+        site.answers[path] = lambda _headers, said=said: next(said)
+    reader = Reader(clock, site.url(""))
+    assert len(reader.posts()) == 1
+    assert reader.error is None
+    ((_, state),) = reader.cursor["timelines"].items()
+    assert state["min_id"] == "2"
+    assert [path for path, _ in site.requests[1:]] == [
+        f"{PATH}?limit=40", f"{PATH}?limit=40",
+        f"{PATH}?max_id=1&limit=40", f"{PATH}?max_id=1&limit=40",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "answered"), [(200, True), (500, False)])
+def test_a_run_says_whether_a_timeline_answered(
+    site: Any, clock: ManualClock, *, status: int, answered: bool
+) -> None:
+    site.answers["/api/v2/instance"] = (200, {}, b'{"domain": "ours.example"}')
+    site.answers[f"{PATH}?limit=40"] = (status, {}, b"[]")
+    assert Reader(clock, site.url("")).poll()[-1].answered == answered
+    site.answers["/api/v2/instance"] = (503, {"Retry-After": "60"}, b"")
+    reader = Reader(clock, site.url(""))
+    assert [batch.answered for batch in reader.poll() + reader.poll()] == [False, False]
 
 
 Step = tuple[str, int]
@@ -522,6 +560,46 @@ def test_only_the_server_itself_says_that_a_status_is_gone(
     site.answers["/api/v1/statuses/1"] = answer
     reference = Reference("mastodon", "x", site.url("/api/v1/statuses/1"))
     assert Reader(clock, site.url("")).recheck([reference]) == [standing]
+
+
+def lot(ids: Sequence[int]) -> str:
+    return "/api/v1/statuses?" + urlencode([("id[]", each) for each in ids])
+
+
+@pytest.mark.parametrize(
+    ("answer", "first"),
+    [
+        ((429, {"Retry-After": "600"}, b""), "unasked"),
+        ((500, {}, b""), "unknown"),  # it may be these that it always fails at
+        ((200, {}, BLOCK_PAGE), "unknown"),
+    ],
+)
+def test_a_server_that_fails_is_left_alone_and_the_others_are_asked(
+    site: Any, clock: ManualClock, server: MastodonServer, *, answer: Any, first: Standing
+) -> None:
+    kept = server.publish(1, written=START)["id"]
+    site.answers[lot(range(20))] = answer
+    references = [
+        Reference("mastodon", str(each), site.url(f"/api/v1/statuses/{each}")) for each in range(60)
+    ]
+    references.append(Reference("mastodon", "x", f"{server.url}/api/v1/statuses/{kept}"))
+    standings = Reader(clock, site.url(""), server.url).recheck(references)
+    assert standings == [first] * 20 + ["unasked"] * 40 + ["there"]
+    assert len(site.requests) == 1
+
+
+def test_what_a_server_still_allows_counts_over_all_that_is_asked_of_it(
+    site: Any, clock: ManualClock
+) -> None:
+    ids = [str(each) for each in range(40)]
+    shown = json.dumps([a_status(id=each) for each in ids[:20]]).encode()
+    headers = {"X-RateLimit-Limit": "300", "X-RateLimit-Remaining": "10"}
+    site.answers[lot(range(20))] = (200, headers, shown)
+    references = [Reference("mastodon", each, site.url(f"/api/v1/statuses/{each}")) for each in ids]
+    with Reader(clock, site.url("")).collector() as collector:
+        assert list(collector.recheck(references[:20])) == ["there"] * 20
+        assert list(collector.recheck(references[20:])) == ["unasked"] * 20
+    assert len(site.requests) == 1
 
 
 # Settings
