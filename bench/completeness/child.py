@@ -1,5 +1,6 @@
 """The process that is killed: a collect role whose clock goes faster than the wall's."""
 
+import os
 import signal
 import sys
 import threading
@@ -37,11 +38,13 @@ def opened(folder: Path, clock: FastClock) -> Pipeline:
 
 
 def main(folder: Path, clock: FastClock) -> None:
-    stop = threading.Event()
+    """Collect until it is told to end, or whoever began it is gone."""
+    stop, parent = threading.Event(), os.getppid()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     with opened(folder, clock) as pipeline:
         print("ready", flush=True)
-        ROLES["collect"](pipeline, Pulse(clock=clock), stop.is_set)
+        pulse = Pulse(clock=clock)
+        ROLES["collect"](pipeline, pulse, lambda: stop.is_set() or os.getppid() != parent)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ class FilesWorld:
         self._unwritten = list(range(count))
         self._rng.shuffle(self._unwritten)
         self._items: dict[str, Item] = {}
+        self._before: dict[str, Item] = {}
         self._faults: Counter[str] = Counter()
         self._temporary = tempfile.TemporaryDirectory()
         self._folder = Path(self._temporary.name)
@@ -105,7 +106,9 @@ class FilesWorld:
                 rows.append(_row(each, item))  # as it was: it stays away
                 self._faults["deleted items again"] += 1
                 continue
-            how = rng.choice(("duplicates", "deletes", "edits")[: 3 if _is_dated(each) else 2])
+            ways = ["duplicates", "deletes"]
+            ways += ["edits"] * _is_dated(each) + ["old versions"] * (each in self._before)
+            how = rng.choice(ways)
             self._faults[how] += 1
             if how == "deletes":
                 rows.append({"id": each, "deleted": True, "edited_at": _moment(now)})
@@ -113,8 +116,9 @@ class FilesWorld:
             elif how == "edits":
                 changes[each] = Item(text=f"anders {each}, in {number}", told=now)
                 rows.append(_row(each, changes[each]))
+                self._before[each] = item
             else:
-                rows.append(_row(each, item))
+                rows.append(_row(each, self._before[each] if how == "old versions" else item))
         rng.shuffle(rows)
         return rows, changes
 
