@@ -120,6 +120,8 @@ def test_what_the_stream_holds_no_more_is_a_gap_in_the_log(
             assert collect(pipeline, last) == 1
     server.floor = 790
     collect(pipeline, last)
-    assert [(gap.source, gap.start, gap.end) for gap in gaps(pipeline)][1:] == [
+    # Before the first one nothing was ever shown.
+    since = [gap for gap in gaps(pipeline) if gap.end > now // 1000]
+    assert [(gap.source, gap.start, gap.end) for gap in since] == [
         ("network", now // 1000 - 5_000, now // 1000 + 789)
     ]
