@@ -112,9 +112,7 @@ def bring(
         return Accounting(account, drained=False)
     earlier = indexed - account.appended - account.deletes - account.gaps
     if earlier > 0:
-        account.warnings.append(
-            f"{earlier} records beside those of this run were indexed as well"
-        )
+        account.warnings.append(f"{earlier} records beside those of this run were indexed as well")
     return _accounted(pipeline, account)
 
 
