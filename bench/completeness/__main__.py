@@ -6,11 +6,11 @@
 A world (`bench/completeness/world.py`) publishes items, edits and deletes, and answers with
 errors, block pages, cut bodies, stalls, duplicates, late and out-of-order items. A collect role
 collects from it, on a clock that goes `speed` times as fast as the wall's, and is killed
-(`kill -9`) at moments that the seed decides. When all is published and all kills are done the
-world calms down, and the role may catch up; where deletions are found out by asking again, days
-pass. Then every item must be in the log and once in the index, with its last text; what was
-deleted must not. A recorded gap excuses only what was not to be had any more when it could have
-been asked for, which the world knows. Exit code 1 when one is not.
+(`kill -9`) at moments that the seed decides, half of them just as it wrote something. When all is
+published and all kills are done the world calms down, and the role may catch up; where deletions
+are found out by asking again, days pass. Then every item must be in the log and once in the index,
+with its last text; what was deleted must not. A recorded gap excuses only what was not to be had
+any more when it could have been asked for, which the world knows. Exit code 1 when one is not.
 """
 
 import argparse
@@ -40,6 +40,9 @@ WORLDS = {
 
 PATIENCE = 600
 """Seconds in which the role may catch up once all is calm, and with each day that passes."""
+
+WRITES = 10
+"""A kill at a write comes at one of the first so many."""
 
 NAMED = 10
 """So many of each kind are named."""
@@ -81,11 +84,30 @@ def start(folder: Path, clock: FastClock) -> subprocess.Popen[str]:
 
 
 def kill(folder: Path, clock: FastClock, *, kills: int, rng: random.Random) -> None:
+    """Half of the kills come at any moment, the others just as something was written to the log,
+    or to the database that holds the cursor: what lies between the two is short.
+    """
+    data = WorkingFolder.open(folder).data
+    files = (None, None, data / "log" / "posts.db-wal", data / "peil.db-wal")
     for _ in range(kills):
         role = start(folder, clock)
-        time.sleep(rng.uniform(0.05, 4.0))
+        end, file = time.monotonic() + rng.uniform(0.05, 4.0), rng.choice(files)
+        if file is None:
+            time.sleep(end - time.monotonic())
+        else:
+            _wait_for_write(file, number=rng.randint(1, WRITES), end=end)
         role.kill()
         role.wait()
+
+
+def _wait_for_write(file: Path, *, number: int, end: float) -> None:
+    """Wait until `file` was written to so many times, or to the `end`."""
+    before = None
+    while number >= 0 and time.monotonic() < end:
+        written = file.stat().st_mtime_ns if file.exists() else 0
+        if written != before:
+            before, number = written, number - 1
+        time.sleep(0.0005)
 
 
 def let_be(folder: Path, clock: FastClock, *, calm: Callable[[], None],

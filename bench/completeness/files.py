@@ -106,9 +106,7 @@ class FilesWorld:
                 rows.append(_row(each, item))  # as it was: it stays away
                 self._faults["deleted items again"] += 1
                 continue
-            ways = ["duplicates", "deletes"]
-            ways += ["edits"] * _is_dated(each) + ["old versions"] * (each in self._before)
-            how = rng.choice(ways)
+            how = rng.choice(("duplicates", "deletes", "edits")[: 3 if _is_dated(each) else 2])
             self._faults[how] += 1
             if how == "deletes":
                 rows.append({"id": each, "deleted": True, "edited_at": _moment(now)})
@@ -118,7 +116,10 @@ class FilesWorld:
                 rows.append(_row(each, changes[each]))
                 self._before[each] = item
             else:
-                rows.append(_row(each, self._before[each] if how == "old versions" else item))
+                rows.append(_row(each, item))
+        for each in rng.sample(sorted(self._before), min(len(self._before), 2)):
+            rows.append(_row(each, self._before[each]))
+            self._faults["old versions"] += 1
         rng.shuffle(rows)
         return rows, changes
 
