@@ -51,7 +51,7 @@ def peil(folder: Path) -> Peil:
     # Of the runs of several tests at once each has a dashboard.
     listen = f'[dashboard]\nlisten = "127.0.0.1:{free_port()}"\n'
     settings.write_text(f"{written}\n{listen}")
-    until = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 30 * 86_400))
+    until = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 300 * 86_400))
     call(*(until if word == "2099-01-01" else word for word in OPEN))
     return call
 
