@@ -80,7 +80,8 @@ class Visits(msgspec.Struct, kw_only=True, omit_defaults=True):
 
         Of the five newest of the last document at most one is there: what is pinned is old, so it
         is none of them. An id that is another one at each visit is told by the links, but for
-        `shared` ones. The first time, all of it is younger than the first attempt.
+        `shared` ones. Where nothing was seen before, all of it is younger than the first attempt,
+        or than the last visit to the empty feed.
         """
         marks = [_marks(each, host=host, shared=shared) for each in entries]
         dates = [each.published for each in entries if each.published and each.published <= now]
@@ -88,11 +89,11 @@ class Visits(msgspec.Struct, kw_only=True, omit_defaults=True):
             _share([each[by] for each in self.ends], {each[by] for each in marks}) for by in (0, 1)
         )
         self.by_link = self.by_link or reused(entries) or (ids <= MOVED_ON and links > CHURNED)
-        start = self.since
-        turned = bool(start) and min(dates, default=now - MINUTE_MS) > start
-        if self.visited:
-            start = self.newest or self.visited
-            turned = bool(self.ends) and (links if self.by_link else ids) <= MOVED_ON
+        start = (self.newest or self.visited) if self.visited else self.since
+        if self.ends:
+            turned = (links if self.by_link else ids) <= MOVED_ON
+        else:
+            turned = bool(start) and min(dates, default=now - MINUTE_MS) > start
         end = min((each for each in dates if each > start), default=now) + SECOND_MS
         self._learn(entries, marks, dates, now=now)
         return (start, end) if turned and entries else None

@@ -609,6 +609,20 @@ def test_what_a_new_feed_showed_while_it_failed_is_a_gap(site: Any) -> None:
     assert [(gap.end - START) // 60_000 for gap in gaps] == [30, 60]
 
 
+def test_what_an_empty_feed_showed_before_all_its_items_is_a_gap(site: Any) -> None:
+    site.answers["/feed"] = (200, {}, RSS.format(items="", extra="").encode())
+    reader = Reader(site.url("/feed"))
+    reader.poll()
+    reader.later(3_600_000)
+    young = format_datetime(to_datetime(START + 1_800_000))
+    site.answers["/feed"] = (
+        200, {}, RSS.format(items=ITEM.format(id=41, date=young), extra="").encode()
+    )  # fmt: skip
+    (batch,) = reader.poll()
+    (gap,) = batch.gaps
+    assert [(moment - START) // 60_000 for moment in (gap.start, gap.end)] == [0, 30]
+
+
 def test_a_new_feed_that_reaches_back_has_no_gap(site: Any) -> None:
     site.answers["/feed"] = (500, {}, b"")
     reader = Reader(site.url("/feed"))
