@@ -232,9 +232,12 @@ class Collecting:
             if source.id in self._runs.pauses(now):
                 return True
             collects = self._crew.is_at_work(source.id) and source not in self._endless
-            if not collects and not _is_short(self._runs.condition(source.id), now):
+            if collects:
+                self._ending.wait(POLL_SECONDS)  # for a thread, which takes no time of the clock
+            elif _is_short(self._runs.condition(source.id), now):
+                self._clock.sleep(POLL_SECONDS)
+            else:
                 return False
-            self._clock.sleep(POLL_SECONDS)
         return True
 
 
