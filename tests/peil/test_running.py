@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -316,17 +317,19 @@ def test_a_part_that_fails_holds_no_other_part_up(
         yield Batch(cursor=cursor, answered=False)
         raise Retry("50 of 50 feeds failed")
 
+    def failed(runs: int) -> bool:
+        collecting.turn()  # again, where the thread of the run before has just not ended
+        return outcomes(pipeline, "slow") == ["failed"] * runs
+
     stage.scripts["slow"] = in_part
     for runs in range(1, 9):
-        collecting.turn()
-        wait_for(lambda runs=runs: outcomes(pipeline, "slow") == ["failed"] * runs)  # type: ignore[misc]  # bound
+        wait_for(partial(failed, runs))
         clock.advance(HOUR_MS)
     assert told(pipeline, "slow").slots == {}
     stage.scripts["slow"] = not_at_all
     waits = []
     for runs in range(9, 12):
-        collecting.turn()
-        wait_for(lambda runs=runs: outcomes(pipeline, "slow") == ["failed"] * runs)  # type: ignore[misc]  # bound
+        wait_for(partial(failed, runs))
         waits.append(pipeline.runs.condition("slow").wait or 0)
         clock.advance(HOUR_MS)
     assert MINUTE_MS <= waits[0] <= 1.25 * MINUTE_MS  # the failures of a part before do not count
