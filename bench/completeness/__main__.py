@@ -20,11 +20,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 
 from bench.completeness.child import FastClock, opened
-from bench.completeness.outcome import Outcome, look
+from bench.completeness.outcome import Look, Outcome
 from bench.completeness.world import World
 from peil.folder import WorkingFolder
 from stream.clock import DAY_MS, HOUR_MS, to_datetime
@@ -136,7 +137,7 @@ def run(name: str, *, items: int, kills: int, seed: int, speed: float | None) ->
         folder = Path(place) / "city"
 
         def found() -> Outcome:
-            return look(folder, clock, platform=world.platform, items=dict(world.items()))
+            return look.outcome(platform=world.platform, items=world.items())
 
         def calm() -> None:
             while not world.published():
@@ -148,16 +149,16 @@ def run(name: str, *, items: int, kills: int, seed: int, speed: float | None) ->
             return not (outcome.lost or outcome.stale or (outcome.back and not world.days))
 
         def asked_again() -> bool:
-            with opened(folder, clock) as pipeline:
-                return not pipeline.vault.due("world", now=clock.now(), limit=1)
+            return not look.pipeline.vault.due("world", now=clock.now(), limit=1)
 
         prepare(folder, world.declaration(), clock)
         kill(folder, clock, kills=kills, rng=random.Random(seed))
-        took = let_be(folder, clock, calm=calm, done=came)
-        for _ in range(world.days):
-            clock.ahead += DAY_MS + HOUR_MS
-            let_be(folder, clock, calm=lambda: None, done=asked_again)
-        outcome, faults = found(), world.faults()
+        with closing(Look(folder, clock)) as look:
+            took = let_be(folder, clock, calm=calm, done=came)
+            for _ in range(world.days):
+                clock.ahead += DAY_MS + HOUR_MS
+                let_be(folder, clock, calm=lambda: None, done=asked_again)
+            outcome, faults = found(), world.faults()
     failed = ", ".join(f"{count} {kind}" for kind, count in sorted(faults.items()))
     print(f"{name}: {kills} kills, seed {seed}, speed {clock.speed:g}; the world failed: {failed}")
     print(f"  {outcome.items} items, {outcome.deleted} of them deleted; {outcome.logged} in the "

@@ -2,6 +2,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 
 from bench.completeness.__main__ import WORLDS, prepare
 from bench.completeness.child import FastClock, opened
-from bench.completeness.outcome import Outcome, look
+from bench.completeness.outcome import Look, Outcome
 from bench.completeness.world import Item
 from stream.broker import Entry
 from stream.clock import DAY_MS
@@ -54,7 +55,8 @@ def found(folder: Path, items: Mapping[str, Item], collected: Mapping[str, str])
         ]  # fmt: skip
         events = [*map(Upsert, posts), GAP]
         pipeline.broker.append(POSTS.name, [Entry(each.key, encode(each)) for each in events])
-    return look(folder, clock, platform=PLATFORM, items=items)
+    with closing(Look(folder, clock)) as look:
+        return look.outcome(platform=PLATFORM, items=items)
 
 
 def test_what_is_missing_in_an_old_version_or_deleted_and_there_is_told(tmp_path: Path) -> None:
