@@ -2,16 +2,25 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import stamina
 from sqlalchemy import Engine, create_engine
 
 from bench.servers.elasticsearch import Elasticsearch
 from bench.servers.kafka import Kafka
 from bench.servers.postgres import Postgres
+from ingest.web.client import Web
 from peil.database import open_database
+from peil.folder import WorkingFolder
+from peil.pipeline import Pipeline
+from peil.settings import Settings
+from stream.clock import Clock, ManualClock, to_datetime
+from stream.testing import START
 
 # The encoder takes some seconds to build and 80 MB to keep: all tests share one.
 os.environ.setdefault("PEIL_ENRICH__MODELS", str(Path(__file__).parents[1] / ".cache" / "models"))
@@ -70,6 +79,57 @@ def site() -> Iterator[Site]:
     site = Site()
     yield site
     site.close()
+
+
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    """A request that fails is not tried again."""
+    stamina.set_testing(True, attempts=1)
+    yield
+    stamina.set_testing(False)
+
+
+@pytest.fixture
+def web(impatient: None) -> Iterator[Web]:
+    """A way to the web that leads to this machine."""
+    with Web(contact="data@example.org", clock=ManualClock(START), max_bytes=99_999,
+             max_seconds=60, private_hosts=("127.0.0.1",)) as web:  # fmt: skip
+        yield web
+
+
+Opened = Callable[..., Pipeline]
+
+
+@pytest.fixture
+def open_city(tmp_path: Path) -> Iterator[Opened]:
+    """Makes a folder with a source that is open in the register, and its rules published. Its
+    `declaration` is the source's file, where it has one.
+    """
+    with ExitStack() as stack:
+
+        def open_(source: str, *, clock: Clock, declaration: str = "",
+                  organisation: bool = False) -> Pipeline:  # fmt: skip
+            folder = WorkingFolder.init(tmp_path / "city")
+            if declaration:
+                (folder.config / "sources" / f"{source}.toml").write_text(declaration)
+            settings = Settings.model_validate(
+                {
+                    "purpose": "a test",
+                    "rules": {"single_author": True},
+                    "enrich": {"models": os.environ["PEIL_ENRICH__MODELS"]},
+                    "ingest": {"contact": "data@example.org", "private_hosts": ["127.0.0.1"]},
+                }
+            )
+            pipeline = stack.enter_context(Pipeline(folder, settings, clock=clock))
+            pipeline.register.open(
+                source, owner="o", purpose="p", basis="b", dpia="d", obtained="x",
+                organisation=organisation,
+                until=to_datetime(clock.now()).date() + timedelta(days=300),
+            )  # fmt: skip
+            pipeline.publish_rules()
+            return pipeline
+
+        yield open_
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stamina
 
 from ingest import catalogue
 from ingest.web.client import Web
@@ -53,15 +52,6 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     catalogue.registered.cache_clear()
     for name in ("noticeboard", "test_noticeboard"):
         sys.modules.pop(name, None)
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    stamina.set_testing(True, attempts=1)
-    with Web(contact="data@example.org", clock=ManualClock(START), max_bytes=99_999,
-             max_seconds=60, private_hosts=("127.0.0.1",)) as web:  # fmt: skip
-        yield web
-    stamina.set_testing(False)
 
 
 @pytest.fixture

@@ -4,13 +4,11 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
 import pytest
-import stamina
 from pydantic import ValidationError
 
 from bench.servers.atproto import ADMIN_PASSWORD, Atproto
@@ -19,25 +17,19 @@ from ingest.contract import Batch, Budget, Reference
 from ingest.sources import Source
 from ingest.testing import check_collector
 from ingest.web.client import Web
-from peil.folder import WorkingFolder
 from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
-from peil.settings import Settings
 from stream.clock import DAY_MS, HOUR_MS, ManualClock, SystemClock, to_datetime
 from stream.errors import PeilError, Retry, Stop
 from stream.post import RawAuthorDelete, RawPost
 from stream.testing import START, bytes_below
+from tests.conftest import Opened
 
 POST = "app.bsky.feed.post"
 Read = Callable[..., "Reader"]
 SOURCE = Source(id="city", title="t", collector="bluesky", keep="all")
 
-
-@pytest.fixture(autouse=True)
-def _quick() -> Iterator[None]:
-    stamina.set_testing(True, attempts=1)
-    yield
-    stamina.set_testing(False)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture(scope="module")
@@ -349,19 +341,8 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path, clock: ManualClock) -> Iterator[Pipeline]:
-    folder = WorkingFolder.init(tmp_path / "city")
-    models = str(Path(__file__).parents[2] / ".cache/models")
-    settings = Settings.model_validate(
-        {"purpose": "a test", "rules": {"single_author": True}, "enrich": {"models": models}}
-    )
-    with Pipeline(folder, settings, clock=clock) as pipeline:
-        pipeline.register.open(
-            "city", owner="o", purpose="p", basis="b", dpia="d", obtained="x", organisation=True,
-            until=to_datetime(clock.now()).date() + timedelta(days=300),
-        )  # fmt: skip
-        pipeline.publish_rules()
-        yield pipeline
+def pipeline(open_city: Opened, clock: ManualClock) -> Pipeline:
+    return open_city("city", clock=clock, organisation=True)
 
 
 def indexed(pipeline: Pipeline, *uris: str) -> int:

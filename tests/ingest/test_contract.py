@@ -1,10 +1,6 @@
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
-import stamina
 
 from ingest.contract import Rechecking
 from ingest.feeds.collector import FeedCollector, FeedSettings
@@ -30,15 +26,6 @@ def test_files(tmp_path: Path) -> None:
         items=len(good),
         secret=PLANTED,
     )
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    stamina.set_testing(True, attempts=1)
-    with Web(contact="data@example.org", clock=ManualClock(START), max_bytes=99_999,
-             max_seconds=60, private_hosts=("127.0.0.1",)) as web:  # fmt: skip
-        yield web
-    stamina.set_testing(False)
 
 
 def test_feeds(site: Any, web: Web) -> None:

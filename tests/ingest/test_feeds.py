@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stamina
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,11 +46,7 @@ def rss(*ids: int, extra: str = "", day: int = 1) -> bytes:
     return RSS.format(items=items, extra=extra).encode()
 
 
-@pytest.fixture(autouse=True)
-def _quick() -> Iterator[None]:
-    stamina.set_testing(True, attempts=1)
-    yield
-    stamina.set_testing(False)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 class Reader:

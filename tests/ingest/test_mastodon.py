@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import stamina
 
 from bench.servers.mastodon import Mastodon
 from ingest.contract import Backfilling, Batch, Rechecking, Reference, Standing
@@ -35,10 +34,8 @@ def server() -> Iterator[Mastodon]:
 
 
 @pytest.fixture(autouse=True)
-def _quick(server: Mastodon) -> Iterator[None]:
-    stamina.set_testing(True, attempts=1)
+def _quick(server: Mastodon, impatient: None) -> Iterator[None]:
     yield
-    stamina.set_testing(False)
     server.calm()
 
 

@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 import pydantic
 import pytest
-import stamina
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,12 +30,7 @@ PATH = "/api/v1/timelines/tag/fiets"
 NEW = "2026-09-21T14:00:00Z"
 KEY = "een-echte-sleutel"
 
-
-@pytest.fixture(autouse=True)
-def _quick() -> Iterator[None]:
-    stamina.set_testing(True, attempts=1)
-    yield
-    stamina.set_testing(False)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture

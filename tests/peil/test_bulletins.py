@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stamina
 from sqlalchemy import update
 from typer.testing import CliRunner, Result
 
@@ -43,11 +42,7 @@ def rss(*numbers: int) -> bytes:
     return f'<rss version="2.0"><channel><title>t</title>{items}</channel></rss>'.encode()
 
 
-@pytest.fixture(autouse=True)
-def _quick() -> Iterator[None]:
-    stamina.set_testing(True, attempts=1)
-    yield
-    stamina.set_testing(False)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture

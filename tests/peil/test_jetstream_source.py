@@ -1,19 +1,16 @@
 """Bluesky's stream, from its source's file to the index: edits, deletes, accounts that leave."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
-from peil.settings import Settings
-from stream.clock import to_datetime
 from stream.codec import decode
 from stream.events import Gap
 from stream.testing import bytes_below
 from stream.topics import POSTS
+from tests.conftest import Opened
 from tests.ingest.jetstream import FastClock, Happening, Jetstream, post, tid
 
 DECLARATION = """
@@ -42,25 +39,9 @@ def clock() -> FastClock:
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path, clock: FastClock, server: Jetstream) -> Iterator[Pipeline]:
-    folder = WorkingFolder.init(tmp_path / "city")
+def pipeline(open_city: Opened, clock: FastClock, server: Jetstream) -> Pipeline:
     declaration = DECLARATION.format(address=server.address)
-    (folder.config / "sources" / "network.toml").write_text(declaration)
-    settings = Settings.model_validate(
-        {
-            "purpose": "a test",
-            "rules": {"single_author": True},
-            "enrich": {"models": str(Path(__file__).parents[2] / ".cache/models")},
-            "ingest": {"contact": "data@example.org", "private_hosts": ["127.0.0.1"]},
-        }
-    )
-    with Pipeline(folder, settings, clock=clock) as pipeline:
-        until = to_datetime(clock.now()).date() + timedelta(days=300)
-        pipeline.register.open(
-            "network", owner="o", purpose="p", basis="b", dpia="d", obtained="x", until=until
-        )
-        pipeline.publish_rules()
-        yield pipeline
+    return open_city("network", clock=clock, declaration=declaration)
 
 
 def collect(pipeline: Pipeline, last: Happening) -> int:

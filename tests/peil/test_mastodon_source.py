@@ -3,8 +3,6 @@
 import itertools
 import time
 from collections.abc import Iterator
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,11 +11,10 @@ from ingest.contract import Rechecking
 from ingest.declarations import read_folder, sound
 from ingest.sources import Source
 from ingest.tables import reference
-from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
-from peil.settings import Settings
-from stream.clock import DAY_MS, HOUR_MS, ManualClock, to_datetime
+from stream.clock import DAY_MS, HOUR_MS, ManualClock
 from stream.testing import bytes_below
+from tests.conftest import Opened
 
 pytestmark = pytest.mark.cluster
 
@@ -54,24 +51,9 @@ def tag() -> str:
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path, clock: ManualClock, server: Mastodon, tag: str) -> Iterator[Pipeline]:
-    folder = WorkingFolder.init(tmp_path / "city")
+def pipeline(open_city: Opened, clock: ManualClock, server: Mastodon, tag: str) -> Pipeline:
     declaration = DECLARATION.format(url=server.url, tag=tag)
-    (folder.config / "sources" / "fediverse.toml").write_text(declaration)
-    settings = Settings.model_validate(
-        {
-            "purpose": "a test",
-            "rules": {"single_author": True},
-            "enrich": {"models": str(Path(__file__).parents[2] / ".cache/models")},
-            "ingest": {"contact": "data@example.org", "private_hosts": ["127.0.0.1"]},
-        }
-    )
-    with Pipeline(folder, settings, clock=clock) as pipeline:
-        until = to_datetime(clock.now()).date() + timedelta(days=300)
-        pipeline.register.open(
-            "fediverse", owner="o", purpose="p", basis="b", dpia="d", obtained="x", until=until
-        )
-        yield pipeline
+    return open_city("fediverse", clock=clock, declaration=declaration)
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,17 +14,16 @@ from ingest.contract import Batch, Reference, Standing
 from ingest.settings import IngestSettings
 from ingest.sources import Source
 from ingest.tables import reference
-from peil.folder import WorkingFolder
 from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
-from peil.settings import Settings
 from privacy.gate import Admitted
-from stream.clock import DAY_MS, HOUR_MS, ManualClock, to_datetime
+from stream.clock import DAY_MS, HOUR_MS, ManualClock
 from stream.errors import Retry, Stop
 from stream.post import RawPost
 from stream.scan import scan
 from stream.testing import START, bytes_below
 from stream.topics import POSTS
+from tests.conftest import Opened
 
 SOURCE = Source(id="shelf", title="t", collector="files", keep="all")
 
@@ -79,19 +76,8 @@ def shelf(clock: ManualClock) -> Shelf:
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path, clock: ManualClock) -> Iterator[Pipeline]:
-    folder = WorkingFolder.init(tmp_path / "city")
-    models = str(Path(__file__).parents[2] / ".cache/models")
-    settings = Settings.model_validate(
-        {"purpose": "a test", "rules": {"single_author": True}, "enrich": {"models": models}}
-    )
-    with Pipeline(folder, settings, clock=clock) as pipeline:
-        until = to_datetime(START).date() + timedelta(days=300)
-        pipeline.register.open(
-            "shelf", owner="o", purpose="p", basis="b", dpia="d", obtained="x", until=until
-        )
-        pipeline.publish_rules()
-        yield pipeline
+def pipeline(open_city: Opened, clock: ManualClock) -> Pipeline:
+    return open_city("shelf", clock=clock)
 
 
 def index(pipeline: Pipeline) -> int:
