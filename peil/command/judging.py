@@ -13,6 +13,7 @@ from index.results import Excerpt
 from index.subject import Subject
 from peil.command.period import Since, Until, period_of
 from peil.command.session import SessionContext
+from peil.command.version import Rule
 from peil.display import as_csv, as_json, console, say, table
 from peil.pipeline import Pipeline, actor
 from rules.judging.judgements import KINDS, Estimate, Judgement, Judgements, Kind, Verdict, together
@@ -37,7 +38,6 @@ HINT = (
     "source keeps everything; what it misses altogether nobody sees: a hint at recall, not recall"
 )
 
-Rule = Annotated[str, typer.Argument(metavar="RULE", help="A rule's id, or RULE@VERSION.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from peil.command.session import SessionContext
+from peil.command.version import Rule, parted
 from peil.display import as_json, console, table
 from peil.pipeline import Pipeline
 from peil.rulebook import SINGLE_AUTHOR
@@ -38,7 +39,6 @@ IN_A_CELL = 90
 NOT_YET = "Nothing counts before the first `peil run` or `peil import`."
 NEXT_BATCH = "It is published: a running peil takes it over with its next batch."
 
-Rule = Annotated[str, typer.Argument(metavar="RULE", help="A rule's id, or RULE@VERSION.")]
 Version = Annotated[
     str, typer.Option(help="Which version, as `peil rules history` shows them; else the newest.")
 ]
@@ -104,7 +104,7 @@ def history(context: SessionContext, rule: Rule, json: Json = False) -> None:
 
     Example: peil rules history woningnood
     """
-    rule, _, version = rule.partition("@")
+    rule, version = parted(rule)
     with context.obj.pipeline() as pipeline:
         standings = pipeline.rulebook.standings_of(rule)
         library = pipeline.rulebook.library
@@ -160,10 +160,10 @@ def withdraw(
 
     Example: peil rules withdraw woningnood --note "it matches names of streets"
     """
-    rule, _, named = rule.partition("@")
+    rule, version = parted(rule, version)
     with context.obj.pipeline() as pipeline:
         standings = pipeline.rulebook.standings_of(rule)
-        if version := version or named:
+        if version:
             versions = [version_of(rule, standings, version).change.version]
         else:
             versions = [each.change.version for each in standings if each.state in PUBLISHED]
@@ -176,8 +176,7 @@ def withdraw(
 def _advance(
     context: SessionContext, rule: str, version: str, state: State, *, note: str, json: bool
 ) -> None:
-    rule, _, named = rule.partition("@")
-    version = version or named
+    rule, version = parted(rule, version)
     with context.obj.pipeline() as pipeline:
         pipeline.book.check_read(rule)
         book = pipeline.rulebook

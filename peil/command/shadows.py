@@ -10,14 +10,13 @@ from index.versions import Shadowed
 from peil.backfilling import Backfilled, backfill
 from peil.command.accounting import stages
 from peil.command.session import SessionContext
+from peil.command.version import Rule, parted
 from peil.display import as_json, console, table
 from peil.pipeline import Pipeline
 from privacy.suppress import text
 from rules.life.library import version_of
 from rules.life.publishing import published
 from stream.errors import Stop
-
-Rule = Annotated[str, typer.Argument(metavar="RULE", help="A rule's id, or RULE@VERSION.")]
 
 
 def shadowed(
@@ -33,8 +32,7 @@ def shadowed(
     Example: peil rules shadowed woningnood
     """
     with context.obj.pipeline() as pipeline:
-        rule, _, named = rule.partition("@")
-        active, names = _versions(pipeline, rule, version or named)
+        active, names = _versions(pipeline, *parted(rule, version))
         answers = pipeline.answers()
         found = [answers.shadowed(name, active=active) for name in names]
     if json:
