@@ -62,7 +62,7 @@ class Paused(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None
 
 
-class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+class Requests(msgspec.Struct, frozen=True, kw_only=True):
     """How many requests its server still allows, until it counts anew."""
 
     remaining: int
@@ -100,7 +100,7 @@ class Bulletin(msgspec.Struct, frozen=True, kw_only=True):
     lag_seconds: float | None
     failing: Failing | None
     paused: Paused | None
-    budget: Allowance | None
+    budget: Requests | None
     items: Mapping[str, int]
     slots: Mapping[str, int]
     warnings: list[str]
@@ -174,7 +174,7 @@ def _bulletin(pipeline: Pipeline, source: Source, known: _Known) -> Bulletin:
         lag_seconds=_lag(condition, now),
         failing=_failing(condition),
         paused=None if pause is None else _paused(pause),
-        budget=None if condition.budget is None else _allowance(condition.budget),
+        budget=None if condition.budget is None else _requests(condition.budget),
         items=pipeline.tallies.totals(source.id, since=now - COUNTED_DAYS * DAY_MS),
         slots=pipeline.runs.missed(source.id, since=now - COUNTED_DAYS * DAY_MS),
         warnings=warnings,
@@ -263,7 +263,7 @@ def _paused(pause: Pause) -> Paused:
     )
 
 
-def _allowance(budget: Budget) -> Allowance:
-    return Allowance(
+def _requests(budget: Budget) -> Requests:
+    return Requests(
         remaining=budget.remaining, limit=budget.limit, resets=to_datetime(budget.resets)
     )

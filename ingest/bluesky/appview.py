@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from ingest.bluesky.records import OPT_OUT, Label, read_record
+from ingest.bluesky.refusal import refusal_in
 from ingest.contract import Budget, Standing
 from ingest.timestamps import parse_moment
 from ingest.web.client import OK, Page, Web
@@ -30,9 +31,6 @@ LOT = 25
 
 REFUSED = 400
 FIRST_SERVER_ERROR = 500
-SAID = 200
-"""Letters that are kept of what a server says."""
-
 Shape = TypeVar("Shape")
 
 
@@ -118,13 +116,6 @@ class Posts(msgspec.Struct, frozen=True):
     """Posts that were asked for, those that are shown."""
 
     posts: list[Post]
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """The body of an answer that is none."""
-
-    error: str = ""
-    message: str = ""
 
 
 class AppView:
@@ -221,13 +212,10 @@ def _standing(post: Post | None) -> Standing:
 
 def _refusal(page: Page, where: str) -> PeilError:
     """What a status below 500 means."""
-    try:
-        said = msgspec.json.decode(page.body, type=Refusal)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        said = Refusal()
-    if said.error:
-        where += f" ({said.error[:SAID]}: {said.message[:SAID]})"
+    said = refusal_in(page.body)
+    if said is not None:
+        where += f" ({said.error}: {said.message})"
     message = f"{where}; look at it in a browser, and mend the source"
-    if page.status == REFUSED and said.error:
+    if page.status == REFUSED and said is not None:
         return Refused(message, error=said.error)
     return Stop(message)

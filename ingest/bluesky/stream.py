@@ -13,6 +13,7 @@ from ingest.bluesky.connection import Connection, Refused
 from ingest.bluesky.listening import Ended, Listening
 from ingest.bluesky.position import Position
 from ingest.bluesky.records import POSTS
+from ingest.bluesky.refusal import SAID, refusal_in
 from ingest.bluesky.wire import V1, V2, Wire
 from ingest.contract import Batch, Cursor
 from ingest.web.client import Web
@@ -36,8 +37,6 @@ NOT_FOUND = 404
 BUSY = (429, 503)
 FIRST_SERVER_ERROR = 500
 CURSOR_TOO_OLD = "CursorTooOld"
-SAID = 200
-"""Letters that are kept of what a server says."""
 
 
 class JetstreamSettings(BaseModel):
@@ -82,13 +81,6 @@ class JetstreamSettings(BaseModel):
             if parts.path.strip("/") or parts.query:
                 raise ValueError(f"{host!r} has more than a host: leave what follows it out")
         return hosts
-
-
-class XrpcError(msgspec.Struct, frozen=True):
-    """The body of a refusal, as https://atproto.com/specs/xrpc has it."""
-
-    error: str
-    message: str = ""
 
 
 class JetstreamCollector:
@@ -238,13 +230,12 @@ def _said(refused: Refused) -> tuple[str, str]:
     """The name and the message of an error as XRPC writes it (v2), or of one line of plain text
     (v1); empty when it is none of these, such as a page.
     """
-    try:
-        error = msgspec.json.decode(refused.body, type=XrpcError)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        plain = refused.headers.get("content-type", "").startswith("text/plain")
-        text = refused.body.decode("utf-8", "replace").strip() if plain else ""
-        return f"status {refused.status}", text[:SAID]
-    return error.error[:SAID], (error.message or "no message")[:SAID]
+    refusal = refusal_in(refused.body)
+    if refusal is not None:
+        return refusal.error, refusal.message or "no message"
+    plain = refused.headers.get("content-type", "").startswith("text/plain")
+    text = refused.body.decode("utf-8", "replace").strip() if plain else ""
+    return f"status {refused.status}", text[:SAID]
 
 
 def _together(errors: list[PeilError]) -> PeilError:

@@ -78,8 +78,8 @@ class _Network(httpcore2.NetworkBackend):
         host: str,
         port: int,
         timeout: float | None = None,  # noqa: ARG002  (the contract's, as those below)
-        local_address: str | None = None,  # noqa: ARG002
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,  # noqa: ARG002
+        local_address: str | None = None,  # noqa: ARG002  (the same)
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,  # noqa: ARG002  (the same)
     ) -> httpcore2.NetworkStream:
         bounds = _Bounds(host, clock=self._clock, seconds=self._seconds, size=self._size)
         try:
@@ -94,7 +94,7 @@ class _Stream(httpcore2.NetworkStream):
         self._socket = connected
         self._bounds = bounds
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002  (the same)
         self._socket.settimeout(self._bounds.seconds())
         try:
             data = self._socket.recv(max_bytes)
@@ -103,7 +103,7 @@ class _Stream(httpcore2.NetworkStream):
         self._bounds.spend(len(data))
         return data
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002  (the same)
         self._socket.settimeout(self._bounds.seconds())
         try:
             self._socket.sendall(buffer)
@@ -114,7 +114,7 @@ class _Stream(httpcore2.NetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002
+        timeout: float | None = None,  # noqa: ARG002  (the same)
     ) -> httpcore2.NetworkStream:
         self._socket.settimeout(self._bounds.seconds())
         try:

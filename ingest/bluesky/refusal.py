@@ -1,0 +1,22 @@
+"""What a server of the AT Protocol says when it refuses (https://atproto.com/specs/xrpc)."""
+
+import msgspec
+
+SAID = 200
+"""Letters that are kept of what a server says."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """The body of an answer that is none: the server's own word for why, and a sentence."""
+
+    error: str
+    message: str = ""
+
+
+def refusal_in(body: bytes) -> Refusal | None:
+    """The refusal in a body, cut to what is kept of it; None when it is none, such as a page."""
+    try:
+        said = msgspec.json.decode(body, type=Refusal)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return Refusal(said.error[:SAID], said.message[:SAID]) if said.error else None
