@@ -1,8 +1,6 @@
 """Some organisations that write on Bluesky, and the AppView that shows it and fails."""
 
 import random
-import threading
-import time
 from collections import deque
 from collections.abc import Mapping
 from typing import ClassVar, Self
@@ -10,6 +8,7 @@ from typing import ClassVar, Self
 import msgspec
 
 from bench.completeness.bluesky_server import FAULTS, AppViewServer
+from bench.completeness.publishing import Chance, Publisher
 from bench.completeness.world import Item, Now
 from stream.clock import HOUR_MS, MINUTE_MS
 
@@ -59,23 +58,21 @@ class BlueskyWorld:
 
     def __init__(self, *, count: int, seed: int, now: Now) -> None:
         self._rng = random.Random(seed)
+        self._chance = Chance(self._rng, share=FAILING, kinds=FAULTS)
         self._now = now
         self._count = count
-        self._failing = True
         self._items: dict[str, Item] = {}
         self._recent: deque[tuple[str, int, str]] = deque(maxlen=RECENT)
-        self._server = AppViewServer(now=now, failing=self._fault)
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._publish)
+        self._server = AppViewServer(now=now, failing=self._chance.fault)
+        self._publisher = Publisher(self._publish, now=now)
 
     def __enter__(self) -> Self:
         self._server.__enter__()
-        self._thread.start()
+        self._publisher.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._closed.set()
-        self._thread.join()
+        self._publisher.__exit__(*error)
         self._server.__exit__(*error)
 
     def declaration(self) -> str:
@@ -85,20 +82,16 @@ class BlueskyWorld:
         return dict(self._items)
 
     def published(self) -> bool:
-        return not self._thread.is_alive()
+        return self._publisher.over
 
     def calm(self) -> None:
-        self._failing = False
+        self._chance.calm()
         for did, number, uri in self._recent:  # most of these were collected
             if not self._items[uri].deleted and self._rng.random() < DELETED:
                 self._delete(did, number, uri)
 
     def faults(self) -> Mapping[str, int]:
         return self._server.failed
-
-    def _fault(self) -> str | None:
-        fails = self._failing and self._rng.random() < FAILING
-        return self._rng.choice(FAULTS) if fails else None
 
     def _publish(self) -> None:
         """All posts in the order in which they are shown."""
@@ -114,9 +107,7 @@ class BlueskyWorld:
                 when += rng.randrange(longest)
             shown.append((when, number, written))
         for place, (when, number, written) in enumerate(sorted(shown)):
-            while self._now() < when and not self._closed.is_set():
-                time.sleep(0.01)
-            if self._closed.is_set():
+            if not self._publisher.wait(when):
                 return
             if place == self._count // 2:
                 self._take_down(ACCOUNTS[-1])

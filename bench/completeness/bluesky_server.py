@@ -5,24 +5,30 @@ gives (`tests/ingest/test_bluesky_authors.py` holds the collector to one).
 """
 
 import json
-import socket
 import threading
-import time
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
+
+from bench.completeness.serving import BLOCK_PAGE, Handler, Serving
 
 POST = "app.bsky.feed.post"
 LIMIT = 3_000
 PERIOD_MS = 300_000
-BLOCK_PAGE = b"<!DOCTYPE html><html><title>One moment</title>Checking your browser</html>"
 FAULTS = (
     "429", "500", "refused", "block", "reset", "half", "stall", "malformed", "mixed", "empty",
 )  # fmt: skip
+REFUSALS: Mapping[str, tuple[int, bytes]] = {
+    "429": (429, b'{"error": "RateLimitExceeded"}'),
+    "500": (500, b'{"error": "InternalServerError"}'),
+    "refused": (400, b'{"error": "InvalidRequest", "message": "no"}'),
+    "block": (200, BLOCK_PAGE),
+}
+"""Of the faults those that are answers of their own: status and body."""
+
 Failing = Callable[[], str | None]
 """Which fault a request meets: one of `FAULTS`, or none."""
 
@@ -39,22 +45,18 @@ class AppViewServer:
         self._down: set[str] = set()
         self._counted = (0, 0)
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,))
+        self._serving = Serving(_handler(self))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
+        return self._serving.url
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._serving.__enter__()
         return self
 
-    def __exit__(self, *_error: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+    def __exit__(self, *error: object) -> None:
+        self._serving.__exit__(*error)
 
     def publish(self, did: str, number: int, text: str, *, written: int) -> str:
         """A post that says to be of `written` (Unix ms), shown from now on; returns its uri."""
@@ -143,9 +145,9 @@ class AppViewServer:
         }
 
 
-def _handler(server: AppViewServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+def _handler(server: AppViewServer) -> type[Handler]:
+    class Answering(Handler):
+        def respond(self) -> None:
             fault = server.failing()
             if fault:
                 server.failed[fault] += 1
@@ -155,46 +157,9 @@ def _handler(server: AppViewServer) -> type[BaseHTTPRequestHandler]:
             if fault == "empty" and "feed" in said:
                 said = {"feed": []}
             body = json.dumps(said).encode()
-            match fault:
-                case "429":
-                    status, body = 429, b'{"error": "RateLimitExceeded"}'
-                case "500":
-                    status, body = 500, b'{"error": "InternalServerError"}'
-                case "refused":
-                    status, body = 400, b'{"error": "InvalidRequest", "message": "no"}'
-                case "block":
-                    body, headers = BLOCK_PAGE, {"Content-Type": "text/html"}
-                case "malformed":
-                    body = body[: len(body) // 2]
-                case "reset":
-                    self.connection.shutdown(socket.SHUT_RDWR)
-                    return
-                case _:
-                    pass
-            self._send(status, headers, body, fault=fault)
+            self.say_data(status, headers, body, fault=fault, refusals=REFUSALS)
 
-        def _send(
-            self, status: int, headers: Mapping[str, str], body: bytes, *, fault: str | None
-        ) -> None:
-            self.send_response(status)
-            for name, value in ({"Content-Type": "application/json"} | dict(headers)).items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            try:
-                if fault in ("half", "stall"):
-                    self.wfile.write(body[: len(body) // 2])
-                    self.wfile.flush()
-                    time.sleep(0.5 if fault == "stall" else 0)  # and then it is over
-                else:
-                    self.wfile.write(body)
-            except OSError:
-                return  # the one who asked was killed
-
-        def log_message(self, *_args: object) -> None:
-            return
-
-    return Handler
+    return Answering
 
 
 def _iso(moment: int) -> str:

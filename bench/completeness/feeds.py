@@ -1,12 +1,11 @@
 """Five feeds of one server: three forms, ids of three kinds and none, and one that turns over."""
 
 import random
-import threading
-import time
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
 from bench.completeness.feeds_server import FAULTS, Feed, FeedServer, Shown, link, said
+from bench.completeness.publishing import Chance, Publisher
 from bench.completeness.world import Item, Now
 from stream.clock import MINUTE_MS
 
@@ -46,9 +45,9 @@ class FeedsWorld:
 
     def __init__(self, *, count: int, seed: int, now: Now) -> None:
         self._rng = random.Random(seed)
+        self._chance = Chance(self._rng, share=FAILING, kinds=FAULTS)
         self._now = now
         self._count = count
-        self._failing = True
         self._items: dict[str, Item] = {}
         self._feeds = [
             Feed("rss", window=WIDE),
@@ -57,18 +56,16 @@ class FeedsWorld:
             Feed("rss", window=WIDE, ordered=False),
             Feed("rss", window=NARROW),
         ]
-        self._server = FeedServer(self._feeds, failing=self._fault)
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._publish)
+        self._server = FeedServer(self._feeds, failing=self._chance.fault)
+        self._publisher = Publisher(self._publish, now=now)
 
     def __enter__(self) -> Self:
         self._server.__enter__()
-        self._thread.start()
+        self._publisher.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._closed.set()
-        self._thread.join()
+        self._publisher.__exit__(*error)
         self._server.__exit__(*error)
 
     def declaration(self) -> str:
@@ -80,29 +77,23 @@ class FeedsWorld:
             return dict(self._items)
 
     def published(self) -> bool:
-        return not self._thread.is_alive()
+        return self._publisher.over
 
     def calm(self) -> None:
-        self._failing = False
+        self._chance.calm()
 
     def faults(self) -> Mapping[str, int]:
         return {kind: count for kind, count in self._server.failed.items() if kind != "none"}
-
-    def _fault(self) -> str | None:
-        fails = self._failing and self._rng.random() < FAILING
-        return self._rng.choice(FAULTS) if fails else None
 
     def _publish(self) -> None:
         rng = random.Random(self._rng.random())
         # Nobody can know what was gone before anybody looked. Once the second feed is asked, it is
         # remembered of all that they are looked at.
-        while len(self._server.asked) < 2 and not self._closed.is_set():
-            time.sleep(0.01)
+        if not self._publisher.came(lambda: len(self._server.asked) >= 2):
+            return
         began = self._now()
         for number in range(self._count):
-            while self._now() < began + number * PACE_MS and not self._closed.is_set():
-                time.sleep(0.01)
-            if self._closed.is_set():
+            if not self._publisher.wait(began + number * PACE_MS):
                 return
             with self._server.lock:
                 self._show(number, rng)

@@ -5,21 +5,20 @@ import random
 import socket
 import struct
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 import msgspec
+
+from bench.completeness.serving import BLOCK_PAGE, Handler, Serving
 
 FAULTS = (
     "429", "500", "503", "403", "block", "login", "empty", "reset", "half", "cut", "stall", "stale",
     "twice",
 )  # fmt: skip
-BLOCK_PAGE = b"<!DOCTYPE html><html><title>One moment</title>Checking your browser</html>"
 LOGIN_PAGE = b"<html><form action='/login'><input type='password' name='p'></form></html>"
 STALL = 1.5
 """Seconds of the wall's clock, and then the answer breaks off."""
@@ -168,21 +167,17 @@ class FeedServer:
         self.asked: set[int] = set()
         self.lock = threading.Lock()
         self.old: dict[int, tuple[str, bytes]] = {}
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,))
+        self._serving = Serving(_handler(self))
 
     def url(self, number: int) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}/{number}"
+        return f"{self._serving.url}/{number}"
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._serving.__enter__()
         return self
 
-    def __exit__(self, *_error: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+    def __exit__(self, *error: object) -> None:
+        self._serving.__exit__(*error)
 
     def answer(self, number: int, fault: str | None) -> tuple[str, bytes]:
         """The validator and the document of a feed, or an older one."""
@@ -197,12 +192,12 @@ class FeedServer:
             return tag, body
 
 
-def _handler(server: FeedServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+def _handler(server: FeedServer) -> type[Handler]:
+    class Answering(Handler):
+        def respond(self) -> None:
             number = self.path.strip("/")
             if not number.isdecimal():
-                self._send(200 if number == "login" else 404, {}, LOGIN_PAGE)
+                self.say(200 if number == "login" else 404, {}, LOGIN_PAGE)
                 return
             fault = server.failing()
             server.failed[fault or "none"] += 1
@@ -211,48 +206,24 @@ def _handler(server: FeedServer) -> type[BaseHTTPRequestHandler]:
             headers = {"ETag": tag}
             match fault:
                 case "429" | "500" | "503" | "403":
-                    self._send(int(fault), {"Retry-After": "30"} if fault == "429" else {}, b"no")
+                    self.say(int(fault), {"Retry-After": "30"} if fault == "429" else {}, b"no")
                 case "block":
-                    self._send(200, {"Content-Type": "text/html"}, BLOCK_PAGE)
+                    self.say(200, {"Content-Type": "text/html"}, BLOCK_PAGE)
                 case "login":
-                    self._send(302, {"Location": "/login"}, b"")
+                    self.say(302, {"Location": "/login"}, b"")
                 case "empty":
-                    self._send(200, headers, b"")
+                    self.say(200, headers, b"")
                 case "reset":
                     linger = struct.pack("ii", 1, 0)
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                     self.connection.close()
                 case "half" | "stall":
-                    self._send(200, headers, body[: len(body) // 2], length=len(body))
-                    time.sleep(STALL if fault == "stall" else 0)
+                    self.say_half(200, headers, body, stall=STALL if fault == "stall" else 0)
                 case "cut":
-                    self._send(200, headers, body[: len(body) * 2 // 3])
+                    self.say(200, headers, body[: len(body) * 2 // 3])
                 case _ if self.headers.get("If-None-Match") == tag:
-                    self._send(304, headers, b"")
+                    self.say(304, headers, b"")
                 case _:
-                    self._send(200, headers, body)
+                    self.say(200, headers, body)
 
-        def _send(
-            self, status: int, headers: dict[str, str], body: bytes, *, length: int | None = None
-        ) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body) if length is None else length))
-            self.end_headers()
-            try:
-                self.wfile.write(body)
-                self.wfile.flush()
-            except OSError:
-                return  # the one who asked was killed
-
-        def handle(self) -> None:
-            try:
-                super().handle()
-            except OSError:
-                return  # the same, or a reset of ours
-
-        def log_message(self, *_args: object) -> None:
-            return
-
-    return Handler
+    return Answering

@@ -1,8 +1,6 @@
 """Two Mastodon servers that show each other's statuses late, and fail."""
 
 import random
-import threading
-import time
 from collections import deque
 from collections.abc import Mapping
 from typing import ClassVar, Self
@@ -10,6 +8,7 @@ from typing import ClassVar, Self
 import msgspec
 
 from bench.completeness.mastodon_server import FAULTS, MastodonServer
+from bench.completeness.publishing import Chance, Publisher
 from bench.completeness.world import Item, Now
 from stream.clock import HOUR_MS, MINUTE_MS
 
@@ -65,28 +64,26 @@ class MastodonWorld:
 
     def __init__(self, *, count: int, seed: int, now: Now) -> None:
         self._rng = random.Random(seed)
+        self._chance = Chance(self._rng, share=FAILING, kinds=FAULTS)
         self._now = now
         self._count = count
-        self._failing = True
         self._items: dict[str, Item] = {}
         self._copies: dict[str, list[tuple[MastodonServer, str]]] = {}
         self._recent: deque[str] = deque(maxlen=RECENT)
         self._servers = [
-            MastodonServer(now=now, domain=domain, failing=self._fault, limit=3_000)
+            MastodonServer(now=now, domain=domain, failing=self._chance.fault, limit=3_000)
             for domain in ("ours.example", "other.example")
         ]
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._publish)
+        self._publisher = Publisher(self._publish, now=now)
 
     def __enter__(self) -> Self:
         for server in self._servers:
             server.__enter__()
-        self._thread.start()
+        self._publisher.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._closed.set()
-        self._thread.join()
+        self._publisher.__exit__(*error)
         for server in self._servers:
             server.__exit__(*error)
 
@@ -98,10 +95,10 @@ class MastodonWorld:
         return dict(self._items)
 
     def published(self) -> bool:
-        return not self._thread.is_alive()
+        return self._publisher.over
 
     def calm(self) -> None:
-        self._failing = False
+        self._chance.calm()
         for uri in sorted(set(self._recent)):  # most of these were collected
             if not self._items[uri].deleted and self._rng.random() < DELETED:
                 self._delete(uri)
@@ -109,10 +106,6 @@ class MastodonWorld:
     def faults(self) -> Mapping[str, int]:
         first, second = (server.failed for server in self._servers)
         return first + second
-
-    def _fault(self, _path: str) -> str | None:
-        fails = self._failing and self._rng.random() < FAILING
-        return self._rng.choice(FAULTS) if fails else None
 
     def _publish(self) -> None:
         """All statuses in the order in which they are shown."""
@@ -128,9 +121,7 @@ class MastodonWorld:
                 when = max(began, written + late) + rng.randrange(longest)
                 shown.append((when, number, written, 1 - first))
         for when, number, written, by in sorted(shown):
-            while self._now() < when and not self._closed.is_set():
-                time.sleep(0.01)
-            if self._closed.is_set():
+            if not self._publisher.wait(when):
                 return
             uri = self._show(self._servers[by], number, written, away=when - written > MINUTE_MS)
             if uri and written >= began:  # what is older is not read again

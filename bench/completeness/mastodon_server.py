@@ -6,25 +6,30 @@ docs.joinmastodon.org and Mastodon's `app/controllers/api/v1/timelines`.
 """
 
 import json
-import socket
 import threading
-import time
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from bench.completeness.serving import BLOCK_PAGE, Handler, Serving
 
 DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 PERIOD_MS = 300_000
 LOT = 20
-BLOCK_PAGE = b"<!DOCTYPE html><html><title>One moment</title>Checking your browser</html>"
-Failing = Callable[[str], str | None]
-"""Which fault the request for a path meets: one of `FAULTS`, or none."""
+Failing = Callable[[], str | None]
+"""Which fault a request meets: one of `FAULTS`, or none."""
 
 FAULTS = ("429", "500", "block", "block 503", "reset", "half", "stall", "malformed", "mixed")
+REFUSALS: Mapping[str, tuple[int, bytes]] = {
+    "429": (429, b'{"error": "Too many requests"}'),
+    "500": (500, b'{"error": "An unexpected error occurred"}'),
+    "block": (200, BLOCK_PAGE),
+    "block 503": (503, BLOCK_PAGE),
+}
+"""Of the faults those that are answers of their own: status and body."""
 
 
 class MastodonServer:
@@ -35,7 +40,7 @@ class MastodonServer:
         *,
         now: Callable[[], int],
         domain: str = "ours.example",
-        failing: Failing = lambda _path: None,
+        failing: Failing = lambda: None,
         limit: int = 300,
     ) -> None:
         self.domain = domain
@@ -52,13 +57,11 @@ class MastodonServer:
         self._statuses: dict[str, dict[str, Any]] = {}
         self._order: list[str] = []
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,))
+        self._serving = Serving(_handler(self))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
+        return self._serving.url
 
     def publish(self, number: int, *, written: int, **changed: Any) -> dict[str, Any]:
         """A status of `written` (Unix ms), shown from now on; `number` makes its id and uri."""
@@ -88,13 +91,11 @@ class MastodonServer:
             del self._statuses[local]
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._serving.__enter__()
         return self
 
-    def __exit__(self, *_error: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+    def __exit__(self, *error: object) -> None:
+        self._serving.__exit__(*error)
 
     def answer(self, target: str, token: str) -> tuple[int, dict[str, str], Any]:
         """Status, headers and body for the request of `target`."""
@@ -184,57 +185,21 @@ def _wanted(path: str, query: Mapping[str, list[str]]) -> Callable[[Mapping[str,
     return wanted
 
 
-def _handler(server: MastodonServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+def _handler(server: MastodonServer) -> type[Handler]:
+    class Answering(Handler):
+        def respond(self) -> None:
             token = self.headers.get("Authorization", "").removeprefix("Bearer ")
             server.requests.append((self.path, token))
-            fault = server.failing(self.path)
+            fault = server.failing()
             if fault:
                 server.failed[fault] += 1
             status, headers, said = server.answer(self.path, token)
             if fault == "mixed" and isinstance(said, list):  # out of order, and one twice
                 said = [*said[::-1], *said[:1]]
             body = json.dumps(said).encode()
-            match fault:
-                case "429":
-                    status, body = 429, b'{"error": "Too many requests"}'
-                case "500":
-                    status, body = 500, b'{"error": "An unexpected error occurred"}'
-                case "block" | "block 503":
-                    status, body = 200 if fault == "block" else 503, BLOCK_PAGE
-                    headers = {"Content-Type": "text/html"}
-                case "malformed":
-                    body = body[: len(body) // 2]
-                case "reset":
-                    self.connection.shutdown(socket.SHUT_RDWR)
-                    return
-                case _:
-                    pass
-            self._send(status, headers, body, fault=fault)
+            self.say_data(status, headers, body, fault=fault, refusals=REFUSALS)
 
-        def _send(
-            self, status: int, headers: Mapping[str, str], body: bytes, *, fault: str | None
-        ) -> None:
-            self.send_response(status)
-            for name, value in ({"Content-Type": "application/json"} | dict(headers)).items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            try:
-                if fault in ("half", "stall"):
-                    self.wfile.write(body[: len(body) // 2])
-                    self.wfile.flush()
-                    time.sleep(0.5 if fault == "stall" else 0)  # and then it is over
-                else:
-                    self.wfile.write(body)
-            except OSError:
-                return  # the one who asked was killed
-
-        def log_message(self, *_args: object) -> None:
-            return
-
-    return Handler
+    return Answering
 
 
 def _iso(moment: int) -> str:

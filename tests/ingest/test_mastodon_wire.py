@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.completeness.mastodon_server import BLOCK_PAGE, MastodonServer
+from bench.completeness.mastodon_server import MastodonServer
+from bench.completeness.serving import BLOCK_PAGE
 from ingest.catalogue import settings_of
 from ingest.contract import Batch, Reference, Standing
 from ingest.mastodon.collector import MastodonCollector
@@ -406,7 +407,7 @@ def test_whatever_happens_every_status_comes(steps: list[Step]) -> None:
     numbers = iter(range(1_000_000))
     good = [1_000_000]
 
-    def failing(_path: str) -> str | None:
+    def failing() -> str | None:
         good[0] -= 1
         return "malformed" if good[0] < 0 else None
 
