@@ -14,6 +14,7 @@ from sqlalchemy import Engine, create_engine
 from bench.servers.elasticsearch import Elasticsearch
 from bench.servers.kafka import Kafka
 from bench.servers.postgres import Postgres
+from ingest.bluesky import connection
 from ingest.web.client import Web
 from peil.database import open_database
 from peil.folder import WorkingFolder
@@ -21,6 +22,7 @@ from peil.pipeline import Pipeline
 from peil.settings import Settings
 from stream.clock import Clock, ManualClock, to_datetime
 from stream.testing import START
+from tests.ingest.jetstream import SPEED, FastClock
 
 # The encoder takes some seconds to build and 80 MB to keep: all tests share one.
 os.environ.setdefault("PEIL_ENRICH__MODELS", str(Path(__file__).parents[1] / ".cache" / "models"))
@@ -95,6 +97,15 @@ def web(impatient: None) -> Iterator[Web]:
     with Web(contact="data@example.org", clock=ManualClock(START), max_bytes=99_999,
              max_seconds=60, private_hosts=("127.0.0.1",)) as web:  # fmt: skip
         yield web
+
+
+@pytest.fixture
+def fast_clock(monkeypatch: pytest.MonkeyPatch) -> FastClock:
+    """A clock faster than the wall's, for a stream. What a busy machine takes to connect stays
+    bounded by the wall.
+    """
+    monkeypatch.setattr(connection, "SLOWEST_SECONDS", connection.SLOWEST_SECONDS * SPEED)
+    return FastClock()
 
 
 Opened = Callable[..., Pipeline]

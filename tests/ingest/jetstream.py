@@ -5,12 +5,15 @@ with times. What it does wrong is told to it by `Faults`.
 """
 
 import contextlib
+import fcntl
 import json
 import random
 import select
 import socket
 import ssl
 import struct
+import sys
+import termios
 import threading
 import time
 from collections import Counter
@@ -326,6 +329,7 @@ class Jetstream:
             self.shown += 1
             number = self.shown
         if self._falls_due(self.faults.cuts, number, "reset"):
+            _drain(client)
             _reset(client)
             raise EOFError
         if self._falls_due(self.faults.slow, number, "too slow"):
@@ -400,6 +404,17 @@ def _is_gone(client: socket.socket) -> bool:
     """Whether the client hung up. What it says else is none of our business."""
     readable, _, _ = select.select([client], [], [], 0)
     return bool(readable) and client.recv(65_536) == b""
+
+
+def _drain(client: socket.socket, seconds: float = 5.0) -> None:
+    """Wait until the client's side has all that was sent: a reset takes away what is under way,
+    and how much that is would be left to chance.
+    """
+    until = time.monotonic() + seconds
+    while int.from_bytes(fcntl.ioctl(client, termios.TIOCOUTQ, bytes(4)), sys.byteorder):
+        if time.monotonic() > until:
+            return
+        time.sleep(0.001)
 
 
 def _reset(client: socket.socket) -> None:

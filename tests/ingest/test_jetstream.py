@@ -30,8 +30,8 @@ BOTH = pytest.mark.parametrize("wire", ["v1", "v2"])
 class World:
     """A city that writes, on one clock."""
 
-    def __init__(self) -> None:
-        self.clock = FastClock()
+    def __init__(self, clock: FastClock) -> None:
+        self.clock = clock
         self.written = 0
         self._first = (self.clock.now() - 3_600_000) * 1000
 
@@ -138,8 +138,8 @@ def idle(batches: list[Batch]) -> bool:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(fast_clock: FastClock) -> World:
+    return World(fast_clock)
 
 
 @pytest.fixture
@@ -307,7 +307,9 @@ def test_what_comes_again_within_a_run_is_known(world: World, server: Jetstream)
     uris = world.write(server, count=400)
     server.faults.twice = 0.5
     server.faults.cuts = {150, 350}
-    batches = Ear(server, clock=world.clock, look_back_hours=2).hear(least(400))
+    ear = Ear(server, clock=world.clock, look_back_hours=2)
+    batches = ear.hear(least(400))
+    assert ear.error is None
     assert sorted(posts(batches)) == sorted(uris)
     assert skipped(batches)["duplicate"] > 200
     assert server.failed["reset"]

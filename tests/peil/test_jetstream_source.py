@@ -34,8 +34,8 @@ def server() -> Iterator[Jetstream]:
 
 
 @pytest.fixture
-def clock() -> FastClock:
-    return FastClock()
+def clock(fast_clock: FastClock) -> FastClock:
+    return fast_clock
 
 
 @pytest.fixture
