@@ -8,11 +8,17 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
+from sqlalchemy import (
+    Connection,
+    Engine,
+    ExceptionContext,
+    column,
+    create_engine,
+    event,
+    inspect,
+    select,
+    table,
+)
 from sqlalchemy.exc import DatabaseError
 
 import dashboard.tables
@@ -37,6 +43,9 @@ METADATA = (
     peil.leases.metadata,
 )
 MIGRATIONS = Path(__file__).parent / "migrations"
+REVISIONS = sorted(each.name.partition("_")[0] for each in MIGRATIONS.glob("versions/[0-9]*.py"))
+"""Every revision of the tables, oldest first: a migration's file begins with its name."""
+
 VERSIONS = "alembic_version"
 """The table in which Alembic keeps which migration was the last."""
 
@@ -118,25 +127,30 @@ def _prepare(connection: Any, _record: Any) -> None:
 
 
 def _migrate(engine: Engine) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    scripts = ScriptDirectory.from_config(config)
-    newest = scripts.get_current_head()
+    newest = REVISIONS[-1]
     with engine.connect() as connection:
         if _revision(connection) == newest:
             return
-    known = {each.revision for each in scripts.walk_revisions()}
     with alone(engine, "migration") as connection:  # all of it or nothing
         current = _revision(connection)
-        if current is not None and current not in known:
+        if current is not None and current not in REVISIONS:
             raise Stop(
                 f"the operational database was written by a newer peil (revision {current}); "
                 "upgrade this installation"
             )
         if current != newest:
             _check_may_change(connection)
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415  (an upgrade is rare, and it takes long to load)
+    from alembic.config import Config  # noqa: PLC0415  (the same)
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def _check_may_change(connection: Connection) -> None:
@@ -151,4 +165,8 @@ def _check_may_change(connection: Connection) -> None:
 
 
 def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    """The migration that was the last; None before the first."""
+    if not inspect(connection).has_table(VERSIONS):
+        return None
+    revision = connection.scalar(select(column("version_num")).select_from(table(VERSIONS)))
+    return None if revision is None else str(revision)

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
-from peil.database import METADATA, look_at, open_database
+from peil.database import METADATA, MIGRATIONS, REVISIONS, look_at, open_database
 from stream.errors import Retry, Stop
 
 CLUSTER = pytest.mark.cluster
@@ -46,6 +48,13 @@ def test_the_migrations_make_the_tables_that_the_packages_declare(database: Engi
     for metadata in METADATA:
         metadata.create_all(database)
     assert shape(database) == migrated
+
+
+def test_the_revisions_are_the_chain_that_alembic_reads() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    chain = [each.revision for each in ScriptDirectory.from_config(config).walk_revisions()]
+    assert chain[::-1] == REVISIONS
 
 
 def test_a_database_of_a_newer_peil_is_left_alone(database: Engine, tmp_path: Path) -> None:
