@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from dashboard.site import Site
+from peil import __version__
 from peil.command import (
     access,
     backtest,
@@ -92,6 +93,12 @@ for command in (
     application.command()(command)
 
 
+def _tell(asked: bool) -> None:
+    if asked:
+        console().print(f"peil {__version__}", markup=False, highlight=False)
+        raise typer.Exit
+
+
 @application.callback()
 def _start(
     context: typer.Context,
@@ -104,6 +111,12 @@ def _start(
     ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Say more about what is done.")
+    ] = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Say which peil this is, and end.", is_eager=True, callback=_tell
+        ),
     ] = False,
 ) -> None:
     logging.basicConfig(

@@ -9,12 +9,15 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import date
+from importlib import metadata
 from pathlib import Path
 
 import psutil
 import pytest
+from typer.testing import CliRunner
 
 from peil import connect
+from peil.command.application import application
 from peil.supervisor import LONGEST_WAIT, STOPPED, Role
 from stream.clock import ManualClock
 from stream.testing import START, bytes_below
@@ -59,6 +62,11 @@ def about(number: int) -> object:
 
 def count(peil: Peil, query: str = "") -> object:
     return json.loads(peil("search", query, "--count", "--json").stdout)[0]["posts"]
+
+
+def test_the_command_says_which_peil_it_is() -> None:
+    told = CliRunner().invoke(application, ["--version"])
+    assert (told.exit_code, told.stdout) == (0, f"peil {metadata.version('peil')}\n")
 
 
 def test_a_file_becomes_answers_and_every_item_is_accounted_for(peil: Peil, tmp_path: Path) -> None:
