@@ -199,11 +199,11 @@ def measure(root: Path, address: str, events: int) -> None:
             organisation=False, until=datetime.now(UTC).date() + timedelta(days=30),
         )  # fmt: skip
         source = peil.sources["network"]
-        collector = peil.collector(source)
+        collector = peil.ingestion.collector(source)
         assert isinstance(collector, JetstreamCollector)
         counting = Counting(collector, events=events)
         try:
-            account = peil.intake.run(source, counting, stopping=counting.enough)
+            account = peil.ingestion.intake.run(source, counting, stopping=counting.enough)
         except Retry as error:
             raise SystemExit(f"the network was lost: {error}") from error
         print(f"read {account.read:,}: appended {account.appended:,}, deletes {account.deletes:,}, "

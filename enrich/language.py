@@ -21,7 +21,10 @@ _NO_WORDS = regex.compile(r"‹[^‹›]*›|https?://\S+|www\.\S+|[@#＃]|[\p{N
 _ROMANISED = regex.compile(
     r"(?<!\p{L})(?=\w*[a-z])\w*(?:(?<=[a-z])[3789](?=[a-z])|\b[379](?=[a-z]{2}))\w*"
 )
-_LETTER = regex.compile(r"\p{L}")
+_DIGIT_IN_WORD = regex.compile("[3789][a-z]")
+"""Without it nothing is romanised, and few texts have it."""
+
+_LETTERS = regex.compile(rf"(?:\P{{L}}*+\p{{L}}){{{MIN_LETTERS}}}")
 
 
 class Language:
@@ -44,9 +47,10 @@ class Language:
 
     def _detect(self, text: str) -> Label:
         words = _NO_WORDS.sub(" ", text)
-        if len(_LETTER.findall(words)) < MIN_LETTERS:
+        if not _LETTERS.match(words):
             return self._label(None, 0.0, "too_short")
-        if len(_ROMANISED.findall(text.casefold())) > 1:
+        folded = text.casefold()
+        if _DIGIT_IN_WORD.search(folded) and len(_ROMANISED.findall(folded)) > 1:
             return self._label(None, 0.0, "romanised")
         found = eldc.detect_details(words)
         if not found.reliable or not found.language:

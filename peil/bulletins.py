@@ -136,9 +136,9 @@ def _known(pipeline: Pipeline) -> _Known:
     return _Known(
         now=now,
         entries={entry.source: entry for entry in pipeline.register.entries()},
-        conditions=pipeline.runs.conditions(),
-        pauses=pipeline.runs.pauses(now),
-        runs=pipeline.runs.newest(),
+        conditions=pipeline.ingestion.runs.conditions(),
+        pauses=pipeline.ingestion.runs.pauses(now),
+        runs=pipeline.ingestion.runs.newest(),
         gaps=missed(pipeline.database, since=now - GAPS_DAYS * DAY_MS, until=now + HOUR_MS),
     )
 
@@ -148,8 +148,8 @@ def _bulletin(pipeline: Pipeline, source: Source, known: _Known) -> Bulletin:
     is_open = entry is not None and entry.until > now
     condition = known.conditions.get(source.id, Condition())
     pause, last = known.pauses.get(source.id), known.runs.get(source.id)
-    appended = pipeline.tallies.hours(source.id, APPENDED, since=now - HISTORY_MS)
-    looked = pipeline.tallies.hours(source.id, LOOKED, since=now - HISTORY_MS)
+    appended = pipeline.ingestion.tallies.hours(source.id, APPENDED, since=now - HISTORY_MS)
+    looked = pipeline.ingestion.tallies.hours(source.id, LOOKED, since=now - HISTORY_MS)
     silent = silence(appended, now=now)
     warnings = warned(condition, endless=is_endless(source), now=now)
     at_work = last is not None and last.outcome == "running"
@@ -175,8 +175,8 @@ def _bulletin(pipeline: Pipeline, source: Source, known: _Known) -> Bulletin:
         failing=_failing(condition),
         paused=None if pause is None else _paused(pause),
         budget=None if condition.budget is None else _requests(condition.budget),
-        items=pipeline.tallies.totals(source.id, since=now - COUNTED_DAYS * DAY_MS),
-        slots=pipeline.runs.missed(source.id, since=now - COUNTED_DAYS * DAY_MS),
+        items=pipeline.ingestion.tallies.totals(source.id, since=now - COUNTED_DAYS * DAY_MS),
+        slots=pipeline.ingestion.runs.missed(source.id, since=now - COUNTED_DAYS * DAY_MS),
         warnings=warnings,
         gaps=[
             Missing(start=to_datetime(gap.start), end=to_datetime(gap.end), why=gap.why)

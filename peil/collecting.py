@@ -88,10 +88,10 @@ class Collecting:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._runs = pipeline.runs
+        self._runs = pipeline.ingestion.runs
         self._clock = pipeline.clock
         self._schedule = Schedule(
-            pipeline.runs, timezone=pipeline.settings.timezone, metrics=pipeline.metrics
+            pipeline.ingestion.runs, timezone=pipeline.settings.timezone, metrics=pipeline.metrics
         )
         self._crew = Crew()
         self._ending = threading.Event()
@@ -106,7 +106,7 @@ class Collecting:
         """Begin: runs that a kill ended are to be made up for. What threads share is made here,
         where there is one thread.
         """
-        _ = self._pipeline.intake, self._pipeline.rechecks
+        _ = self._pipeline.ingestion.intake, self._pipeline.ingestion.rechecks
         locks, now = self._pipeline.locks, self._clock.now()
         for source in self._pipeline.sources:
             with locks.hold(f"source-{source}") as free:
@@ -181,15 +181,15 @@ class Collecting:
 
     def _begin(self, source: Source, slot: Slot | None) -> None:
         try:
-            collector = self._pipeline.collector(source)
+            collector = self._pipeline.ingestion.collector(source)
         except Exception as error:  # noqa: BLE001  (a collector of another package may do anything)
-            self._pipeline.intake.fail(source, error, slot=slot, endless=slot is None)
+            self._pipeline.ingestion.intake.fail(source, error, slot=slot, endless=slot is None)
             logger.warning("%s: %s", source.id, self._runs.condition(source.id).error)
             return
         self._crew.start(source.id, partial(self._run, source, collector, slot))
 
     def _run(self, source: Source, collector: Collector, slot: Slot | None) -> None:
-        account = self._pipeline.collect(
+        account = self._pipeline.ingestion.collect(
             source, collector, cause="schedule", slot=slot, stopping=self._ending.is_set
         )
         logger.info("source %s: read %d", source.id, account.read)
@@ -204,7 +204,7 @@ class Collecting:
             return
         self._recheck_at[source.id] = now + RECHECK_MS
         try:
-            collector = self._pipeline.collector(source)
+            collector = self._pipeline.ingestion.collector(source)
         except Exception:  # noqa: BLE001  (its run says what is wrong)
             return
         if isinstance(collector, Rechecking):
@@ -212,7 +212,7 @@ class Collecting:
 
     def _look_again(self, source: Source, collector: Rechecking) -> None:
         try:
-            outcomes = self._pipeline.rechecks.all(
+            outcomes = self._pipeline.ingestion.rechecks.all(
                 source,
                 collector,
                 held=self._pipeline.held,

@@ -227,7 +227,7 @@ def _leftovers(pipeline: Pipeline, checked: Checked, today: date) -> Iterator[Pr
     ended = checked.entry is None or to_datetime(checked.entry.until).date() <= today
     names = due_for_removal(
         folder,
-        pipeline.memory.cursor(place.source),
+        pipeline.ingestion.memory.cursor(place.source),
         days=0 if ended else settings.remove_after_days,
         now=pipeline.clock.now(),
     )

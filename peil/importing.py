@@ -94,7 +94,9 @@ def collect(
     be published.
     """
     return bring(
-        pipeline, lambda: pipeline.collect(source, collector, wait=True), progress=progress
+        pipeline,
+        lambda: pipeline.ingestion.collect(source, collector, wait=True),
+        progress=progress,
     )
 
 

@@ -8,52 +8,25 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import Engine
 
 from index.answers import Answers, Log
 from index.contract import Asked, Scope, Store
 from index.series import Series
 from index.worker import IndexStep
-from ingest.account import Account
-from ingest.admission import Admission
-from ingest.catalogue import Parts as CollectorParts
-from ingest.catalogue import make_collector
-from ingest.contract import Collector
 from ingest.declarations import Declaration, read_folder, sound
-from ingest.intake import Ask, Intake
-from ingest.memory import Memory
-from ingest.rechecks import Rechecks
-from ingest.runs import Cause, Runs, Slot
 from ingest.sources import Source
-from ingest.tallies import Tallies
-from ingest.vault import Vault
-from ingest.web.client import Web
-from peil.backends import (
-    INDEX,
-    Backend,
-    Cluster,
-    Embedded,
-    open_locks,
-    open_operational,
-)
-from peil.folder import WorkingFolder
-from peil.locks import Held, Locks
+from peil.backends import INDEX
+from peil.foundation import Foundation
+from peil.ingestion import Ingestion
+from peil.locks import Held
 from peil.rulebook import Rulebook
-from peil.settings import Settings
 from peil.subjects import Subjects
 from peil.timetable import wrong_times
-from privacy.access import AccessLog
-from privacy.gate import Gate
-from privacy.keys import KeyRing
-from privacy.ledger import Ledger
-from privacy.marks import KeyMarks
 from privacy.noise import KEY as NOISE_KEY
 from privacy.noise import Noise
-from privacy.register import Register
 from privacy.suppress import Thresholds
 from rules.documents import Book, Enrich
 from rules.files import load_book
@@ -63,14 +36,10 @@ from rules.life.publishing import Manifest, RuleFeed
 from rules.life.special import Special
 from rules.lists import Lists
 from rules.matching.matcher import Matcher
-from stream.broker import Broker, Entry
-from stream.clock import DAY_MS, Clock
+from stream.broker import Entry
 from stream.codec import encode
-from stream.errors import Retry
 from stream.events import Gap
-from stream.metrics import PrometheusMetrics
 from stream.post import Post
-from stream.quarantine import Quarantine
 from stream.topics import LABELLED, POSTS
 from stream.worker import Step, Worker
 
@@ -80,113 +49,9 @@ if TYPE_CHECKING:
     from enrich.chain import Chain
     from enrich.steps import Matches
 
-Part = TypeVar("Part")
 
-
-class Pipeline:
-    """All parts over one working folder, each made when it is first asked for.
-
-    One a process. Parts are made by one thread; `collect`, `backfill` and `rechecks` may then be
-    used by several, one a source. Use it as a context: leaving it closes what was opened, the last
-    first.
-    """
-
-    def __init__(
-        self,
-        folder: WorkingFolder,
-        settings: Settings,
-        *,
-        clock: Clock,
-        metrics: PrometheusMetrics | None = None,
-    ) -> None:
-        self.folder = folder
-        self.settings = settings
-        self.clock = clock
-        self.metrics = metrics or PrometheusMetrics()
-        self._closers: list[Callable[[], None]] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close what was opened, the last first. Calling it twice is harmless."""
-        while self._closers:
-            self._closers.pop()()
-
-    def _closing(self, part: Part, close: Callable[[], None]) -> Part:
-        self._closers.append(close)
-        return part
-
-    @property
-    def retention_ms(self) -> int:
-        """The longest time that any post is kept."""
-        return self.settings.privacy.longest_retention_days * DAY_MS
-
-    @cached_property
-    def database(self) -> Engine:
-        engine = open_operational(self.folder, self.settings)
-        return self._closing(engine, engine.dispose)
-
-    @cached_property
-    def locks(self) -> Locks:
-        return open_locks(self.folder, self.database)
-
-    @cached_property
-    def backend(self) -> Backend:
-        if self.settings.engine == "cluster":
-            return Cluster(self.settings, locks=lambda: self.locks, clock=self.clock)
-        return Embedded(self.folder, self.settings, locks=self.locks, clock=self.clock)
-
-    @cached_property
-    def broker(self) -> Broker:
-        broker = self.backend.broker()
-        return self._closing(broker, broker.close)
-
-    @cached_property
-    def quarantine(self) -> Quarantine:
-        return Quarantine(self.broker, clock=self.clock)
-
-    # Privacy.
-
-    @cached_property
-    def keys(self) -> KeyRing:
-        return self.keys_marked_in(self.database)
-
-    def keys_marked_in(self, database: Engine) -> KeyRing:
-        """The keys of this folder; Stop when they are not those that `database` knows."""
-        marks = KeyMarks(database)
-
-        def check(keys: KeyRing) -> None:
-            marks.check(keys, now=self.clock.now())
-
-        keys = KeyRing(
-            self.folder.keys,
-            clock=self.clock,
-            longest_retention_days=self.settings.privacy.longest_retention_days,
-            on_new=check,
-        )
-        check(keys)
-        return keys
-
-    @cached_property
-    def ledger(self) -> Ledger:
-        return Ledger(self.database)
-
-    @cached_property
-    def register(self) -> Register:
-        return Register(self.database, clock=self.clock)
-
-    @cached_property
-    def access(self) -> AccessLog:
-        return AccessLog(self.database, keys=self.keys, folder=self.folder.keys, clock=self.clock)
+class Pipeline(Foundation):
+    """All parts over one working folder, each made when it is first asked for."""
 
     # Collecting.
 
@@ -202,137 +67,8 @@ class Pipeline:
         return sound(self.declarations)
 
     @cached_property
-    def memory(self) -> Memory:
-        return Memory(self.database)
-
-    @cached_property
-    def runs(self) -> Runs:
-        return Runs(self.database)
-
-    @cached_property
-    def tallies(self) -> Tallies:
-        return Tallies(self.database)
-
-    @cached_property
-    def vault(self) -> Vault:
-        return Vault(self.database, self.keys)
-
-    def collect(
-        self,
-        source: Source,
-        collector: Collector,
-        *,
-        wait: bool = False,
-        cause: Cause = "hand",
-        slot: Slot | None = None,
-        stopping: Ask = lambda: False,
-    ) -> Account:
-        """Run `collector` for `source`, alone: its cursor has one owner. When another process
-        does so, wait for its end or, without `wait`, raise Retry.
-        """
-        role = f"source-{source.id}"
-        locks = self.locks
-        lock = locks.wait_for(role, clock=self.clock) if wait else locks.hold(role)
-        with lock as mine:
-            self._check_free(mine, f"another process collects from {source.id}")
-            self.runs.cut_off(source.id, self.clock.now(), causes=("schedule", "hand"))
-            return self.intake.run(
-                source, collector, cause=cause, slot=slot, stopping=stopping,
-                mine=lambda: bool(mine),
-            )  # fmt: skip
-
-    def backfill(
-        self, source: Source, collector: Collector, *, start: int, end: int, stopping: Ask
-    ) -> Account:
-        """Collect what was written in `source` in that period (Unix ms, `end` exclusive), beside
-        its own runs. Retry when another process does so.
-        """
-        with self.locks.hold(f"backfill-{source.id}") as mine:
-            self._check_free(mine, f"another process backfills {source.id}")
-            self.runs.cut_off(source.id, self.clock.now(), causes=("backfill",))
-            return self.intake.backfill(
-                source, collector, start=start, end=end, stopping=stopping, mine=lambda: bool(mine)
-            )
-
-    @staticmethod
-    def _check_free(mine: Held, busy: str) -> None:
-        if not mine:
-            raise Retry(f"{busy}; try again when it is done")
-
-    def held(self, ids: Sequence[str]) -> Collection[str]:
-        """Which of `ids` the index has."""
-        self.store.reload()
-        return self.store.where(ids).keys()
-
-    @cached_property
-    def admission(self) -> Admission:
-        gate = Gate(
-            self.keys,
-            ledger=self.ledger,
-            clock=self.clock,
-            metrics=self.metrics,
-            settings=self.settings.privacy,
-        )
-        return Admission(
-            broker=self.broker,
-            gate=gate,
-            register=self.register,
-            memory=self.memory,
-            vault=self.vault,
-            ledger=self.ledger,
-            quarantine=self.quarantine,
-            metrics=self.metrics,
-            clock=self.clock,
-            settings=self.settings.ingest,
-            k=self.settings.privacy.k,
-            longest_retention_ms=self.retention_ms,
-        )
-
-    @cached_property
-    def intake(self) -> Intake:
-        return Intake(
-            admission=self.admission,
-            register=self.register,
-            memory=self.memory,
-            runs=self.runs,
-            tallies=self.tallies,
-            clock=self.clock,
-            rng=random.Random(),  # noqa: S311  (when a source is tried again is no secret)
-            settings=self.settings.ingest,
-            k=self.settings.privacy.k,
-        )
-
-    @cached_property
-    def rechecks(self) -> Rechecks:
-        return Rechecks(
-            admission=self.admission,
-            vault=self.vault,
-            register=self.register,
-            metrics=self.metrics,
-            clock=self.clock,
-            settings=self.settings.ingest,
-        )
-
-    @cached_property
-    def web(self) -> Web:
-        settings = self.settings.ingest
-        web = Web(
-            contact=settings.contact,
-            clock=self.clock,
-            max_bytes=settings.fetch_bytes,
-            max_seconds=settings.fetch_seconds,
-            private_hosts=settings.private_hosts,
-            pause_seconds=settings.pause_seconds,
-        )
-        return self._closing(web, web.close)
-
-    def collector(self, source: Source) -> Collector:
-        """The collector of a source that runs by itself."""
-        rng = random.Random()  # noqa: S311  (when a server is come back to is no secret)
-        parts = CollectorParts(
-            open_web=lambda: self.web, clock=self.clock, rng=rng, root=self.folder.root
-        )
-        return make_collector(source, parts)
+    def ingestion(self) -> Ingestion:
+        return Ingestion(self)
 
     # Rules and enrichment.
 
@@ -430,7 +166,12 @@ class Pipeline:
     @cached_property
     def store(self) -> Store:
         store = self.backend.store()
-        return self._closing(store, store.close)
+        return self.closing(store, store.close)
+
+    def held(self, ids: Sequence[str]) -> Collection[str]:
+        """Which of `ids` the index has."""
+        self.store.reload()
+        return self.store.where(ids).keys()
 
     @cached_property
     def series(self) -> Series:
@@ -477,7 +218,7 @@ class Pipeline:
             on_gap=on_gap,
             settings=self.settings.stream,
         )
-        return self._closing(worker, worker.close)
+        return self.closing(worker, worker.close)
 
     def indexing(self) -> AbstractContextManager[Held]:
         """Be the one who indexes while the block runs; false when a `peil run` does it anyway."""

@@ -87,7 +87,7 @@ def test_the_pages_collector_brings_posts_into_the_log(site: Any, city: WorkingF
             source.id, owner=declared.owner, purpose=declared.purpose, basis=declared.basis,
             dpia=declared.dpia, obtained=declared.obtained, until=declared.until,
         )  # fmt: skip
-        account = pipeline.collect(source, pipeline.collector(source))
+        account = pipeline.ingestion.collect(source, pipeline.ingestion.collector(source))
         assert (account.read, account.appended, account.deletes, account.rejected) == (3, 1, 1, 1)
         events = [decode(record.value or b"") for record in scan(pipeline.broker, POSTS.name)]
         (post,) = [each.post for each in events if isinstance(each, Upsert)]
@@ -97,7 +97,7 @@ def test_the_pages_collector_brings_posts_into_the_log(site: Any, city: WorkingF
         assert sum(isinstance(each, Delete) for each in events) == 1
         site.answers["/notices.json?from=18"] = (200, {}, b"<html>who are you?</html>")
         with pytest.raises(Stop, match="did its format change"):
-            pipeline.collect(source, pipeline.collector(source))
+            pipeline.ingestion.collect(source, pipeline.ingestion.collector(source))
 
 
 @pytest.mark.usefixtures("package")
@@ -124,5 +124,5 @@ def test_a_package_that_cannot_be_loaded_costs_its_own_sources(
             each for each in check_sources(pipeline, only="buurtprikbord") if each.line == 3
         ]
         with pytest.raises(Stop, match="made for another peil"):
-            pipeline.collector(pipeline.sources["buurtprikbord"])
+            pipeline.ingestion.collector(pipeline.sources["buurtprikbord"])
     assert "of package peil-noticeboard cannot be loaded" in found.message

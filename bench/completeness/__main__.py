@@ -149,7 +149,7 @@ def run(name: str, *, items: int, kills: int, seed: int, speed: float | None) ->
             return not (outcome.lost or outcome.stale or (outcome.back and not world.days))
 
         def asked_again() -> bool:
-            return not look.pipeline.vault.due("world", now=clock.now(), limit=1)
+            return not look.pipeline.ingestion.vault.due("world", now=clock.now(), limit=1)
 
         prepare(folder, world.declaration(), clock)
         kill(folder, clock, kills=kills, rng=random.Random(seed))

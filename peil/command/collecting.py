@@ -82,7 +82,7 @@ def pause(
         end = period_of("", until, zone=pipeline.settings.timezone).get("until")
         if end is not None and end <= now:
             raise typer.BadParameter(f"--until {until} is over: give a day to come")
-        pipeline.runs.pause(source, actor=actor(), why=why.strip(), now=now, until=end)
+        pipeline.ingestion.runs.pause(source, actor=actor(), why=why.strip(), now=now, until=end)
     ends = f"until {until}" if until else f"until `peil sources resume {source}`"
     say(f"{source} is paused {ends}.")
 
@@ -93,7 +93,7 @@ def resume(context: SessionContext, source: SourceName) -> None:
     """
     with context.obj.pipeline() as pipeline:
         known(pipeline, source)
-        was_paused = pipeline.runs.resume(source)
+        was_paused = pipeline.ingestion.runs.resume(source)
     say(f"{source} goes on." if was_paused else f"{source} was not paused.")
 
 
@@ -107,7 +107,7 @@ def run(context: SessionContext, source: SourceName, json: Json = False) -> None
         described, collector = _collector(pipeline, source)
 
         def collect(stopping: Callable[[], bool]) -> Account:
-            account = pipeline.collect(
+            account = pipeline.ingestion.collect(
                 described, collector, wait=not collector.endless, stopping=stopping
             )
             if isinstance(collector, Rechecking):
@@ -137,7 +137,7 @@ def backfill(
         described, collector = _collector(pipeline, source)
         _bring(
             pipeline,
-            lambda stopping: pipeline.backfill(
+            lambda stopping: pipeline.ingestion.backfill(
                 described, collector, start=start, end=end, stopping=stopping
             ),
             json=json,
@@ -149,7 +149,7 @@ def _look_again(
 ) -> None:
     """Look for what was deleted; a platform that wants to be left alone is asked another time."""
     try:
-        pipeline.rechecks.all(source, collector, held=pipeline.held, stopping=stopping)
+        pipeline.ingestion.rechecks.all(source, collector, held=pipeline.held, stopping=stopping)
     except Retry as error:
         console(error=True).print(f"Not all posts were looked for again: {error}", markup=False)
 
@@ -159,7 +159,7 @@ def _collector(pipeline: Pipeline, source: str) -> tuple[Source, Collector]:
     described = known(pipeline, source)
     pipeline.register.entry(source)
     pipeline.publish_rules()
-    return described, pipeline.collector(described)
+    return described, pipeline.ingestion.collector(described)
 
 
 def _bring(

@@ -45,7 +45,7 @@ def _state(city: City) -> Any:
 
 
 def test_a_source_that_somebody_holds_up_says_why_and_not_who(city: City) -> None:
-    city.writer.runs.pause(
+    city.writer.ingestion.runs.pause(
         "bron", actor=STAFF, why="the operator asked for it", now=NOW, until=NOW + DAY_MS
     )
     assert _row(city).startswith("paused the operator asked for it (until ")
@@ -55,7 +55,7 @@ def test_a_source_that_somebody_holds_up_says_why_and_not_who(city: City) -> Non
 
 
 def test_a_source_that_fails_says_since_when_and_why(city: City) -> None:
-    runs = city.writer.runs
+    runs = city.writer.ingestion.runs
     for hours in (3, 2):
         number = runs.start("bron", NOW - hours * HOUR_MS, cause="schedule")
         trouble = Trouble(error="the server answered 503", recovery="retry", wait=None)

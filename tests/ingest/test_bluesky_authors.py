@@ -361,14 +361,14 @@ def test_what_was_deleted_there_is_found_out_and_leaves_log_and_index(
     uris = city.post_many([f"bericht {n}" for n in range(30)], first=clock.now() - HOUR_MS)
     network.settle()
     reader = read(network.url, city.did, clock=clock)
-    assert pipeline.intake.run(SOURCE, reader.collector()).appended == 30
+    assert pipeline.ingestion.intake.run(SOURCE, reader.collector()).appended == 30
     assert indexed(pipeline, *uris) == 30
     held = bytes_below(pipeline.folder.data)
     assert not any(uri.rpartition("/")[2].encode() in held for uri in uris)
     edited = {"text": "toch anders", "createdAt": iso(clock.now() - HOUR_MS)}
     city.put(POST, uris[9].rpartition("/")[2], edited)
     network.settle()
-    assert pipeline.intake.run(SOURCE, reader.collector()).appended == 1
+    assert pipeline.ingestion.intake.run(SOURCE, reader.collector()).appended == 1
     assert indexed(pipeline, *uris) == 30
     assert sum(pipeline.store.partitions().values()) == 30
     for uri in uris[:3]:
@@ -377,7 +377,7 @@ def test_what_was_deleted_there_is_found_out_and_leaves_log_and_index(
 
     def recheck() -> dict[str, int]:
         return dict(
-            pipeline.rechecks.all(
+            pipeline.ingestion.rechecks.all(
                 SOURCE, reader.collector(), held=pipeline.held, stopping=lambda: False
             )
         )
@@ -395,7 +395,9 @@ def test_what_was_deleted_there_is_found_out_and_leaves_log_and_index(
     keys = [pipeline.keys.post_id("bluesky", uri) for uri in uris]
     assert pipeline.ledger.deleted(keys).keys() == set(keys[:3])
     # What a feed that is behind shows again stays away.
-    again = pipeline.intake.run(SOURCE, read(network.url, city.did, clock=clock).collector())
+    again = pipeline.ingestion.intake.run(
+        SOURCE, read(network.url, city.did, clock=clock).collector()
+    )
     assert again.appended == 0
     assert indexed(pipeline, *uris) == 27
 
@@ -407,12 +409,12 @@ def test_posts_that_cannot_be_asked_about_stay(
     city = Organisation(network)
     uri = city.post("blijft")["uri"]
     network.settle()
-    pipeline.intake.run(SOURCE, read(network.url, city.did, clock=clock).collector())
+    pipeline.ingestion.intake.run(SOURCE, read(network.url, city.did, clock=clock).collector())
     assert indexed(pipeline, uri) == 1
     blocked = read(site.url(""), city.did, clock=clock)
     for _ in range(3):
         clock.advance(DAY_MS)
-        outcomes = pipeline.rechecks.lot(SOURCE, blocked.collector(), held=pipeline.held)
+        outcomes = pipeline.ingestion.rechecks.lot(SOURCE, blocked.collector(), held=pipeline.held)
         assert outcomes == {"unknown": 1}
     assert indexed(pipeline, uri) == 1
 
@@ -429,7 +431,7 @@ def test_accounts_are_collected_of_registered_organisations_only(
     uri = city.post("geen organisatie")["uri"]
     network.settle()
     with pytest.raises(Stop, match="--organisation"):
-        pipeline.intake.run(SOURCE, read(network.url, city.did, clock=clock).collector())
+        pipeline.ingestion.intake.run(SOURCE, read(network.url, city.did, clock=clock).collector())
     assert indexed(pipeline, uri) == 0
 
 
@@ -704,18 +706,18 @@ def test_posts_of_an_account_come_back_with_it(
     uris = [item["post"]["uri"] for item in feed]
     server.page(ONE, said({"feed": feed}))
     reader = read(server.url, ONE, clock=clock)
-    assert pipeline.intake.run(SOURCE, reader.collector()).appended == 3
+    assert pipeline.ingestion.intake.run(SOURCE, reader.collector()).appended == 3
     assert indexed(pipeline, *uris) == 3
     server.profile(ONE, DEACTIVATED)
     for held in (3, 0):
         clock.advance(HOUR_MS)
         with pytest.raises(Stop, match="deactivated"):
-            pipeline.intake.run(SOURCE, reader.collector())
+            pipeline.ingestion.intake.run(SOURCE, reader.collector())
         assert indexed(pipeline, *uris) == held
     server.profile(ONE, said({"did": ONE}))
     for appended in (3, 0):
         clock.advance(HOUR_MS)
-        account = pipeline.intake.run(SOURCE, reader.collector())
+        account = pipeline.ingestion.intake.run(SOURCE, reader.collector())
         assert account.appended == appended
         assert indexed(pipeline, *uris) == 3
 

@@ -176,7 +176,7 @@ def test_a_source_is_paused_and_resumed_by_hand(city: WorkingFolder, pipeline: P
     assert peil(city, "sources", "resume", "news").stdout == "news was not paused.\n"
     day = to_datetime(NOW + 3 * DAY_MS).date().isoformat()
     peil(city, "sources", "pause", "news", "--why", "w", "--until", day)
-    assert pipeline.runs.pauses(NOW)["news"].until is not None
+    assert pipeline.ingestion.runs.pauses(NOW)["news"].until is not None
 
 
 @pytest.mark.parametrize(
@@ -266,10 +266,10 @@ def test_slots_that_were_missed_are_shown_by_why(
     city: WorkingFolder, pipeline: Pipeline, site: Any, clock: ManualClock
 ) -> None:
     site.answers["/feed"] = (200, {}, rss(1))
-    number = pipeline.runs.start(
+    number = pipeline.ingestion.runs.start(
         "news", NOW - 3 * HOUR_MS, cause="schedule", slot=Slot(NOW - 3 * HOUR_MS)
     )
-    pipeline.runs.end(number, "news", NOW - 3 * HOUR_MS, outcome="ended")
+    pipeline.ingestion.runs.end(number, "news", NOW - 3 * HOUR_MS, outcome="ended")
     collect(pipeline)
     found = bulletin(pipeline, pipeline.sources["news"])
     assert found.slots == {"down": 5}

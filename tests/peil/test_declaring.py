@@ -208,7 +208,10 @@ def test_files_that_are_over_their_term_are_told(
     opened()
     with pipelines() as pipeline:
         source = pipeline.sources["news"]
-        assert pipeline.intake.run(source, pipeline.collector(source)).appended == 1
+        assert (
+            pipeline.ingestion.intake.run(source, pipeline.ingestion.collector(source)).appended
+            == 1
+        )
     assert problems() == []
     clock.advance(7 * DAY_MS)
     ((_, line, severity, said),) = problems()

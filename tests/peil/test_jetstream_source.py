@@ -49,9 +49,9 @@ def collect(pipeline: Pipeline, last: Happening) -> int:
     source = pipeline.sources["network"]
 
     def heard() -> bool:
-        return pipeline.memory.cursor(source.id).get("time") == last.time
+        return pipeline.ingestion.memory.cursor(source.id).get("time") == last.time
 
-    pipeline.collect(source, pipeline.collector(source), stopping=heard)
+    pipeline.ingestion.collect(source, pipeline.ingestion.collector(source), stopping=heard)
     pipeline.enrich_worker().drain()
     pipeline.index_worker().drain()
     pipeline.store.reload()

@@ -64,7 +64,7 @@ def source(pipeline: Pipeline) -> Source:
 
 def collect(pipeline: Pipeline, source: Source) -> int:
     """The posts in the index after a run."""
-    pipeline.collect(source, pipeline.collector(source))
+    pipeline.ingestion.collect(source, pipeline.ingestion.collector(source))
     return index(pipeline)
 
 
@@ -86,11 +86,13 @@ def test_an_edit_keeps_one_post_and_a_deletion_none(
     clock.advance(HOUR_MS)
     assert collect(pipeline, source) == 45
     server.ask("DELETE", f"/api/v1/statuses/{ids[7]}", by="anna")
-    collector = pipeline.collector(source)
+    collector = pipeline.ingestion.collector(source)
     assert isinstance(collector, Rechecking)
     for missing, gone in ((1, 0), (0, 1)):
         clock.advance(DAY_MS)
-        said = pipeline.rechecks.all(source, collector, held=pipeline.held, stopping=lambda: False)
+        said = pipeline.ingestion.rechecks.all(
+            source, collector, held=pipeline.held, stopping=lambda: False
+        )
         assert (said["there"], said["missing"], said["gone"]) == (44, missing, gone)
     assert index(pipeline) == 44
     clock.advance(HOUR_MS)
@@ -102,7 +104,7 @@ def test_no_reference_to_a_status_can_be_read(
 ) -> None:
     status = server.write(f"Een bericht #{tag}", by="anna")
     server.write(f"En nog een, waarvan de cursor het nummer heeft #{tag}", by="anna")
-    pipeline.collect(source, pipeline.collector(source))
+    pipeline.ingestion.collect(source, pipeline.ingestion.collector(source))
     with pipeline.database.connect() as connection:
         assert connection.execute(reference.select()).first()
     written = bytes_below(pipeline.folder.root)

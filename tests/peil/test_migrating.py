@@ -114,4 +114,4 @@ def test_other_keys_stop_what_was_moved(folder: WorkingFolder, target: Settings)
         Pipeline(folder, target, clock=SystemClock()) as pipeline,
         pytest.raises(Stop, match=r"the key .* is gone"),
     ):
-        pipeline.intake  # noqa: B018  (it opens the keys)
+        pipeline.ingestion.intake  # noqa: B018  (it opens the keys)

@@ -87,7 +87,7 @@ def index(pipeline: Pipeline) -> int:
 
 
 def recheck(pipeline: Pipeline, shelf: Shelf) -> Mapping[Standing, int]:
-    return pipeline.rechecks.lot(SOURCE, shelf, held=pipeline.held)
+    return pipeline.ingestion.rechecks.lot(SOURCE, shelf, held=pipeline.held)
 
 
 def rows(pipeline: Pipeline) -> list[Any]:
@@ -98,7 +98,7 @@ def rows(pipeline: Pipeline) -> list[Any]:
 def test_what_is_gone_leaves_the_index_and_stays_away(
     pipeline: Pipeline, shelf: Shelf, clock: ManualClock
 ) -> None:
-    pipeline.intake.run(SOURCE, shelf)
+    pipeline.ingestion.intake.run(SOURCE, shelf)
     assert index(pipeline) == 15
     assert recheck(pipeline, shelf) == {}
     clock.advance(DAY_MS)
@@ -107,7 +107,7 @@ def test_what_is_gone_leaves_the_index_and_stays_away(
     assert index(pipeline) == 14
     assert len(rows(pipeline)) == 14
     assert recheck(pipeline, shelf) == {}
-    assert pipeline.intake.run(SOURCE, shelf).appended == 0
+    assert pipeline.ingestion.intake.run(SOURCE, shelf).appended == 0
     assert index(pipeline) == 14
 
 
@@ -115,7 +115,7 @@ def test_what_is_gone_leaves_log_index_and_quarantine_within_one_round(
     pipeline: Pipeline, shelf: Shelf, clock: ManualClock
 ) -> None:
     text = b'een tekst 3"'
-    pipeline.intake.run(SOURCE, shelf)
+    pipeline.ingestion.intake.run(SOURCE, shelf)
     gone = pipeline.keys.post_id("shelf", "native-secret-3")
     (record,) = (each for each in scan(pipeline.broker, POSTS.name) if each.key == gone)
     pipeline.quarantine.put_record(record, worker="enrich", why="a fault")
@@ -137,7 +137,7 @@ def test_what_is_gone_leaves_log_index_and_quarantine_within_one_round(
 def test_an_error_of_a_platform_keeps_what_it_said_before(
     pipeline: Pipeline, shelf: Shelf, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline.intake.run(SOURCE, shelf)
+    pipeline.ingestion.intake.run(SOURCE, shelf)
     index(pipeline)
     clock.advance(DAY_MS)
 
@@ -156,19 +156,19 @@ def test_an_error_of_a_platform_keeps_what_it_said_before(
 def test_looking_again_moves_no_cursor(
     pipeline: Pipeline, shelf: Shelf, clock: ManualClock
 ) -> None:
-    pipeline.intake.run(SOURCE, shelf)
+    pipeline.ingestion.intake.run(SOURCE, shelf)
     index(pipeline)
     clock.advance(DAY_MS)
-    pipeline.memory.advance("shelf", {"turn": 9}, {}, until=clock.now())
+    pipeline.ingestion.memory.advance("shelf", {"turn": 9}, {}, until=clock.now())
     shelf.standings = {"native-secret-3": "gone"}
     recheck(pipeline, shelf)
-    assert pipeline.memory.cursor("shelf") == {"turn": 9}
+    assert pipeline.ingestion.memory.cursor("shelf") == {"turn": 9}
 
 
 def test_what_is_missing_once_may_come_back_and_twice_is_gone(
     pipeline: Pipeline, shelf: Shelf, clock: ManualClock
 ) -> None:
-    pipeline.intake.run(SOURCE, shelf)
+    pipeline.ingestion.intake.run(SOURCE, shelf)
     turns: list[Mapping[str, Standing]] = [
         {"native-secret-1": "missing", "native-secret-2": "missing"},
         {"native-secret-1": "there", "native-secret-2": "unknown"},
@@ -187,7 +187,7 @@ def test_a_few_are_asked_about_at_once_and_in_turn(
     pipeline: Pipeline, shelf: Shelf, clock: ManualClock
 ) -> None:
     shelf.number = 50
-    pipeline.intake.run(SOURCE, shelf)
+    pipeline.ingestion.intake.run(SOURCE, shelf)
     index(pipeline)
     clock.advance(DAY_MS)
     assert [sum(recheck(pipeline, shelf).values()) for _ in range(4)] == [20, 20, 10, 0]
@@ -197,7 +197,7 @@ def test_a_few_are_asked_about_at_once_and_in_turn(
 def test_references_end_with_their_posts(
     pipeline: Pipeline, shelf: Shelf, clock: ManualClock
 ) -> None:
-    pipeline.intake.run(SOURCE, shelf)
+    pipeline.ingestion.intake.run(SOURCE, shelf)
     index(pipeline)
     ids = pipeline.keys.post_id("shelf", "native-secret-0"), pipeline.keys.post_id("shelf", "x")
     assert list(pipeline.held(ids)) == [ids[0]]
@@ -223,7 +223,7 @@ def test_references_end_with_their_posts(
 def test_what_an_index_that_stands_still_has_not_read_is_looked_for_all_the_same(
     pipeline: Pipeline, shelf: Shelf, clock: ManualClock
 ) -> None:
-    pipeline.intake.run(SOURCE, shelf)
+    pipeline.ingestion.intake.run(SOURCE, shelf)
     clock.advance(DAY_MS + HOUR_MS)
     shelf.standings = {"native-secret-3": "gone"}
     assert recheck(pipeline, shelf) == {"gone": 1, "there": 14}
@@ -237,8 +237,8 @@ def test_what_an_index_that_stands_still_has_not_read_is_looked_for_all_the_same
 def test_what_is_deleted_stays_away_as_long_as_any_post_is_held(
     pipeline: Pipeline, shelf: Shelf, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline.admission, "_settings", IngestSettings(seen_days=1))
-    pipeline.intake.run(SOURCE, shelf)
+    monkeypatch.setattr(pipeline.ingestion.admission, "_settings", IngestSettings(seen_days=1))
+    pipeline.ingestion.intake.run(SOURCE, shelf)
     index(pipeline)
     clock.advance(DAY_MS)
     shelf.standings = {"native-secret-3": "gone"}
@@ -255,7 +255,7 @@ def test_what_is_deleted_stays_away_as_long_as_any_post_is_held(
 def test_nobody_reads_a_reference_and_none_is_moved(
     pipeline: Pipeline, shelf: Shelf, clock: ManualClock
 ) -> None:
-    pipeline.intake.run(SOURCE, shelf)
+    pipeline.ingestion.intake.run(SOURCE, shelf)
     assert b"native-secret" not in bytes_below(pipeline.folder.data)
     assert "native-secret" not in json.dumps([repr(row) for row in rows(pipeline)])
     first, second, *_ = rows(pipeline)
@@ -269,7 +269,7 @@ def test_nobody_reads_a_reference_and_none_is_moved(
 
 
 def test_a_closed_source_is_not_asked(pipeline: Pipeline, shelf: Shelf, clock: ManualClock) -> None:
-    pipeline.intake.run(SOURCE, shelf)
+    pipeline.ingestion.intake.run(SOURCE, shelf)
     pipeline.register.close("shelf")
     clock.advance(DAY_MS)
     with pytest.raises(Stop, match="not open"):
@@ -280,7 +280,7 @@ def test_a_closed_source_is_not_asked(pipeline: Pipeline, shelf: Shelf, clock: M
 def test_what_the_gate_refused_leaves_no_reference(
     pipeline: Pipeline, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = pipeline.admission._gate
+    gate = pipeline.ingestion.admission._gate
     monkeypatch.setattr(gate, "admit", lambda *_items, **_terms: Admitted())
-    pipeline.intake.run(SOURCE, shelf)
+    pipeline.ingestion.intake.run(SOURCE, shelf)
     assert rows(pipeline) == []

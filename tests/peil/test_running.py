@@ -173,7 +173,7 @@ def wait_for(met: Callable[[], bool]) -> None:
 
 
 def outcomes(pipeline: Pipeline, source: str) -> list[str]:
-    return [run.outcome for run in pipeline.runs.last(source)]
+    return [run.outcome for run in pipeline.ingestion.runs.last(source)]
 
 
 def told(pipeline: Pipeline, source: str) -> Bulletin:
@@ -202,7 +202,7 @@ def test_a_slow_source_holds_no_other_one_up(
     assert told(pipeline, "slow").state == "running"
     held.set()
     wait_for(lambda: outcomes(pipeline, "slow") == ["ended"])
-    assert pipeline.memory.cursor("slow") == {"number": 2}
+    assert pipeline.ingestion.memory.cursor("slow") == {"number": 2}
 
 
 def endless(stage: Stage, brought: list[int]) -> Script:
@@ -230,10 +230,10 @@ def test_a_stream_ends_after_the_batch_at_hand_and_goes_on_where_it_was(
             assert told(pipeline, "stream").lag_seconds == 9
         assert threading.active_count() == before
         assert stage.closed.count("stream") == turn + 1
-        assert pipeline.memory.cursor("stream") == {"number": brought[-1]}
+        assert pipeline.ingestion.memory.cursor("stream") == {"number": brought[-1]}
     assert brought == list(range(1, len(brought) + 1))  # none twice, none left out
     assert outcomes(pipeline, "stream") == ["stopped", "stopped"]
-    assert pipeline.tallies.totals("stream", since=0)["appended"] == len(brought)
+    assert pipeline.ingestion.tallies.totals("stream", since=0)["appended"] == len(brought)
 
 
 def test_a_pause_ends_a_run_within_a_batch_and_a_resume_lets_it_go_on(
@@ -243,7 +243,9 @@ def test_a_pause_ends_a_run_within_a_batch_and_a_resume_lets_it_go_on(
     stage.scripts["stream"] = endless(stage, brought)
     collecting.turn()
     wait_for(lambda: len(brought) > 3)
-    pipeline.runs.pause("stream", actor="somebody", why="asked to", now=clock.now(), until=None)
+    pipeline.ingestion.runs.pause(
+        "stream", actor="somebody", why="asked to", now=clock.now(), until=None
+    )
     until = len(brought) + 1
     wait_for(lambda: outcomes(pipeline, "stream") == ["stopped"])
     assert len(brought) <= until
@@ -254,8 +256,8 @@ def test_a_pause_ends_a_run_within_a_batch_and_a_resume_lets_it_go_on(
     assert found.paused is not None
     assert (found.paused.by, found.paused.why) == ("somebody", "asked to")
     with pytest.raises(Stop, match="paused"):
-        pipeline.collect(pipeline.sources["stream"], Streamed("stream", stage))
-    pipeline.runs.resume("stream")
+        pipeline.ingestion.collect(pipeline.sources["stream"], Streamed("stream", stage))
+    pipeline.ingestion.runs.resume("stream")
     collecting.turn()
     wait_for(lambda: len(brought) > until + 3)
     assert told(pipeline, "stream").state == "running"
@@ -330,7 +332,7 @@ def test_a_part_that_fails_holds_no_other_part_up(
     waits = []
     for runs in range(9, 12):
         wait_for(partial(failed, runs))
-        waits.append(pipeline.runs.condition("slow").wait or 0)
+        waits.append(pipeline.ingestion.runs.condition("slow").wait or 0)
         clock.advance(HOUR_MS)
     assert MINUTE_MS <= waits[0] <= 1.25 * MINUTE_MS  # the failures of a part before do not count
     assert waits[0] < waits[1] < waits[2]
@@ -350,7 +352,7 @@ def test_a_log_that_takes_nothing_is_tried_again_before_the_next_slot(
     stage.scripts["slow"] = two
     collecting.turn()
     wait_for(lambda: outcomes(pipeline, "slow") == ["failed"])
-    assert pipeline.runs.condition("slow").wait is not None
+    assert pipeline.ingestion.runs.condition("slow").wait is not None
 
 
 def test_a_format_that_changed_stops_the_source_over_runs_and_beside_deletes(
@@ -365,17 +367,17 @@ def test_a_format_that_changed_stops_the_source_over_runs_and_beside_deletes(
 
     stage.scripts["hand"] = unreadable
     for _ in range(3):
-        pipeline.collect(source, Played("hand", stage))
+        pipeline.ingestion.collect(source, Played("hand", stage))
         trouble = told(pipeline, "hand").trouble
         assert trouble is not None
         assert "of 60 items not one could be read (it has no text)" in trouble
     with pytest.raises(Stop, match="the last 240 items could not be read"):
-        pipeline.collect(source, Played("hand", stage))
+        pipeline.ingestion.collect(source, Played("hand", stage))
     stage.scripts.clear()  # somebody mended the collector
-    pipeline.collect(source, Played("hand", stage))
+    pipeline.ingestion.collect(source, Played("hand", stage))
     stage.scripts["hand"] = unreadable
-    pipeline.collect(source, Played("hand", stage))  # they are counted anew
-    assert pipeline.runs.condition("hand").unread == 60
+    pipeline.ingestion.collect(source, Played("hand", stage))  # they are counted anew
+    assert pipeline.ingestion.runs.condition("hand").unread == 60
 
 
 def test_who_has_no_answer_did_not_look_and_who_waits_has_no_trouble(
@@ -384,12 +386,12 @@ def test_who_has_no_answer_did_not_look_and_who_waits_has_no_trouble(
     source = pipeline.sources["hand"]
     waiting = Batch(cursor={}, answered=False, warnings=["a feed may not be asked yet"])
     stage.scripts["hand"] = lambda _cursor: iter([waiting])
-    account = pipeline.collect(source, Played("hand", stage))
+    account = pipeline.ingestion.collect(source, Played("hand", stage))
     assert account.warnings == ["a feed may not be asked yet"]
     found = told(pipeline, "hand")
     assert (found.items, found.warnings, found.trouble) == ({}, [], None)
     stage.scripts["hand"] = lambda _cursor: iter([Batch(cursor={}, warnings=["it broke off"])])
-    pipeline.collect(source, Played("hand", stage))
+    pipeline.ingestion.collect(source, Played("hand", stage))
     found = told(pipeline, "hand")
     assert found.items == {"looked": 1}
     assert found.trouble is not None
@@ -442,8 +444,8 @@ def test_a_closed_source_does_not_run_and_one_that_is_closed_meanwhile_ends(
     collecting.turn()
     assert outcomes(pipeline, "quick") == []
     assert {told(pipeline, each).state for each in ("quick", "stream")} == {"closed"}
-    appended = pipeline.tallies.totals("stream", since=0)["appended"]
-    assert pipeline.memory.cursor("stream") == {
+    appended = pipeline.ingestion.tallies.totals("stream", since=0)["appended"]
+    assert pipeline.ingestion.memory.cursor("stream") == {
         "number": appended
     }  # what was not taken comes again
 
@@ -484,11 +486,11 @@ def test_nothing_is_appended_or_remembered_once_the_lock_is_lost(
     stage.scripts["quick"] = lose
     source = pipeline.sources["quick"]
     with pytest.raises(Retry, match="lock was lost"):
-        pipeline.intake.run(source, Played("quick", stage), mine=lambda: mine[0])
+        pipeline.ingestion.intake.run(source, Played("quick", stage), mine=lambda: mine[0])
     assert records(pipeline) == 1
-    assert pipeline.memory.cursor("quick") == {"number": 1}
+    assert pipeline.ingestion.memory.cursor("quick") == {"number": 1}
     assert outcomes(pipeline, "quick") == ["running"]  # whoever has the lock says what it was
-    pipeline.collect(source, Played("quick", stage))
+    pipeline.ingestion.collect(source, Played("quick", stage))
     assert outcomes(pipeline, "quick")[0] == "cut off"
 
 
@@ -564,10 +566,10 @@ def test_a_backfill_goes_on_where_it_was_and_leaves_the_source_where_it_is(
     pipeline: Pipeline, stage: Stage
 ) -> None:
     source, today = pipeline.sources["quick"], START - START % DAY_MS
-    pipeline.memory.advance("quick", {"number": 7}, {}, until=START)
+    pipeline.ingestion.memory.advance("quick", {"number": 7}, {}, until=START)
 
     def backfill(days: int, stopping: Callable[[], bool] = lambda: False) -> Account:
-        return pipeline.backfill(
+        return pipeline.ingestion.backfill(
             source, Archive("quick", stage), start=today - days * DAY_MS, end=today,
             stopping=stopping,
         )  # fmt: skip
@@ -576,8 +578,8 @@ def test_a_backfill_goes_on_where_it_was_and_leaves_the_source_where_it_is(
     assert backfill(10, lambda: next(turns)).appended == 3
     assert backfill(10).appended == 7
     assert len({asked[0] for asked in stage.asked}) == len(stage.asked) == 10
-    assert pipeline.memory.cursor("quick") == {"number": 7}
-    assert [(run.cause, run.outcome) for run in pipeline.runs.last("quick")] == [
+    assert pipeline.ingestion.memory.cursor("quick") == {"number": 7}
+    assert [(run.cause, run.outcome) for run in pipeline.ingestion.runs.last("quick")] == [
         ("backfill", "stopped"), ("backfill", "ended"),
     ]  # fmt: skip
     assert told(pipeline, "quick").state == "never ran"
@@ -591,7 +593,7 @@ def test_a_collector_that_cannot_bring_what_is_past_says_so(
     pipeline: Pipeline, stage: Stage
 ) -> None:
     with pytest.raises(Stop, match="cannot bring what is past"):
-        pipeline.backfill(
+        pipeline.ingestion.backfill(
             pipeline.sources["quick"], Played("quick", stage), start=0, end=1,
             stopping=lambda: False,
         )  # fmt: skip
@@ -631,7 +633,7 @@ def test_every_post_is_looked_for_once_a_day_in_lots_however_many_there_are(
 def test_posts_of_a_source_that_runs_by_hand_are_looked_for_too(
     pipeline: Pipeline, stage: Stage, clock: ManualClock, collecting: Collecting
 ) -> None:
-    pipeline.collect(pipeline.sources["hand"], Played("hand", stage))
+    pipeline.ingestion.collect(pipeline.sources["hand"], Played("hand", stage))
     clock.advance(DAY_MS)
     stage.scripts = dict.fromkeys(SOURCES, lambda _cursor: iter(()))
     stage.standings = {"native-1": "gone"}
@@ -646,7 +648,7 @@ def test_looking_again_leaves_a_short_budget_to_collecting(
 ) -> None:
     short = Budget(remaining=10, limit=300, resets=START + 60_000)
     stage.scripts["quick"] = lambda _cursor: iter([stage.batch(1, budget=short)])
-    pipeline.collect(pipeline.sources["quick"], Played("quick", stage))
+    pipeline.ingestion.collect(pipeline.sources["quick"], Played("quick", stage))
     found = told(pipeline, "quick").budget
     assert found is not None
     assert (found.remaining, found.limit) == (10, 300)

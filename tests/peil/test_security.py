@@ -406,13 +406,13 @@ def test_a_day_of_collecting_and_the_end_of_a_term_need_no_more_rights(
 
     with opened(city, secured.environ("collect"), clock) as pipeline:
         shelf = Shelf(clock)
-        assert pipeline.collect(SHELF, shelf).appended == 15
+        assert pipeline.ingestion.collect(SHELF, shelf).appended == 15
         index_all()
         clock.advance(DAY_MS)
-        outcomes = pipeline.rechecks.lot(SHELF, shelf, held=pipeline.held)
+        outcomes = pipeline.ingestion.rechecks.lot(SHELF, shelf, held=pipeline.held)
         assert outcomes == {"gone": 1, "missing": 1, "unknown": 1, "there": 12}
         clock.advance(DAY_MS)
-        outcomes = pipeline.rechecks.lot(SHELF, shelf, held=pipeline.held)
+        outcomes = pipeline.ingestion.rechecks.lot(SHELF, shelf, held=pipeline.held)
         assert outcomes == {"gone": 1, "unknown": 1, "there": 12}  # it was missing twice
     index_all()
     clock.advance(91 * DAY_MS)

@@ -34,11 +34,11 @@ def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
 
 def ran(pipeline: Pipeline, *, read: int, appended: int) -> None:
     """A run of the forum at 14:13 UTC."""
-    number = pipeline.runs.start("forum", START, cause="hand")
+    number = pipeline.ingestion.runs.start("forum", START, cause="hand")
     counts = {READ: read, APPENDED: appended}
     progress = Progress(number=number, now=START, counts=counts)
-    pipeline.memory.advance("forum", {}, {}, until=START, progress=progress)
-    pipeline.runs.end(number, "forum", START, outcome="ended")
+    pipeline.ingestion.memory.advance("forum", {}, {}, until=START, progress=progress)
+    pipeline.ingestion.runs.end(number, "forum", START, outcome="ended")
 
 
 @pytest.mark.parametrize(
