@@ -109,19 +109,10 @@ class Admission:
         terms = self._terms(source, live=collector.live or work.is_backfill)
         seen = self._memory.seen(source.id) if collector.repeats else None
         admitted = self._gate.admit(batch.items, terms=terms, seen=seen)
-        self._append([*admitted.events, *batch.gaps])
-        for rejected in batch.rejected:
-            self._quarantine.put_skeleton(
-                source.id, where=rejected.where, why=rejected.why, shape=rejected.skeleton
-            )
-        for position, why in admitted.rejected:
-            where = f"{source.id}: item {position} of a batch"
-            self._quarantine.put_skeleton(source.id, where=where, why=why, shape={})
         posts = [event.post for event in admitted.events if isinstance(event, Upsert)]
-        if posts:
-            authors = {post.author for post in posts}
-            self._memory.note_authors(source.id, authors, now=now, k=self._k)
         if isinstance(collector, Rechecking):
+            # Before the log has them: after a kill in between, one that was deleted in the meantime
+            # does not come again, and nothing else would ever ask for it.
             self._vault.add(
                 source.id,
                 [item for item in batch.items if isinstance(item, RawPost)],
@@ -130,6 +121,17 @@ class Admission:
                 now=now,
                 until=now + source.retention_days * DAY_MS,
             )
+        self._append([*admitted.events, *batch.gaps])
+        for rejected in batch.rejected:
+            self._quarantine.put_skeleton(
+                source.id, where=rejected.where, why=rejected.why, shape=rejected.skeleton
+            )
+        for position, why in admitted.rejected:
+            where = f"{source.id}: item {position} of a batch"
+            self._quarantine.put_skeleton(source.id, where=where, why=why, shape={})
+        if posts:
+            authors = {post.author for post in posts}
+            self._memory.note_authors(source.id, authors, now=now, k=self._k)
         work.check_mine()
         counts = work.account.add(batch, admitted, keep=not collector.endless)
         self._memory.advance(

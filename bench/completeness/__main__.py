@@ -27,6 +27,7 @@ from pathlib import Path
 from bench.completeness.child import FastClock, opened
 from bench.completeness.outcome import Look, Outcome
 from bench.completeness.world import World
+from ingest.vault import PUT_OFF_MS
 from peil.folder import WorkingFolder
 from stream.clock import DAY_MS, HOUR_MS, to_datetime
 
@@ -149,7 +150,8 @@ def run(name: str, *, items: int, kills: int, seed: int, speed: float | None) ->
             return not (outcome.lost or outcome.stale or (outcome.back and not world.days))
 
         def asked_again() -> bool:
-            return not look.pipeline.ingestion.vault.due("world", now=clock.now(), limit=1)
+            soon = clock.now() + PUT_OFF_MS  # what a server had no time for comes again then
+            return not look.pipeline.ingestion.vault.due("world", now=soon, limit=1)
 
         prepare(folder, world.declaration(), clock)
         kill(folder, clock, kills=kills, rng=random.Random(seed))

@@ -134,6 +134,26 @@ def test_what_is_gone_leaves_log_index_and_quarantine_within_one_round(
     assert pipeline.ledger.deleted([gone])
 
 
+def test_what_is_gone_before_a_killed_run_came_back_to_it_is_found_out(
+    pipeline: Pipeline, shelf: Shelf, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline.ledger, "add_posts", _kill)  # the log has the batch, just now
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.ingestion.intake.run(SOURCE, shelf)
+    monkeypatch.undo()
+    shelf.number = 14  # the last one was deleted, and is shown no more
+    shelf.standings = {"native-secret-14": "gone"}
+    pipeline.ingestion.intake.run(SOURCE, shelf)
+    assert index(pipeline) == 15
+    clock.advance(DAY_MS)
+    assert recheck(pipeline, shelf) == {"there": 14, "gone": 1}
+    assert index(pipeline) == 14
+
+
+def _kill(*_arguments: object, **_options: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_an_error_of_a_platform_keeps_what_it_said_before(
     pipeline: Pipeline, shelf: Shelf, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
