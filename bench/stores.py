@@ -1,13 +1,14 @@
 """Both stores under the same posts and the same questions: speed, size, and how both grow.
 
-    python bench/stores.py [--sizes 100000 1000000] [--texts FILE] [--only local|elastic]
+    python bench/stores.py [--sizes 100000 1000000] [--only local|elastic] [--batch N]
+        [--texts FILE]
     python bench/stores.py --index FOLDER
 
 Posts are made from texts, varied in author, time, language, rule and words, spread over 13 weeks
 of kept posts and three days of recent ones. At each size every question of a dashboard is asked
-20 times; printed are the median and the 95th percentile in milliseconds, the bytes a post takes
-on disk, and how fast posts were written. With `--index` the questions are asked of a local index
-that is there, as `bench/readers.py` fills one.
+20 times: the first time nothing of the answer is remembered, later the store may remember some.
+Printed are milliseconds, the bytes a post takes on disk, and how fast posts were written. With
+`--index` the questions are asked of a local index that is there, as `bench/readers.py` fills one.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from pathlib import Path
 import msgspec
 
 from bench.cluster import texts
+from bench.progress import Progress
 from bench.servers.elasticsearch import Elasticsearch
 from index.contract import Question, Store
 from index.elastic.store import ElasticStore
@@ -40,6 +42,9 @@ from stream.version import pack
 
 AUTHORS = 200_000
 BATCH = 2_000
+STEP = 50_000
+"""After so many posts it is told how long it will take."""
+
 TIMES = 20
 WEEKS = 13
 RECENT = 10
@@ -140,8 +145,10 @@ def ask(name: str, question: Callable[[], object]) -> None:
             print(f"  {name}: {error}")
             return
         took.append((time.monotonic() - started) * 1_000)
-    took.sort()
-    print(f"  {name}: {took[TIMES // 2]:,.0f} ms, p95 {took[int(TIMES * 0.95)]:,.0f} ms")
+    first, *later = took
+    later.sort()
+    print(f"  {name}: first {first:,.0f} ms, then median {later[len(later) // 2]:,.0f} ms, "
+          f"longest {later[-1]:,.0f} ms", flush=True)  # fmt: skip
 
 
 def size(folder: Path) -> int:
@@ -169,7 +176,12 @@ def main(words: argparse.Namespace, root: Path) -> None:
             made = posts(max(words.sizes), words=found, now=now, rng=random.Random(1))
             there = 0
             for target in sorted(words.sizes):
-                took = fill(store, made, target - there)
+                steps = [min(STEP, target - start) for start in range(there, target, STEP)]
+                with Progress() as progress:
+                    rows = progress.over(steps, f"steps of {STEP:,} posts")
+                    took = sum(fill(store, made, step, batch=words.batch) for step in rows)
+                if progress.is_cut_off:
+                    return
                 rate, there = (target - there) / took, target
                 print(f"{name}, {there:,} posts, written at {rate:,.0f} posts/s", flush=True)
                 print(f"  {size(folder) / there:,.0f} bytes a post on disk")
@@ -192,6 +204,7 @@ if __name__ == "__main__":
     parser.add_argument("--texts", type=Path)
     parser.add_argument("--only", choices=["local", "elastic"])
     parser.add_argument("--heap", default="2g")
+    parser.add_argument("--batch", type=int, default=BATCH)
     parser.add_argument("--index", type=Path)
     chosen = parser.parse_args()
     if chosen.index:
