@@ -20,27 +20,32 @@ class KeyMarks:
 
     def check(self, keys: KeyRing, *, now: int) -> None:
         """Remember the keys that are new; Stop when one that was used is gone or another."""
-        here = {name: keys.mark(name) for name in keys.names()}
         with self._engine.connect() as connection:
-            new, over = _compare(connection, here, keys, now=now)
+            new, over = _compare(connection, keys, now=now)
         if not new and not over:
             return
         # Another process, with keys of its own perhaps, may see them as new at the same moment.
         with alone(self._engine, "key marks") as connection:
-            new, over = _compare(connection, here, keys, now=now)
+            new, over = _compare(connection, keys, now=now)
             if new:
                 connection.execute(
-                    insert(key_mark), [{"name": name, "mark": here[name]} for name in new]
+                    insert(key_mark), [{"name": name, "mark": new[name]} for name in new]
                 )
             if over:
                 connection.execute(delete(key_mark).where(key_mark.c.name.in_(over)))
 
 
 def _compare(
-    connection: Connection, here: Mapping[str, str], keys: KeyRing, *, now: int
-) -> tuple[Sequence[str], Sequence[str]]:
-    """The names of the keys `here` that are new, and of those that are gone as they should be."""
+    connection: Connection, keys: KeyRing, *, now: int
+) -> tuple[Mapping[str, str], Sequence[str]]:
+    """The marks of the keys that are new by their names, and the names of those that are gone as
+    they should be.
+    """
+    # A key is made before it is marked. So the marks are read first: whoever makes a key meanwhile
+    # has none among them that is not found here.
     marked = {row.name: row.mark for row in connection.execute(select(key_mark))}
+    # Nothing is made with a key that is over, and another process may be destroying it just now.
+    here = {name: keys.mark(name) for name in keys.names() if not keys.is_over(name, now=now)}
     over: list[str] = []
     for name, mark in marked.items():
         if here.get(name) == mark:
@@ -53,4 +58,4 @@ def _compare(
             "from its own backup. Without it no post is recognised again; then start a new "
             "working folder"
         )
-    return [name for name in here if name not in marked], over
+    return {name: here[name] for name in here if name not in marked}, over

@@ -319,6 +319,51 @@ def test_processes_that_see_a_key_at_once_do_not_disturb_each_other(
     assert [check.result() for check in checks] == [None] * 64
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_a_key_that_another_process_makes_during_a_check_is_not_missed(
+    keys: KeyRing, database: Engine, tmp_path: Path, clock: ManualClock, *, before: bool
+) -> None:
+    marks = KeyMarks(database)
+    other = KeyRing(
+        tmp_path / "keys",
+        clock=clock,
+        longest_retention_days=90,
+        on_new=lambda ring: marks.check(ring, now=START),
+    )
+
+    class Meanwhile(KeyRing):
+        """The other process makes a key just before, or just after, its names are listed."""
+
+        def names(self) -> tuple[str, ...]:
+            if before:
+                other.objection("p", "jan")
+            names = super().names()
+            other.objection("p", "jan")
+            return names
+
+    keys.post_id("p", "1")
+    mine = Meanwhile(tmp_path / "keys", clock=clock, longest_retention_days=90)
+    for _ in range(2):
+        marks.check(mine, now=START)
+
+
+def test_a_key_that_is_being_destroyed_is_not_taken_for_another_one(
+    keys: KeyRing, database: Engine, tmp_path: Path, clock: ManualClock
+) -> None:
+    keys.author("p", "jan", at=START)
+    marks = KeyMarks(database)
+    marks.check(keys, now=START)
+    (path,) = (tmp_path / "keys").glob("epoch-*.key")
+    path.write_bytes(b"\0" * 32)  # overwritten, and not yet removed
+    later = START + 181 * DAY_MS
+    fresh = KeyRing(tmp_path / "keys", clock=clock, longest_retention_days=90)
+    for _ in range(2):
+        marks.check(fresh, now=later)
+    path.unlink()
+    marks.check(KeyRing(tmp_path / "keys", clock=clock, longest_retention_days=90), now=later)
+    assert not path.exists()
+
+
 def test_a_key_that_is_lost_or_replaced_is_noticed(
     keys: KeyRing, database: Engine, tmp_path: Path, clock: ManualClock
 ) -> None:
