@@ -12,10 +12,10 @@ from importlib.metadata import version
 import msgspec
 from simplemma import Lemmatizer
 from simplemma.strategies import DefaultStrategy
-from simplemma.strategies.dictionaries import StreamDictionaryFactory
 
 from enrich.compounds import Compounds
 from enrich.contract import Field, Scope
+from enrich.dictionaries import PackedDictionaries
 from enrich.lexicon import PACKAGE, read_lexicon
 from rules.folding import fold
 from rules.words import WORDS_VERSION, Analysis, WordAnalysis, analysed
@@ -45,7 +45,7 @@ class Dictionaries:
         self._lemmatizer = Lemmatizer(
             cache_max_size=1,
             lemmatization_strategy=DefaultStrategy(
-                dictionary_factory=StreamDictionaryFactory(cache_max_size=len(LEMMATIZED))
+                dictionary_factory=PackedDictionaries(cache_max_size=len(LEMMATIZED))
             ),
         )
         self._known: dict[str | None, _Known] = {}
