@@ -61,9 +61,7 @@ class Chain:
         ones depends on their ids alone, never on what they say, and the sample goes first: so
         shares among the labelled stay true under load.
         """
-        posts = [
-            msgspec.structs.replace(post, sampled=rank(post.id) < self._share) for post in posts
-        ]
+        posts = [_sampled(post, share=self._share) for post in posts]
         for enricher in self._enrichers:
             match enricher.scope:
                 case "every":
@@ -73,6 +71,11 @@ class Chain:
                 case "affordable":
                     posts = _partly(enricher, posts, affordable)
         return posts
+
+
+def _sampled(post: Post, *, share: float) -> Post:
+    sampled = rank(post.id) < share
+    return post if post.sampled == sampled else msgspec.structs.replace(post, sampled=sampled)
 
 
 def _partly(enricher: Enricher, posts: Sequence[Post], affordable: int | None) -> list[Post]:

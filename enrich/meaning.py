@@ -34,6 +34,7 @@ class Meaning:
         self._encoded_by = f"{installed_version()}-{DEFAULT_MAX_TOKENS}"
         self.topic = Head(FOLDER / "topic.json")
         self.sentiment = Head(FOLDER / "sentiment.json")
+        self._abstentions: dict[str, tuple[Label, Label]] = {}
 
     @property
     def version(self) -> str:
@@ -53,8 +54,11 @@ class Meaning:
         ]
 
     def abstain(self, post: Post, why: str) -> Post:
-        topic, sentiment = (head.abstain(why, version=self._version(head)) for head in self._heads)
-        return _labelled(post, topic, sentiment)
+        labels = self._abstentions.get(why)
+        if labels is None:
+            topic, tone = (head.abstain(why, version=self._version(head)) for head in self._heads)
+            labels = self._abstentions[why] = topic, tone
+        return _labelled(post, *labels)
 
     @property
     def _heads(self) -> tuple[Head, Head]:

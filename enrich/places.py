@@ -61,7 +61,7 @@ class Places:
         return [msgspec.structs.replace(post, places=self._find(post)) for post in posts]
 
     def abstain(self, post: Post, why: str) -> Post:  # noqa: ARG002  (a place gives no reason)
-        return msgspec.structs.replace(post, places=())
+        return msgspec.structs.replace(post, places=()) if post.places else post
 
     def _find(self, post: Post) -> tuple[Place, ...]:
         folded = Doc(

@@ -59,6 +59,8 @@ class Matches:
         return [self._labelled(post, matches) for post, matches in zip(posts, found, strict=True)]
 
     def _labelled(self, post: Post, found: tuple[Match, ...]) -> Post:
+        if not (found or post.matches or post.shadows):
+            return post  # most are no rule's: a copy less of each
         if not self._shadows or not found:
             return msgspec.structs.replace(post, matches=found, shadows=())
         return msgspec.structs.replace(

@@ -1,5 +1,6 @@
 """The enrich worker's step: from topic `posts` to topic `labelled`."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -52,7 +53,9 @@ class EnrichStep:
         self._refresh()
         decoded, rejected = decode_records(records)
         upserts = [event.post for _, event in decoded if isinstance(event, Upsert)]
-        labelled = iter(self._chain.run(upserts, affordable=self._affordable()))
+        posts = self._chain.run(upserts, affordable=self._affordable())
+        self._count(posts)
+        labelled = iter(posts)
         emits: list[tuple[str, Entry]] = []
         for record, event in decoded:
             if isinstance(event, Upsert):
@@ -74,17 +77,22 @@ class EnrichStep:
         if self._generation is None:
             raise Stop("no rules are published; `peil run` and `peil import` do it at their start")
 
+    def _count(self, posts: Sequence[Post]) -> None:
+        self._metrics.count("peil_enrich_matched_total", sum(bool(post.matches) for post in posts))
+        labels = Counter(
+            (field, label.abstained or "given")
+            for post in posts
+            for field, label in (
+                ("lang", post.lang),
+                ("topic", post.topic),
+                ("sentiment", post.sentiment),
+            )
+            if label is not None
+        )
+        for (field, outcome), count in labels.items():
+            self._metrics.count("peil_enrich_labels_total", count, field=field, outcome=outcome)
+
     def _stamp(self, post: Post) -> Post:
-        if post.matches:
-            self._metrics.count("peil_enrich_matched_total")
-        for field, label in (
-            ("lang", post.lang),
-            ("topic", post.topic),
-            ("sentiment", post.sentiment),
-        ):
-            if label is not None:
-                outcome = label.abstained or "given"
-                self._metrics.count("peil_enrich_labels_total", field=field, outcome=outcome)
         version = pack(rev_of(post.version), self._generation or 0)
         if self._special.isdisjoint(match.rule for match in post.matches):
             return msgspec.structs.replace(post, version=version)
