@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from index.contract import Counted
 from index.tally import author_of
-from index.values import bin_name, fitting, local_hour, values_of
+from index.values import bin_name, distinct, fitting, local_hour, values_of
 from rules.folding import fold
 from stream.post import Post
 
@@ -82,9 +82,13 @@ def forms_at(
     """What stands at the position of a token of these forms. Few different words make up most
     of all texts, so it is worth while to remember what becomes of them.
     """
-    marked = [*((CASED + cased,) if cased else ()), *((LEMMA + lemma,) if lemma else ())]
-    marked += [PART + part for part in parts]
-    return tuple(dict.fromkeys(fitting(form) for form in (*forms, *marked)))
+    found = [*forms]
+    if cased:
+        found.append(CASED + cased)
+    if lemma:
+        found.append(LEMMA + lemma)
+    found += [PART + part for part in parts]
+    return distinct(found)
 
 
 def record_of(post_id: str) -> int:

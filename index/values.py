@@ -24,8 +24,6 @@ the whole post."""
 def values_of(post: Post, dimension: Counted, *, timezone: str) -> tuple[str, ...]:
     """The values that `post` counts under; more than one only for what a post has several of."""
     match dimension:
-        case "hour" | "day" | "week" | "month":
-            return (bin_name(local_hour(post.created_at, timezone), dimension),)
         case "language":
             return (_value(post.lang),)
         case "topic":
@@ -41,17 +39,19 @@ def values_of(post: Post, dimension: Counted, *, timezone: str) -> tuple[str, ..
         case "reach":
             return (post.reach,)
         case "rule":
-            return tuple(dict.fromkeys(match.rule for match in post.matches))
+            return distinct([match.rule for match in post.matches])
         case "rule_version":
-            return tuple(dict.fromkeys(match.name for match in post.matches))
+            return distinct([match.name for match in post.matches])
         case "shadow":
-            return tuple(dict.fromkeys(match.name for match in post.shadows))
+            return distinct([match.name for match in post.shadows])
         case "place":
-            return tuple(dict.fromkeys(fitting(place.name) for place in post.places))
+            return distinct([place.name for place in post.places])
         case "hashtag":
-            return tuple(dict.fromkeys(fitting(hashtag) for hashtag in post.hashtags))
+            return distinct(post.hashtags)
         case "domain":
-            return tuple(dict.fromkeys(fitting(domain) for domain in post.domains))
+            return distinct(post.domains)
+        case "hour" | "day" | "week" | "month":
+            return (bin_name(local_hour(post.created_at, timezone), dimension),)
         case _:
             assert_never(dimension)
 
@@ -67,6 +67,11 @@ MULTIPLE: frozenset[Dimension] = frozenset({"rule", "rule_version", "place", "ha
 
 def _value(label: Label | None) -> str:
     return UNKNOWN if label is None or label.value is None else label.value
+
+
+def distinct(words: Sequence[str]) -> tuple[str, ...]:
+    """Each of `words` once, in their order, as an index takes it."""
+    return tuple(dict.fromkeys(map(fitting, words))) if words else ()
 
 
 def fitting(word: str) -> str:

@@ -105,11 +105,13 @@ def _decide(
         return None, "blocked"
     if any(place.version >= event.post.version for place in places):
         return None, "not_newer"
-    post = msgspec.structs.replace(
-        event.post,
-        first_observed=min([event.post.first_observed, *(p.first_observed for p in places)]),
-        keep_until=min([event.post.keep_until, *(p.keep_until for p in places)]),
-    )
+    post = event.post
+    if places:
+        post = msgspec.structs.replace(
+            post,
+            first_observed=min(post.first_observed, *(p.first_observed for p in places)),
+            keep_until=min(post.keep_until, *(p.keep_until for p in places)),
+        )
     home = partition_of(post)
     if home.until_ms <= now:
         return None, "expired"

@@ -4,13 +4,16 @@
 what one did, a week a partition (its Monday). Both round down, so no text outlives its term.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from stream.clock import DAY_MS
 from stream.post import Post
 
 Class = Literal["recent", "kept"]
+
+_EPOCH = date(1970, 1, 1)
 
 RECENT_TERM_MS = 3 * DAY_MS
 """What no rule matches is gone everywhere 72 hours after first observation."""
@@ -29,7 +32,7 @@ class Partition(NamedTuple):
     @property
     def until_ms(self) -> int:
         """The start of the day of expiry in Unix milliseconds."""
-        return int(datetime.combine(self.until, datetime.min.time(), UTC).timestamp() * 1000)
+        return (self.until - _EPOCH).days * DAY_MS
 
     @classmethod
     def parse(cls, name: str) -> "Partition":
@@ -46,10 +49,13 @@ class Partition(NamedTuple):
 def partition_of(post: Post) -> Partition:
     """Where `post` belongs by its matches, its source's wish and its first observation."""
     if post.kept:
-        day = _day(post.keep_until)
-        return Partition("kept", day - timedelta(days=day.weekday()))
-    return Partition("recent", _day(min(post.first_observed + RECENT_TERM_MS, post.keep_until)))
+        return _ending("kept", post.keep_until // DAY_MS)
+    term = min(post.first_observed + RECENT_TERM_MS, post.keep_until)
+    return _ending("recent", term // DAY_MS)
 
 
-def _day(milliseconds: int) -> date:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).date()
+@lru_cache
+def _ending(kind: Class, days: int) -> Partition:
+    """The last partition of `kind` that is dropped by that day, counted from 1970."""
+    day = _EPOCH + timedelta(days)
+    return Partition(kind, day - timedelta(day.weekday()) if kind == "kept" else day)

@@ -158,7 +158,7 @@ def _position(forms: tuple[str, ...], cased: str, lemma: str, parts: tuple[str, 
 
 def plain(form: str) -> str:
     """`form` without what stands between forms and positions."""
-    return form.translate(_REPLACED)
+    return form.translate(_REPLACED) if " " in form or BETWEEN in form else form
 
 
 def signed(number: int) -> int:
