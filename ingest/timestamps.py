@@ -1,5 +1,6 @@
 """The many ways in which exports write a moment, as Unix milliseconds."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -8,6 +9,10 @@ SECONDS_BELOW = 100_000_000_000
 """A number below this is in seconds (to the year 5138), above it in milliseconds."""
 
 MILLISECONDS_BELOW = 100_000_000_000_000
+EARLIEST = -62_135_510_400_000
+LATEST = 253_402_214_400_000
+"""From 0001-01-02 to before 9999-12-31: what a calendar holds in every time zone."""
+
 MAX_LENGTH = 100
 FORMATS = (
     "%d-%m-%Y %H:%M:%S",
@@ -21,44 +26,41 @@ FORMATS = (
 
 
 def parse_moment(value: Any) -> int | None:
-    """The moment in `value`, None when there is none or it cannot be read.
+    """The moment in `value`, None when there is none or it cannot be read. Never raises: what
+    strangers write costs nothing but itself.
 
     A time without a zone is UTC, which is what 4CAT writes. Numbers are Unix seconds,
     milliseconds or microseconds by their size.
     """
     if value is None or value == "" or isinstance(value, bool):
         return None
-    text = str(value).strip()[:MAX_LENGTH]
     try:
-        return _number(float(text))
+        moment = _read(str(value).strip()[:MAX_LENGTH])
+    except (ValueError, TypeError, OverflowError):  # what Python raises on numbers too large
+        return None
+    return moment if EARLIEST <= moment < LATEST else None
+
+
+def _read(text: str) -> int:
+    """Raises on what is no moment, as the ways to read one do."""
+    try:
+        number = float(text)
     except ValueError:
         moment = _written(text)
-    if moment is None:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp() * 1000)
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    return _number(number)
 
 
-def _number(value: float) -> int | None:
-    if value != value or abs(value) == float("inf"):  # noqa: PLR0124  (that is how NaN is told)
-        return None
+def _number(value: float) -> int:
     if abs(value) < SECONDS_BELOW:
         return int(value * 1000)
     return int(value if abs(value) < MILLISECONDS_BELOW else value / 1000)
 
 
-def _written(text: str) -> datetime | None:
-    try:
+def _written(text: str) -> datetime:
+    with suppress(ValueError, OverflowError):
         return datetime.fromisoformat(text)
-    except ValueError:
-        pass  # another of the ways below
     for form in FORMATS:
-        try:
+        with suppress(ValueError, OverflowError):
             return datetime.strptime(text, form)  # noqa: DTZ007  (the caller gives it its zone)
-        except ValueError:
-            continue
-    try:
-        return parsedate_to_datetime(text)
-    except (ValueError, TypeError):
-        return None
+    return parsedate_to_datetime(text)

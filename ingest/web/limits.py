@@ -8,12 +8,17 @@ from collections.abc import Mapping
 
 from ingest.contract import Budget
 from ingest.timestamps import parse_moment
-from stream.clock import MINUTE_MS, Clock
+from stream.clock import DAY_MS, MINUTE_MS, Clock
 from stream.errors import Retry
 
 PREFIXES = ("x-ratelimit", "ratelimit")
 PERIOD_MS = 5 * MINUTE_MS
 """In which a server counts that does not say when it begins anew: both kinds do."""
+
+LONGEST_MS = DAY_MS
+"""So long a server is left alone at most, whatever it says: a mistake in one answer is not to end
+a source for years.
+"""
 
 FIRST_YEARS = 1_000_000_000
 """A number below this is in seconds from now, not since 1970."""
@@ -63,9 +68,21 @@ def budget(headers: Mapping[str, str], *, now: int) -> Budget | None:
 
 
 def reset_of(said: str | None, *, now: int) -> int | None:
-    """When a limit begins anew (Unix ms): a date, Unix seconds, or seconds from `now`, as servers
-    differ; None when it cannot be read.
+    """When a limit begins anew (Unix ms), from `now` to a day after it: a date, Unix seconds, or
+    seconds from `now`, as servers differ; None when it cannot be read.
     """
+    reset = _read(said, now=now)
+    return None if reset is None else max(now, min(reset, now + LONGEST_MS))
+
+
+def rests(until: int, *, now: int) -> bool:
+    """Whether a server that wanted to be left alone until then (Unix ms) still does. What is
+    further ahead than it may be was a mistake, of its clock or ours.
+    """
+    return now < until <= now + LONGEST_MS
+
+
+def _read(said: str | None, *, now: int) -> int | None:
     try:
         seconds = float(said or "")
     except ValueError:

@@ -40,6 +40,49 @@ def test_a_limit_that_does_not_say_when_it_begins_anew_does_in_its_period(
     assert budget(headers, now=START) == Budget(3, 300, START + 300_000)
 
 
+@pytest.mark.parametrize(
+    ("reset", "seconds"),
+    [
+        ("2050-01-01T00:00:00Z", 86_400),
+        ("99999999999", 86_400),
+        ("999999999", 86_400),
+        ("9e18", 300),
+        ("1e308", 300),
+        ("1 Jan 99999999999999999999 00:00:00 GMT", 300),
+        ("1990-01-01T00:00:00Z", 0),
+        ("-1e308", 300),
+    ],
+)
+def test_no_server_is_left_alone_for_longer_than_a_day(reset: str, seconds: int) -> None:
+    headers = {"x-ratelimit-remaining": "0", "x-ratelimit-limit": "300", "x-ratelimit-reset": reset}
+    assert budget(headers, now=START) == Budget(0, 300, START + seconds * 1000)
+    clock = ManualClock(START)
+    allowance = Allowance("https://server.example", clock=clock)
+    allowance.note(headers)
+    clock.advance(86_400_000)
+    allowance.check()
+
+
+@pytest.mark.parametrize(
+    ("after", "seconds"),
+    [
+        ("1 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("1e308", None),
+        ("2050-01-01T00:00:00Z", 86_400),
+        ("999999999", 86_400),
+    ],
+)
+def test_whatever_a_busy_server_says_it_is_only_busy(
+    site: Any, after: str, seconds: int | None
+) -> None:
+    site.answers["/a"] = (429, {"Retry-After": after}, b"")
+    with Web(contact="data@example.org", clock=ManualClock(START), max_bytes=1_000, max_seconds=60,
+             private_hosts=("127.0.0.1",)) as web:  # fmt: skip
+        with pytest.raises(Retry) as raised:
+            web.ask(site.url("/a"))
+        assert raised.value.after == seconds
+
+
 @pytest.mark.parametrize("said", [{"x-ratelimit-reset": "120"}, {"ratelimit-reset": "120"}])
 def test_a_server_that_refuses_until_its_reset_is_left_alone_so_long(
     site: Any, said: dict[str, str]
