@@ -27,11 +27,13 @@ Progress = Callable[[str, int, int | None], None]
 class Accounting:
     """What became of every item read. `kept` and `recent` count the posts that are in the
     store now, `superseded` those that a newer version in the same import replaced, `elsewhere`
-    those that are neither: expired on arrival, or in quarantine after the gate.
+    those that are neither: expired on arrival, or in quarantine after the gate. Without `drained`
+    they wait in the log for the `peil run` that is up, or when that was `ended` for the next one.
     """
 
     account: Account
     drained: bool
+    ended: bool = False
     kept: int = 0
     recent: int = 0
     superseded: int = 0
@@ -49,7 +51,8 @@ class Accounting:
                 ("expired or quarantined after the gate", self.elsewhere),
             ]
         else:
-            lines.append(("collected, for the running peil to index", account.appended))
+            whose = "next import or peil run" if self.ended else "running peil"
+            lines.append((f"collected, for the {whose} to index", account.appended))
         lines.append(("deletes", account.deletes))
         lines += [(f"dropped: {reason}", count) for reason, count in account.dropped.items()]
         lines += [(f"skipped: {reason}", count) for reason, count in account.skipped.items()]
@@ -101,32 +104,46 @@ def collect(
 
 
 def bring(
-    pipeline: Pipeline, collecting: Callable[[], Account], *, progress: Progress
+    pipeline: Pipeline,
+    collecting: Callable[[], Account],
+    *,
+    progress: Progress,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Accounting:
-    """As `collect`, of what `collecting` collects."""
+    """As `collect`, of what `collecting` collects. Draining ends after the batch at hand when
+    `stopping` says so; the next one goes on there.
+    """
     try:
         account = collecting()
-    except (Retry, Stop):
-        _drain(pipeline, progress)  # what came before the error is not to wait for the next run
+    except (Retry, Stop) as error:
+        # What came before the error is not to wait for the next run, nor the error for its end.
+        logger.warning("%s; what came before that is indexed first", error)
+        _drain(pipeline, progress, stopping)
         raise
-    indexed = _drain(pipeline, progress)
+    indexed = _drain(pipeline, progress, stopping)
     if indexed is None:
-        return Accounting(account, drained=False)
+        return Accounting(account, drained=False, ended=stopping())
     earlier = indexed - account.appended - account.deletes - account.gaps
     if earlier > 0:
         account.warnings.append(f"{earlier} records beside those of this run were indexed as well")
     return _accounted(pipeline, account)
 
 
-def _drain(pipeline: Pipeline, progress: Progress) -> int | None:
+def _drain(pipeline: Pipeline, progress: Progress, stopping: Callable[[], bool]) -> int | None:
     """Bring what waits in the log to the index; returns how many records, None when a `peil run`
-    does that.
+    does that, or when `stopping` says so before all is there.
     """
-    with pipeline.indexing() as mine:
+    with pipeline.indexing(stopping=stopping) as mine:
         if not mine:
             return None
-        _work_off(pipeline.enrich_worker(), "enriched", progress)
-        indexed = _work_off(pipeline.index_worker(), "indexed", progress)
+        indexed = 0
+        for stage, make in (
+            ("enriched", pipeline.enrich_worker),
+            ("indexed", pipeline.index_worker),
+        ):
+            indexed = _work_off(make(), stage, progress, stopping)
+            if stopping():
+                return None
         try:
             keep_house(pipeline)  # whoever only imports has no `peil run` that does it
         except Retry as error:
@@ -134,9 +151,9 @@ def _drain(pipeline: Pipeline, progress: Progress) -> int | None:
     return indexed
 
 
-def _work_off(worker: Worker, stage: str, progress: Progress) -> int:
+def _work_off(worker: Worker, stage: str, progress: Progress, stopping: Callable[[], bool]) -> int:
     waiting = worker.lag()
-    return worker.drain(progress=lambda items: progress(stage, items, waiting))
+    return worker.drain(progress=lambda items: progress(stage, items, waiting), stopping=stopping)
 
 
 def _accounted(pipeline: Pipeline, account: Account) -> Accounting:

@@ -58,11 +58,11 @@ class Ingestion:
         stopping: Ask = lambda: False,
     ) -> Account:
         """Run `collector` for `source`, alone: its cursor has one owner. When another process
-        does so, wait for its end or, without `wait`, raise Retry.
+        does so, wait for its end or, without `wait` or once `stopping()`, raise Retry.
         """
         role = f"source-{source.id}"
-        locks = self._base.locks
-        lock = locks.wait_for(role, clock=self._base.clock) if wait else locks.hold(role)
+        locks, clock = self._base.locks, self._base.clock
+        lock = locks.wait_for(role, clock=clock, give_up=stopping) if wait else locks.hold(role)
         with lock as mine:
             self._check_free(mine, f"another process collects from {source.id}")
             self.runs.cut_off(source.id, self._base.clock.now(), causes=("schedule", "hand"))

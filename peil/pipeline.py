@@ -220,9 +220,15 @@ class Pipeline(Foundation):
         )
         return self.closing(worker, worker.close)
 
-    def indexing(self) -> AbstractContextManager[Held]:
-        """Be the one who indexes while the block runs; false when a `peil run` does it anyway."""
-        return self.locks.wait_for(INDEX, clock=self.clock, give_up=self.backend.is_served)
+    def indexing(
+        self, *, stopping: Callable[[], bool] = lambda: False
+    ) -> AbstractContextManager[Held]:
+        """Be the one who indexes while the block runs; false when a `peil run` does it anyway, or
+        when `stopping()` turns true while another one does it.
+        """
+        return self.locks.wait_for(
+            INDEX, clock=self.clock, give_up=lambda: stopping() or self.backend.is_served()
+        )
 
     def subjects(self) -> Subjects:
         """What a backtest can be of: the rules of this folder and all versions there were."""

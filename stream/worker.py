@@ -102,27 +102,33 @@ class Worker:
         while not stopping():
             self.turn(timeout=POLL_SECONDS, stopping=stopping)
 
-    def drain(self, *, progress: Callable[[int], None] = lambda _done: None) -> int:
-        """Work until nothing waits, then give the partitions back; returns how many records that
-        were.
+    def drain(
+        self,
+        *,
+        progress: Callable[[int], None] = lambda _done: None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> int:
+        """Work until nothing waits or, after the batch at hand, until `stopping()`; then give the
+        partitions back. Returns how many records that were.
         """
         total = 0
         try:
-            while self._waits():
-                done = self.turn(timeout=POLL_SECONDS)
+            while self._waits(stopping):
+                done = self.turn(timeout=POLL_SECONDS, stopping=stopping)
                 total += done
                 progress(done)
         finally:
             self.close()
         return total
 
-    def _waits(self) -> bool:
-        while True:
+    def _waits(self, stopping: Callable[[], bool]) -> bool:
+        while not stopping():
             try:
                 return self.lag() > 0
             except Retry as error:
                 logger.warning("%s: %s", self.name, error)
                 self._clock.sleep(FIRST_WAIT)
+        return False
 
     def turn(self, *, timeout: float, stopping: Callable[[], bool] = lambda: False) -> int:
         """One batch; returns how many records it had. Waits up to `timeout` seconds for one.

@@ -27,6 +27,9 @@ from stream.errors import Retry
 SourceName = Annotated[str, typer.Argument(help="The source's id.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+ENDING = "Ending after the batch at hand; Ctrl-C again ends at once."
+LEAVING = "Ending after the batch at hand, then it is indexed; Ctrl-C again leaves that for later."
+
 
 def sources_(context: typer.Context, json: Json = False) -> None:
     """What may be collected, on which ground, until when, and how it goes; alone: as `list`."""
@@ -98,8 +101,9 @@ def resume(context: SessionContext, source: SourceName) -> None:
 
 
 def run(context: SessionContext, source: SourceName, json: Json = False) -> None:
-    """Collect from a source now, whatever its schedule, and index it; one that does not end is
-    read until Ctrl-C. Then what it showed before is looked for again, where a day has passed.
+    """Collect from a source now, whatever its schedule, and index it. Then what it showed before
+    is looked for again, where a day has passed. One that does not end is read until Ctrl-C, and
+    then indexed.
 
     Example: peil sources run city-news
     """
@@ -107,9 +111,10 @@ def run(context: SessionContext, source: SourceName, json: Json = False) -> None
         described, collector = _collector(pipeline, source)
 
         def collect(stopping: Callable[[], bool]) -> Account:
-            account = pipeline.ingestion.collect(
-                described, collector, wait=not collector.endless, stopping=stopping
-            )
+            if collector.endless:  # to end it is to go on to the index
+                with until_interrupted(LEAVING) as enough:
+                    return pipeline.ingestion.collect(described, collector, stopping=enough)
+            account = pipeline.ingestion.collect(described, collector, wait=True, stopping=stopping)
             if isinstance(collector, Rechecking):
                 _look_again(pipeline, described, collector, stopping)
             return account
@@ -166,18 +171,20 @@ def _bring(
     pipeline: Pipeline, collect: Callable[[Callable[[], bool]], Account], *, json: bool
 ) -> None:
     with stages() as progress, until_interrupted() as stopping:
-        result = bring(pipeline, lambda: collect(stopping), progress=progress)
+        result = bring(pipeline, lambda: collect(stopping), progress=progress, stopping=stopping)
     show_account(pipeline, result, json=json)
 
 
 @contextmanager
-def until_interrupted() -> Generator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed. The first ends after the batch at hand, the second at once."""
+def until_interrupted(saying: str = ENDING) -> Generator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed in the block. The first ends after the batch at hand; the second
+    is for whoever heard of it before: for a block around this one, else it ends at once.
+    """
     pressed = threading.Event()
     before = signal.getsignal(signal.SIGINT)
 
     def note(_number: int, _frame: object) -> None:
-        console(error=True).print("Ending after the batch at hand; Ctrl-C again ends at once.")
+        console(error=True).print(saying)
         pressed.set()
         signal.signal(signal.SIGINT, before)
 

@@ -105,6 +105,37 @@ def test_a_source_tells_what_it_gave_and_when_it_goes_on(
     assert bulletin(pipeline, pipeline.sources["news"]).posts_per_hour.now == 0.5
 
 
+def test_a_feed_that_is_refused_for_ever_is_told_whatever_the_others_say(
+    site: Any, city: WorkingFolder, clock: ManualClock
+) -> None:
+    away = site.url("/away").replace("127.0.0.1", "localhost")
+    declared = city.config / "sources" / "news.toml"
+    text = declared.read_text().replace("30m", "10m")
+    declared.write_text(text.replace('/feed"', f'/feed", "{away}"'))
+    text = city.settings.read_text()
+    city.settings.write_text(text.replace('["127.0.0.1"]', '["127.0.0.1", "localhost"]'))
+    site.answers["/feed"] = lambda _headers: (200, {}, rss(clock.now() // MINUTE_MS))
+    site.answers["/away"] = (429, {"Retry-After": "3600"}, b"")
+    settings = load_settings(city.settings, environ={})
+    found = []
+    with Pipeline(city, settings, clock=clock) as pipeline:
+        pipeline.register.open(
+            "news", owner="o", purpose="p", basis="b", dpia="d", obtained="x",
+            until=to_datetime(NOW + 200 * DAY_MS).date(),
+        )  # fmt: skip
+        for turn in range(13):
+            if turn == 11:
+                site.answers["/away"] = (200, {}, rss(1))
+            collect(pipeline)
+            said = bulletin(pipeline, pipeline.sources["news"])
+            assert turn < 12 or said.state == "waiting"
+            found.append((said.failing and said.failing.failures, said.trouble is not None))
+            clock.advance(10 * MINUTE_MS + 1)
+    assert found == [(1, False)] * 6 + [(2, True)] * 6 + [(None, False)]
+    assert len(site.asked("/away")) == 3
+    assert len(site.asked("/feed")) == 13
+
+
 BLOCKED = b"<html><head><title>Just a moment...</title></head><body>Checking your browser</body>"
 LOGIN = b"<html><body><form action='/login'><input name='password'></form></body></html>"
 
@@ -296,3 +327,14 @@ def test_the_first_interrupt_ends_after_the_batch_and_the_second_at_once() -> No
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_in_a_block_within_another_ends_the_inner_one_first() -> None:
+    with until_interrupted() as leaving:
+        with until_interrupted() as ending:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert ending()
+        assert not leaving()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert leaving()
