@@ -4,7 +4,10 @@ import random
 import traceback
 from pathlib import Path
 
+import msgspec
+
 from ingest.runs import Recovery, Trouble
+from ingest.several import PartsRetry, PartsStop
 from stream.clock import HOUR_MS, MINUTE_MS
 from stream.errors import Retry, Stop
 
@@ -28,8 +31,27 @@ def trouble_of(
     every failure up to six hours, or ten minutes for a source that does not end. Where a part of
     the source answered, the others wait for nobody: it runs at its next slot. Anything else needs
     a person and is tried again at the next slot; a source that has none, because it does not end,
-    after an hour.
+    after an hour. Parts that fail and were not asked this time change nothing of that.
     """
+    if not isinstance(error, (PartsRetry, PartsStop)):
+        return _trouble(error, failures=failures, endless=endless, rng=rng, answered=answered)
+    lasting = error.lasting
+    if lasting.asked:
+        found = _trouble(error, failures=failures, endless=endless, rng=rng, answered=answered)
+    else:
+        after = error.after if isinstance(error, Retry) and not answered else None
+        found = Trouble(
+            error=str(error),
+            recovery="retry" if isinstance(error, Retry) else "stop",
+            wait=int(after * 1000) if after else None,
+            answered=answered or None,
+        )
+    return msgspec.structs.replace(found, failures=lasting.failures, since=lasting.since)
+
+
+def _trouble(
+    error: Exception, *, failures: int, endless: bool, rng: random.Random, answered: bool
+) -> Trouble:
     if isinstance(error, Retry) and answered and not endless:
         return Trouble(error=str(error), recovery="retry", wait=None, answered=True)
     if isinstance(error, Retry):

@@ -14,6 +14,9 @@ from stream.clock import DAY_MS, HOUR_MS, to_datetime
 PATIENCE = 6
 """Silent for so many times the usual interval is worth a warning."""
 
+NO_NEWS_MS = 6 * HOUR_MS
+"""A single failure that is over in less is none that somebody must know of."""
+
 ENOUGH = 4
 """Intervals, or days like today, that must be known before one is usual."""
 
@@ -91,11 +94,12 @@ def warned(condition: Condition, *, endless: bool, now: int) -> list[str]:
     ]
 
 
-def failing(condition: Condition) -> str | None:
-    """What is wrong with a source whose last runs failed. One failure that time may mend is no
-    news yet.
+def failing(condition: Condition, *, now: int) -> str | None:
+    """What is wrong with a source whose last runs failed, or a part of it. One failure that time
+    may mend is no news for six hours.
     """
-    if not condition.failures or (condition.failures == 1 and condition.recovery == "retry"):
+    once = condition.failures == 1 and condition.recovery == "retry"
+    if not condition.failures or (once and now - (condition.failing_since or 0) < NO_NEWS_MS):
         return None
     since = to_datetime(condition.failing_since or 0).strftime("%Y-%m-%d %H:%M")
     times = f"{condition.failures} times in a row" if condition.failures > 1 else "once"

@@ -31,13 +31,16 @@ class Slot(msgspec.Struct, frozen=True):
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     """Why a run failed. It is tried again after `wait` ms; None: at its next slot. `answered` is
-    whether a part of the source answered nevertheless.
+    whether a part of the source answered nevertheless; None: no part was asked. Where parts of it
+    fail, the worst did so `failures` times in a row, and the first `since` then.
     """
 
     error: str
     recovery: Recovery
     wait: int | None
-    answered: bool = False
+    answered: bool | None = False
+    failures: int | None = None
+    since: int | None = None
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,11 +66,11 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """What a source is like between runs. Moments in Unix ms.
 
     Its last run by schedule began at `ran`. Slots are accounted for up to and with `slot`;
-    `missed` counts those since that run that none answered. The last `failures` runs failed, since
-    `failing_since`, the last one with `error` at `failed_at`. With a `wait` (ms) the source runs
-    that long after `failed_at`, whatever its slots. The last `unanswered` runs had no answer of
-    any part, and the last `unread` items could not be read, over all runs. `warnings` are the last
-    ones of its last run, each with when it was said last.
+    `missed` counts those since that run that none answered. The last `failures` runs failed, or a
+    part of it so often since it answered, since `failing_since`, the last one with `error` at
+    `failed_at`. With a `wait` (ms) the source runs that long after `failed_at`, whatever its slots.
+    The last `unanswered` runs had no answer of any part, and the last `unread` items could not be
+    read, over all runs. `warnings` are the last ones of its last run, each with when it was said.
     """
 
     ran: int | None = None
@@ -275,9 +278,12 @@ def _note_trouble(connection: Connection, source: str, trouble: Trouble, now: in
         select(table.failures, table.failing_since, table.unanswered).where(table.source == source)
     ).first()
     failures, since, unanswered = held or (0, None, 0)
-    _change(connection, source, failures=(failures or 0) + 1, failing_since=since or now,
-            failed_at=now, error=trouble.error, recovery=trouble.recovery, wait=trouble.wait,
-            unanswered=0 if trouble.answered else (unanswered or 0) + 1)  # fmt: skip
+    failures = (failures or 0) + 1 if trouble.failures is None else trouble.failures
+    since = trouble.since or since or now
+    unanswered = 0 if trouble.answered else (unanswered or 0) + (trouble.answered is not None)
+    _change(connection, source, failures=failures, failing_since=since, failed_at=now,
+            error=trouble.error, recovery=trouble.recovery, wait=trouble.wait,
+            unanswered=unanswered)  # fmt: skip
 
 
 def _run(row: RowMapping) -> Run:

@@ -38,7 +38,9 @@ METRICS: Mapping[str, Metric] = {
     "peil_ingest_missed_slots_total": Metric(
         "counter", "Times that a source was to run and did not.", ("source", "why")
     ),
-    "peil_ingest_failures": Metric("gauge", "Runs that failed in a row.", ("source",)),
+    "peil_ingest_failures": Metric(
+        "gauge", "Failures in a row, of the source or of its worst part.", ("source",)
+    ),
     "peil_ingest_paused": Metric("gauge", "Whether somebody holds the source up.", ("source",)),
     "peil_ingest_running": Metric("gauge", "Whether a run is going on.", ("source",)),
     "peil_ingest_lag_seconds": Metric(

@@ -13,7 +13,7 @@ from ingest.feeds.documents import Document, Entry
 from ingest.feeds.identities import author_of, canonical, identity_of, named, shared_links
 from ingest.feeds.pages import no_feed, refusal
 from ingest.feeds.visits import NOT_MODIFIED, Visits
-from ingest.several import together
+from ingest.several import Parts
 from ingest.web.client import Page, Web
 from stream.clock import DAY_MS, MINUTE_MS, Clock
 from stream.errors import PeilError, Retry, Stop
@@ -52,7 +52,8 @@ class FeedSettings(BaseModel):
 
 
 class FeedCollector:
-    """Asks each feed with the validators of the last time. The cursor holds `Visits` by address.
+    """Asks each feed with the validators of the last time. The cursor holds `Visits` by address,
+    and what a feed `failed` at until it answers (`ingest.several.Parts`).
 
     A feed that fails costs that feed: the others are read, then the error is raised. A host that
     fails when a post is looked for costs one post's answer: its others are put off.
@@ -76,26 +77,21 @@ class FeedCollector:
         known = cursor.get("feeds", {})
         new = {"since": self._clock.now()}
         feeds = {url: Visits.of(known.get(url, new)) for url in self._settings.urls}
-        errors: list[PeilError] = []
+        parts = Parts(self._settings.urls, cursor.get("failed", {}), clock=self._clock)
         # Those that were not asked for longest come first: a run that is cut off starves none.
         for url, visits in sorted(feeds.items(), key=lambda each: each[1].visited):
-            batch = Batch(cursor={}, answered=False)
             if visits.not_before - GRACE_MS <= self._clock.now():
-                try:
-                    feeds[url], batch = self._visit(url, visits)
-                except (Retry, Stop) as error:
-                    errors.append(error)
-                    feeds[url] = self._put_off(visits, error)
-            elif not visits.gone:
-                warnings = [f"{url} may not be asked yet"]
+                feeds[url], batch = self._ask(url, visits, parts)
+            else:
+                if visits.gone and not parts.fails(url):  # an older peil kept no error with it
+                    parts.failed(url, _gone(url))
+                warnings = [] if parts.fails(url) else [f"{url} may not be asked yet"]
                 batch = Batch(cursor={}, answered=False, warnings=warnings)
-            if feeds[url].gone:
-                errors.append(Stop(f"{url} is gone for good (410): take it out of the source"))
             watermark = min((each.visited for each in feeds.values() if not each.gone), default=0)
-            yield msgspec.structs.replace(batch, cursor=_cursor(feeds), watermark=watermark or None)
-        if errors:
-            what = f"{len(errors)} of {len(feeds)} feeds failed"
-            raise together(errors, what=what, parts=len(feeds))
+            yield msgspec.structs.replace(
+                batch, cursor=_cursor(feeds, parts), watermark=watermark or None
+            )
+        parts.check(f"{len(parts)} of {len(feeds)} feeds failed", after=self._rest(feeds, parts))
 
     def reference(self, post: RawPost) -> Reference | None:
         return Reference(post.platform, post.native_id, post.links[0]) if post.links else None
@@ -134,6 +130,27 @@ class FeedCollector:
         if document is not None and not document.whole:
             warnings.append(f"{url} broke off; what is whole of it was read")
         return visits, msgspec.structs.replace(batch, warnings=warnings)
+
+    def _ask(self, url: str, visits: Visits, parts: Parts) -> tuple[Visits, Batch]:
+        """One visit, as it goes: a feed that fails brings nothing, and is put off."""
+        try:
+            found, batch = self._visit(url, visits)
+        except (Retry, Stop) as error:
+            parts.failed(url, error)
+            return self._put_off(visits, error), Batch(cursor={}, answered=False)
+        if found.gone:
+            parts.failed(url, _gone(url))
+        else:
+            parts.answered(url)
+        return found, batch
+
+    def _rest(self, feeds: Mapping[str, Visits], parts: Parts) -> float | None:
+        """For how many seconds every feed wants to be left alone; None when one does not."""
+        now = self._clock.now()
+        waits = [
+            each.not_before - GRACE_MS - now for url, each in feeds.items() if parts.fails(url)
+        ]
+        return min(waits) / 1000 if len(waits) == len(feeds) and min(waits) > 0 else None
 
     def _put_off(self, visits: Visits, error: PeilError) -> Visits:
         """The feed failed. Where a person must look, the address that it was declared with counts
@@ -215,9 +232,14 @@ def _read(page: Page, *, asked: str) -> Document:
     return document
 
 
-def _cursor(feeds: Mapping[str, Visits]) -> Cursor:
+def _gone(url: str) -> Stop:
+    return Stop(f"{url} is gone for good (410): take it out of the source")
+
+
+def _cursor(feeds: Mapping[str, Visits], parts: Parts) -> Cursor:
     """The feeds as they are now: what comes later does not change a batch."""
-    return {"feeds": {url: msgspec.to_builtins(visits) for url, visits in feeds.items()}}
+    visits = {url: msgspec.to_builtins(each) for url, each in feeds.items()}
+    return {"feeds": visits, "failed": parts.held()}
 
 
 def _excerpt(text: str, length: int) -> str:

@@ -112,9 +112,11 @@ def test_one_failure_that_time_may_mend_is_no_news(
         error="the key expired",
         failing_since=START,  # type: ignore[arg-type]  # one of them
     )
-    said = failing(condition)
+    said = failing(condition, now=START + 6 * HOUR_MS - 1)
     assert (said is not None) is told
     assert said is None or "the key expired" in said
+    later = failing(condition, now=START + 6 * HOUR_MS)
+    assert (later is not None) is (failures > 0)
 
 
 @given(st.integers(0, 60), st.floats(0, 1e6), st.integers())

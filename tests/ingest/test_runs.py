@@ -99,6 +99,19 @@ def test_runs_without_any_answer_are_counted_apart(runs: Runs) -> None:
     assert runs.condition("s").unanswered == 0
 
 
+def test_a_part_that_fails_counts_its_own_failures(runs: Runs) -> None:
+    found = []
+    for turn, (answered, failures) in enumerate([(True, 1), (None, 1), (None, 1), (False, 2)]):
+        number = runs.start("s", START + turn, cause="schedule", slot=Slot(START))
+        trouble = Trouble(error="busy", recovery="retry", wait=None, answered=answered,
+                          failures=failures, since=START - 7)  # fmt: skip
+        runs.end(number, "s", START + turn, outcome="failed", trouble=trouble)
+        condition = runs.condition("s")
+        assert condition.failing_since == START - 7
+        found.append((condition.failures, condition.unanswered))
+    assert found == [(1, 0), (1, 0), (1, 0), (2, 1)]
+
+
 def test_a_backfill_that_fails_leaves_the_source_as_it_is(runs: Runs) -> None:
     number = runs.start("s", START, cause="backfill")
     trouble = Trouble(error="no", recovery="stop", wait=None)
