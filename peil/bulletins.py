@@ -13,6 +13,7 @@ from ingest.health import Rate, failing, rate, silence, warned
 from ingest.runs import Cause, Condition, Pause, Recovery, Run
 from ingest.sources import Source
 from ingest.tallies import APPENDED, LOOKED
+from ingest.timestamps import EARLIEST, LATEST
 from peil.pipeline import Pipeline
 from peil.schedule import next_run
 from privacy.register import Entry
@@ -167,8 +168,8 @@ def _bulletin(pipeline: Pipeline, source: Source, known: _Known) -> Bulletin:
         runs=source.every or source.cron or ("always" if is_endless(source) else "by hand"),
         state=state,
         trouble=None if state in ("closed", "paused") else trouble,
-        open_until=None if entry is None else to_datetime(entry.until),
-        next_run=None if following is None else to_datetime(max(following, now)),
+        open_until=None if entry is None else _moment(entry.until),
+        next_run=None if following is None else _moment(max(following, now)),
         last_run=None if last is None else _last_run(last),
         posts_per_hour=rate(appended, looked, now=now),
         lag_seconds=_lag(condition, now),
@@ -179,7 +180,7 @@ def _bulletin(pipeline: Pipeline, source: Source, known: _Known) -> Bulletin:
         slots=pipeline.ingestion.runs.missed(source.id, since=now - COUNTED_DAYS * DAY_MS),
         warnings=warnings,
         gaps=[
-            Missing(start=to_datetime(gap.start), end=to_datetime(gap.end), why=gap.why)
+            Missing(start=_moment(gap.start), end=_moment(gap.end), why=gap.why)
             for gap in known.gaps
             if gap.source == source.id
         ],
@@ -229,11 +230,11 @@ def _following(
 
 def _last_run(run: Run) -> LastRun:
     return LastRun(
-        started=to_datetime(run.started),
-        ended=None if run.ended is None else to_datetime(run.ended),
+        started=_moment(run.started),
+        ended=None if run.ended is None else _moment(run.ended),
         outcome=run.outcome,
         cause=run.cause,
-        slot=None if run.slot is None else to_datetime(run.slot),
+        slot=None if run.slot is None else _moment(run.slot),
         read=run.read,
         appended=run.appended,
     )
@@ -250,7 +251,7 @@ def _failing(condition: Condition) -> Failing | None:
         error=condition.error or "",
         recovery=condition.recovery,
         failures=condition.failures,
-        since=to_datetime(condition.failing_since or 0),
+        since=_moment(condition.failing_since or 0),
     )
 
 
@@ -258,12 +259,17 @@ def _paused(pause: Pause) -> Paused:
     return Paused(
         by=pause.actor,
         why=pause.why,
-        since=to_datetime(pause.since),
-        until=None if pause.until is None else to_datetime(pause.until),
+        since=_moment(pause.since),
+        until=None if pause.until is None else _moment(pause.until),
     )
 
 
 def _requests(budget: Budget) -> Requests:
-    return Requests(
-        remaining=budget.remaining, limit=budget.limit, resets=to_datetime(budget.resets)
-    )
+    return Requests(remaining=budget.remaining, limit=budget.limit, resets=_moment(budget.resets))
+
+
+def _moment(milliseconds: int) -> datetime:
+    """A moment that is kept, which a server's word may have led to: no such word is to cost the
+    view of a source, and of all others with it.
+    """
+    return to_datetime(max(EARLIEST, min(milliseconds, LATEST - 1)))
