@@ -157,7 +157,7 @@ def _bulletin(pipeline: Pipeline, source: Source, known: _Known) -> Bulletin:
     at_work = at_work and pipeline.locks.is_held(f"source-{source.id}")
     state = _state(source, condition, pause, last, is_open=is_open, at_work=at_work,
                    silent=silent is not None)  # fmt: skip
-    trouble = failing(condition) or silent or "; ".join(warnings) or None
+    trouble = failing(condition, now=now) or silent or "; ".join(warnings) or None
     following = None
     if is_open and not at_work:
         following = _following(source, condition, pause, timezone=pipeline.settings.timezone)
