@@ -2,7 +2,7 @@
 
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
 import msgspec
@@ -55,6 +55,7 @@ class BlueskyWorld:
     platform: ClassVar[str] = "bluesky"
     speed: ClassVar[float] = 20.0
     days: ClassVar[int] = 2
+    ways: ClassVar[Sequence[str]] = FAULTS
 
     def __init__(self, *, count: int, seed: int, now: Now) -> None:
         self._rng = random.Random(seed)

@@ -160,7 +160,7 @@ def _moment(milliseconds: int) -> datetime:
 class FeedServer:
     """Serves feed number n at `/n`; keeps an old document of each, to serve it stale."""
 
-    def __init__(self, feeds: Sequence[Feed], *, failing: Failing) -> None:
+    def __init__(self, feeds: list[Feed], *, failing: Failing) -> None:
         self.feeds = feeds
         self.failing = failing
         self.failed: Counter[str] = Counter()

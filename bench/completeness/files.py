@@ -9,7 +9,7 @@ import random
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -35,6 +35,10 @@ class FilesWorld:
     platform: ClassVar[str] = "file"
     speed: ClassVar[float] = 60.0
     days: ClassVar[int] = 0
+    ways: ClassVar[Sequence[str]] = (
+        "broken lines", "old versions", "deleted items again", "growing files", "half files",
+        "half archives", "duplicates",
+    )  # fmt: skip
 
     def __init__(self, *, count: int, seed: int, now: Now) -> None:
         self._rng = random.Random(seed)

@@ -3,11 +3,12 @@
 import random
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import msgspec
 
+from bench.completeness.publishing import Deck
 from bench.completeness.world import Item, Now
 from stream.clock import MINUTE_MS
 from tests.ingest.jetstream import Jetstream, post, tid
@@ -21,10 +22,9 @@ LEFT = 0.002
 """This share of accounts is gone after a post, with all that they wrote."""
 
 LIKED = 0.5
-FORGETFUL = 0.03
-"""This share of the failures is that a host holds its last `REMEMBERED` events alone."""
-
 REMEMBERED = 1_500
+"""A host that forgets holds so many of its last events."""
+
 BEHIND_MS = 30 * MINUTE_MS
 """Who listens is behind by so much at most, in this world and between kills: what a host forgets is
 known to it but for this last part.
@@ -34,14 +34,19 @@ CALM_SECONDS = 20, 90
 """Between two failures of the world, on the clock of the run."""
 
 SILENCE_SECONDS = 900
-KINDS = ("cut", "half", "broken", "slow", "refusal", "silent")
-REFUSALS: tuple[tuple[int, dict[str, str], bytes], ...] = (
-    (429, {"Retry-After": "20"}, b""),
-    (500, {}, b"oh no"),
-    (503, {"Content-Type": "text/html"}, b"<html>We are busy</html>"),
-    (403, {"Content-Type": "text/html"}, b"<html>Are you a robot?</html>"),
-    (200, {"Content-Type": "text/html"}, b"<html>Welcome</html>"),
-)
+KINDS = ("cut", "half", "broken", "slow", "refusal") * 3 + ("silent", "forgets")
+"""Silence takes long, and what is forgotten cannot be had: they come less often."""
+
+PAGE = {"Content-Type": "text/html"}
+REFUSALS: Mapping[str, tuple[int, dict[str, str], bytes]] = {
+    "status 429": (429, {"Retry-After": "20"}, b""),
+    "status 500": (500, {}, b"oh no"),
+    "status 503": (503, PAGE, b"<html>We are busy</html>"),
+    "status 403": (403, PAGE, b"<html>Are you a robot?</html>"),
+    "status 200": (200, PAGE, b"<html>Welcome</html>"),
+}
+WAYS = (*REFUSALS, "reset", "half frame", "broken message", "too slow", "silent", "forgets",
+        "duplicate")  # fmt: skip
 DECLARATION = """
 id = "world"
 title = "A network"
@@ -62,6 +67,7 @@ class JetstreamWorld:
     platform: ClassVar[str] = "bluesky"
     speed: ClassVar[float] = 20.0
     days: ClassVar[int] = 0
+    ways: ClassVar[Sequence[str]] = WAYS
 
     def __init__(self, *, count: int, seed: int, now: Now) -> None:
         self._rng = random.Random(seed)
@@ -133,11 +139,11 @@ class JetstreamWorld:
 
     def _fail(self, rng: random.Random) -> None:
         """One host fails in one way, again and again."""
+        deck, refusals = Deck(rng, KINDS), Deck(rng, tuple(REFUSALS))
         while self._wait(self._now() + 1000 * rng.randint(*CALM_SECONDS), self._calm):
             host = rng.choice(self._hosts)
             soon = host.shown + rng.randint(1, 50)
-            forgets = rng.random() < FORGETFUL
-            match "forgets" if forgets else rng.choice(KINDS):
+            match deck.deal():
                 case "cut":
                     host.faults.cuts.add(soon)
                 case "half":
@@ -147,7 +153,7 @@ class JetstreamWorld:
                 case "slow":
                     host.faults.slow.add(soon)
                 case "refusal":
-                    host.faults.refusals = rng.choices(REFUSALS, k=2)
+                    host.faults.refusals = [REFUSALS[refusals.deal()] for _ in range(2)]
                     host.drop()
                 case "silent":
                     self._failed["silent"] += 1

@@ -2,7 +2,7 @@
 
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
 import msgspec
@@ -62,6 +62,7 @@ class MastodonWorld:
     speed: ClassVar[float] = 20.0
     days: ClassVar[int] = 3
     """What is missing twice is gone; a question may fail on a busy machine."""
+    ways: ClassVar[Sequence[str]] = FAULTS
 
     def __init__(self, *, count: int, seed: int, now: Now) -> None:
         self._rng = random.Random(seed)

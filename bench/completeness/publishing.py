@@ -1,4 +1,4 @@
-"""How a world publishes: over time, in a thread of its own; and how often it fails."""
+"""How a world publishes: over time, in a thread of its own; and how it fails."""
 
 import random
 import threading
@@ -41,17 +41,33 @@ class Publisher:
         return self.came(lambda: self._now() >= until)
 
 
+class Deck:
+    """Deals `kinds` one by one, in an order that is drawn, and each as often as the others."""
+
+    def __init__(self, rng: random.Random, kinds: Sequence[str]) -> None:
+        self._rng = rng
+        self._kinds = kinds
+        self._left: list[str] = []
+        self._lock = threading.Lock()
+
+    def deal(self) -> str:
+        with self._lock:
+            if not self._left:
+                self._left = self._rng.sample(self._kinds, len(self._kinds))
+            return self._left.pop()
+
+
 class Chance:
     """Which fault a request meets, if any: one of `kinds` in a `share` of them."""
 
     def __init__(self, rng: random.Random, *, share: float, kinds: Sequence[str]) -> None:
         self._rng = rng
         self._share = share
-        self._kinds = kinds
+        self._deck = Deck(rng, kinds)
 
     def calm(self) -> None:
         """From now on none."""
         self._share = 0.0
 
     def fault(self) -> str | None:
-        return self._rng.choice(self._kinds) if self._rng.random() < self._share else None
+        return self._deck.deal() if self._rng.random() < self._share else None

@@ -1,6 +1,6 @@
 """What a collector is let loose on: a server that has items, and fails in every way it can."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Protocol, Self
 
 import msgspec
@@ -39,6 +39,9 @@ class World(Protocol):
 
     days: ClassVar[int]
     """So many days pass when all came: what is deleted is found out by asking again, once a day."""
+
+    ways: ClassVar[Sequence[str]]
+    """All in which it can fail, as `faults` names them."""
 
     def __init__(self, *, count: int, seed: int, now: Now) -> None: ...
 

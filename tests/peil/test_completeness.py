@@ -33,7 +33,7 @@ GAP = Gap("world", NOW - 2_000, NOW - 1_000, "nobody looked")
 def test_killed_in_a_failing_world_a_collector_brings_every_item_or_a_gap(world: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench.completeness", world, "--items", "200", "--kills", "3",
-         "--speed", "240"],
+         "--speed", "240", "--ways", "4"],
         cwd=ROOT, capture_output=True, text=True, timeout=290, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
