@@ -117,8 +117,9 @@ class Harvest:
         self._gaps.append(gap)
 
     def warn(self, warning: str) -> None:
-        """Add what should be told of how it went."""
-        self._warnings.append(warning)
+        """Add what should be told of how it went, once."""
+        if warning not in self._warnings:
+            self._warnings.append(warning)
 
     def batch(self, cursor: Cursor, *, watermark: int | None) -> Batch:
         """All that was gathered, and begin anew."""

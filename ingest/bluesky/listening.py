@@ -4,12 +4,17 @@ import msgspec
 
 from ingest.bluesky.harvest import Harvest
 from ingest.bluesky.position import Position
-from ingest.bluesky.wire import Notice, Wire
+from ingest.bluesky.wire import Event, Notice, Wire
 from ingest.contract import Batch
 from stream.errors import PeilError, Reject, Retry, Stop
 
 UNREADABLE_RUN = 100
 """So many frames in a row that say nothing to us: the format has changed."""
+
+AHEAD_US = 600_000_000
+"""A host's clock may be ten minutes ahead of ours; what it dates later says nothing of where it is
+in its stream.
+"""
 
 NOWHERE = -1
 """No moment of a stream."""
@@ -41,8 +46,10 @@ class Listening:
             self.position.cursor(), watermark=None if time is None else time // 1000
         )
 
-    def take(self, frame: bytes, *, host: str, wire: Wire) -> Ended | None:
-        """Take one frame of `host`; when the connection is not to be read further, why."""
+    def take(self, frame: bytes, *, host: str, wire: Wire, now: int) -> Ended | None:
+        """Take one frame of `host` that came by `now` (Unix ms); when the connection is not to be
+        read further, why.
+        """
         where = f"{host}: {wire.name}, after {self.position.seq or self.position.time}"
         try:
             heard = wire.read(frame)
@@ -50,17 +57,30 @@ class Listening:
             return self._doubt(frame, where, error)
         if isinstance(heard, Notice):
             return self._notice(heard, host)
-        if self.position.leads_elsewhere(heard):
+        event = (
+            heard if heard.time <= now * 1000 else msgspec.structs.replace(heard, time=now * 1000)
+        )
+        if heard.time > now * 1000 + AHEAD_US:
+            self.harvest.warn(
+                f"{host} dates what happens more than ten minutes ahead: that is taken as of now; "
+                "its clock is wrong, or this machine's"
+            )
+        elif self.position.leads_elsewhere(event):
             self.position.forget_number()
             return Ended(Retry(f"{host} has other numbers now; it is asked by time"), again=True)
-        gap = self.position.join(heard, source=self._source)
-        if gap is not None:
-            self.harvest.gap(gap)
-        self.position.note(heard, host)
-        if self.harvest.take(heard, where=where):
+        else:
+            self._go_on(event, host)
+        if self.harvest.take(event, where=where):
             self._unreadable = 0
             return None
-        return self._count_unreadable(host, f"what happened is called {heard.kind[:40]!r}")
+        return self._count_unreadable(host, f"what happened is called {event.kind[:40]!r}")
+
+    def _go_on(self, event: Event, host: str) -> None:
+        """`event` says how far the stream is, and with it whether something lacks before it."""
+        gap = self.position.join(event, source=self._source)
+        if gap is not None:
+            self.harvest.gap(gap)
+        self.position.note(event, host)
 
     def _doubt(self, frame: bytes, where: str, error: Reject) -> Ended | None:
         """A frame that cannot be read may have been broken on its way: it is asked for once more,

@@ -33,10 +33,10 @@ WAIT_SECONDS = 0.2
 PAUSE_SECONDS = 0.5, 1.5
 """Between two connections: random, so that not all come back at once to a host that restarts."""
 
+WRONG_CURSOR = 400
 NOT_FOUND = 404
 BUSY = (429, 503)
 FIRST_SERVER_ERROR = 500
-CURSOR_TOO_OLD = "CursorTooOld"
 
 
 class JetstreamSettings(BaseModel):
@@ -189,7 +189,7 @@ class JetstreamCollector:
                 return Ended(error, again=False)
             now = self._clock.now()
             for frame in frames:
-                ended = listening.take(frame, host=host, wire=wire)
+                ended = listening.take(frame, host=host, wire=wire, now=now)
                 if ended is not None:
                     return ended
                 if len(listening.harvest) >= BATCH_ITEMS:
@@ -208,7 +208,8 @@ def _judge(host: str, refused: Refused, position: Position) -> Ended:
     """What to do when the server answers with something else than a stream."""
     status, kind = refused.status, refused.headers.get("content-type", "no content type")
     name, message = _said(refused)
-    if name == CURSOR_TOO_OLD and position.seq is not None:
+    if status == WRONG_CURSOR and position.seq is not None:
+        # `CursorTooOld`, or a number that means nothing to it: whatever it is, time goes on.
         position.forget_number()
         return Ended(Retry(f"{host} says {name}: {message}; it is asked by time"), again=True)
     if status in BUSY or status >= FIRST_SERVER_ERROR:

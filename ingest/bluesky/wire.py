@@ -21,6 +21,11 @@ KINDS = ("commit", "account", "sync")
 MAX_MESSAGE_BYTES = 1_000_000
 """No post is nearly as large: the server is asked to leave larger messages out."""
 
+EARLIEST_US = 946_684_800_000_000
+"""2000-01-01: an event from before it is none."""
+
+MAX_NUMBER = 2**63 - 1
+
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _PREFIX = "network.bsky.jetstream.subscribeEvents#"
@@ -80,7 +85,7 @@ class Payload(msgspec.Struct, frozen=True, gc=False):
     type: str = msgspec.field(name="$type")
     did: str = ""
     time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    seq: int | None = None
+    seq: Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)] | None = None
     rev: str = ""
     operation: str = ""
     collection: str = ""
@@ -107,7 +112,7 @@ _V2 = msgspec.json.Decoder(FrameV2)
 def read_v1(frame: bytes) -> Event | Notice:
     """The event in a frame of v1; Reject, without its values, when there is none."""
     found: FrameV1 = _decode(_V1, frame)
-    _check(found.kind, found.commit, found.account)
+    _check(found.kind, found.commit, found.account, time=found.time_us)
     return Event(
         kind=found.kind,
         did=found.did,
@@ -135,11 +140,12 @@ def read_v2(frame: bytes) -> Event | Notice:
         commit = Commit(
             payload.rev, payload.operation, payload.collection, payload.rkey, payload.record
         )
-    _check(kind, commit, payload.account)
+    time = (payload.time - _EPOCH) // _MICROSECOND
+    _check(kind, commit, payload.account, time=time)
     return Event(
         kind=kind,
         did=payload.did,
-        time=(payload.time - _EPOCH) // _MICROSECOND,
+        time=time,
         seq=payload.seq,
         commit=commit,
         active=payload.account is None or payload.account.active,
@@ -153,7 +159,9 @@ def _decode(decoder: msgspec.json.Decoder[Any], frame: bytes) -> Any:
         raise Reject(f"no frame of a Jetstream: {error}") from None
 
 
-def _check(kind: str, commit: Commit | None, account: Account | None) -> None:
+def _check(kind: str, commit: Commit | None, account: Account | None, *, time: int) -> None:
+    if time < EARLIEST_US:
+        raise Reject("an event of before the year 2000")
     if kind == "commit" and (commit is None or not commit.collection or not commit.rkey):
         raise Reject("a commit that does not say of which record")
     if kind == "account" and account is None:

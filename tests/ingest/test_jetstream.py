@@ -480,6 +480,19 @@ def test_what_a_host_refuses_is_told(world: World, server: Jetstream) -> None:
     assert "InvalidRequest: no such collection" in str(ear.error)
 
 
+def test_a_host_that_refuses_a_number_is_asked_by_time(world: World, server: Jetstream) -> None:
+    ear = Ear(server, clock=world.clock, look_back_hours=2)
+    world.write(server, count=10)
+    ear.hear(least(10))
+    ear.cursor["seq"] = 2**63 - 1
+    body = b'{"error":"FutureCursor","message":"nobody counted so far"}'
+    server.faults.refusals = [(400, {"Content-Type": "application/json"}, body)]
+    (last,) = world.write(server)
+    heard = ear.hear(lambda batches: last in posts(batches))
+    assert gaps(heard) == []
+    assert ear.cursor["seq"] < 2**63 - 1
+
+
 def test_a_block_page_of_one_host_is_no_reason_to_stop(world: World, server: Jetstream) -> None:
     with Jetstream() as down:
         address = down.address

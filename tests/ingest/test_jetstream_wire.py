@@ -4,14 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.bluesky.harvest import Harvest
 from ingest.bluesky.listening import Listening
 from ingest.bluesky.position import Position
-from ingest.bluesky.wire import V1, V2, Event, Notice, read_v1, read_v2
-from ingest.contract import Cursor
+from ingest.bluesky.wire import V1, V2, Event, Notice, Wire, read_v1, read_v2
+from ingest.contract import Batch, Cursor
 from stream.errors import Reject
 from stream.post import RawPost
 from stream.testing import START
@@ -189,13 +189,80 @@ def test_the_same_post_shown_by_two_hosts_is_taken_once() -> None:
     listening = Listening(position({}), source="city", retention_days=90)
     for host, seq, time in (("wss://a.example", 7, NOW), ("wss://b.example", 9_000, NOW + 5)):
         frame = Happening(seq, time, "did:plc:x", "commit", written).v2()
-        assert listening.take(frame, host=host, wire=V2) is None
+        assert listening.take(frame, host=host, wire=V2, now=LATER) is None
     batch = listening.batch()
     assert [item.native_id for item in batch.items if isinstance(item, RawPost)] == [
         f"at://did:plc:x/{POSTS}/{rkey}"
     ]
     assert batch.skipped == {"duplicate": 1}
     assert batch.read == 2
+
+
+BEGUN: Cursor = {"host": "wss://a.example", "time": NOW, "seq": 7}
+HOUR_US = 3_600_000_000
+
+
+def hear(listening: Listening, *times: int, wire: Wire = V1) -> Batch:
+    """What events of these times bring at `LATER`, an hour after what was read last."""
+    for number, time in enumerate(times):
+        written = commit("create", POSTS, post("hallo", at=START)) | {"rkey": tid(NOW + number)}
+        happened = Happening(number, time, "did:plc:x", "commit", written)
+        frame = happened.v1() if wire is V1 else happened.v2()
+        if listening.take(frame, host="wss://a.example", wire=wire, now=LATER):
+            listening.take(frame, host="wss://a.example", wire=wire, now=LATER)  # asked once more
+    return listening.batch()
+
+
+def listening_on(wire: Wire) -> Listening:
+    here = Listening(position(BEGUN), source="city", retention_days=90)
+    here.position.ask("wss://a.example", wire, now=LATER)
+    return here
+
+
+@pytest.mark.parametrize("wire", [V1, V2], ids=["v1", "v2"])
+def test_an_event_of_years_ahead_is_of_now_and_leads_nowhere(wire: Wire) -> None:
+    listening = listening_on(wire)
+    batch = hear(listening, NOW + 24 * 365 * 24 * HOUR_US, wire=wire)
+    (item,) = batch.items
+    assert item.observed_at == LATER
+    assert (batch.gaps, batch.cursor, batch.watermark) == ([], BEGUN, NOW // 1000)
+    (warning,) = batch.warnings
+    assert "wss://a.example dates what happens more than ten minutes ahead" in warning
+    listening.position.ask("wss://a.example", V1, now=LATER)
+    # The next one tells what the host does not hold, and how far it was read.
+    batch = hear(listening, NOW + HOUR_US // 2)
+    assert [gap.end for gap in batch.gaps] == [-(-(NOW + HOUR_US // 2) // 1000)]
+    assert batch.cursor["time"] == NOW + HOUR_US // 2
+
+
+def test_a_clock_that_is_a_little_ahead_is_as_far_as_ours() -> None:
+    batch = hear(listening_on(V1), NOW, LATER * 1000 + 60_000_000)
+    assert batch.cursor["time"] == LATER * 1000
+    assert [item.observed_at for item in batch.items] == [NOW // 1000, LATER]
+    assert not batch.warnings
+
+
+@given(st.lists(st.integers() | st.integers(NOW - HOUR_US, NOW + 3 * HOUR_US), max_size=6))
+@example([10**30])
+@example([-(10**30)])
+@example([0])
+def test_no_time_of_a_stream_leads_out_of_the_calendar_or_past_the_present(
+    times: list[int],
+) -> None:
+    batch = hear(listening_on(V1), *times)
+    moments = [item.observed_at for item in batch.items if isinstance(item, RawPost)]
+    moments += [moment for gap in batch.gaps for moment in (gap.start, gap.end)]
+    moments += [int(batch.cursor["time"]) // 1000, batch.watermark or 0]
+    assert all(946_684_800_000 <= moment <= LATER for moment in moments)
+    assert len(batch.items) + len(batch.rejected) + sum(batch.skipped.values()) == batch.read
+    assert len(batch.rejected) == sum(time < 946_684_800_000_000 for time in times)
+
+
+@pytest.mark.parametrize("seq", [-1, 2**63, 10**30])
+def test_a_number_that_no_host_counts_to_is_none(seq: int) -> None:
+    frame = Happening(seq, NOW, "did:plc:x", "account", {"active": True}).v2()
+    with pytest.raises(Reject):
+        read_v2(frame)
 
 
 def test_what_is_remembered_of_a_stream_has_an_end() -> None:
