@@ -27,7 +27,8 @@ class Record(msgspec.Struct, frozen=True):
 
     A tombstone has the value None: it takes back what came before it in its partition under the
     same `key` and `tag`. In a compacted topic the tag is empty, so that it takes back its key;
-    elsewhere it is how a log that cannot blank in place tells that one record was erased.
+    elsewhere it is how a log that cannot blank in place tells that one record was erased. A record
+    that another program wrote may have no key, or one that is no text: its `key` is empty here.
     """
 
     topic: TopicName

@@ -13,6 +13,9 @@ SCHEMA_VERSION = 1
 """Grows when a reader of the older shape would misread the newer one. Fields that are only
 added, with a default, do not change it: older readers skip them, newer ones fill them in."""
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises at bytes that another program wrote, or a newer release."""
+
 
 class _Envelope(msgspec.Struct, frozen=True):
     v: int
@@ -41,7 +44,7 @@ def decode(data: bytes) -> Event:
     """
     try:
         envelope = _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise Reject(_reason(data, error)) from error
     if envelope.v != SCHEMA_VERSION:
         raise Reject(_reason(data, None))
@@ -57,20 +60,22 @@ def decode_post(data: bytes) -> Post:
     """The post that `encode_post` wrote; Reject when it is something else."""
     try:
         return _post.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Reject(f"not a stored post: {_shape(error)}") from error
+    except UNREADABLE as error:
+        raise Reject(f"not a stored post: {shape_of(error)}") from error
 
 
 def _reason(data: bytes, error: Exception | None) -> str:
     try:
         version = _header.decode(data).v
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return f"not an event of peil: {_shape(error)}"
+    except UNREADABLE:
+        return f"not an event of peil: {shape_of(error)}"
     if version > SCHEMA_VERSION:
         return f"schema {version} is newer than {SCHEMA_VERSION}: upgrade peil, then replay"
-    return f"not an event of schema {version}: {_shape(error)}"
+    return f"not an event of schema {version}: {shape_of(error)}"
 
 
-def _shape(error: Exception | None) -> str:
+def shape_of(error: Exception | None) -> str:
     """Where the shape is wrong, without the value: msgspec quotes an invalid one after `'`."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
     return str(error).split(" '", 1)[0] if isinstance(error, msgspec.DecodeError) else "bad bytes"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from stream.broker import Record
-from stream.codec import SCHEMA_VERSION
+from stream.codec import SCHEMA_VERSION, UNREADABLE
 from stream.quarantine import Quarantined, QuarantinedRecord
 from stream.topics import QUARANTINE
 
@@ -57,6 +57,6 @@ def _post(topic: str, value: bytes) -> _Post | None:
                 return None
             value = item.value
         envelope = _envelope.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):  # another event, or what a worker rejects
+    except UNREADABLE:  # another event, or what a worker rejects
         return None
     return envelope.event.post if envelope.v == SCHEMA_VERSION else None

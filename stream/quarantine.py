@@ -11,6 +11,7 @@ import msgspec
 
 from stream.broker import Broker, Entry, Record, TopicName
 from stream.clock import Clock
+from stream.codec import UNREADABLE, shape_of
 from stream.errors import Stop
 from stream.scan import scan, standing
 from stream.settings import StreamSettings
@@ -77,7 +78,7 @@ class Quarantine:
 
     def _standing(self) -> Iterator[tuple[Record, Quarantined]]:
         for record in standing(scan(self._broker, QUARANTINE.name)):
-            yield record, _decoder.decode(record.value or b"")
+            yield record, _item(record)
 
     def replay(self, numbers: Iterable[int]) -> int:
         """Append the records with these numbers to the topics they came from; returns how many.
@@ -104,6 +105,16 @@ class Quarantine:
         return self._broker.erase(
             QUARANTINE.name, [record for record, _ in self._standing() if record.offset in wanted]
         )
+
+
+def _item(record: Record) -> Quarantined:
+    """What was put there; of what another program put there, or a newer release, its outline."""
+    try:
+        item: Quarantined = _decoder.decode(record.value or b"")
+    except UNREADABLE as error:
+        where, why = f"offset {record.offset}", f"no item of this release: {shape_of(error)}"
+        return Skeleton(record.topic, where, why, record.appended_at, {})
+    return item
 
 
 class Limit:

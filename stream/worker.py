@@ -46,10 +46,16 @@ unforeseen (the batch is taken apart until the bad record is found), Stop (the w
 
 
 def decode_records(records: Sequence[Record]) -> tuple[list[tuple[Record, Event]], list[Rejection]]:
-    """The events in `records`, and those that are none."""
+    """The events in `records`, and the records that are none, or have no key: what else there is
+    about its post may lie in another partition.
+    """
     events: list[tuple[Record, Event]] = []
     rejected: list[Rejection] = []
     for record in records:
+        if not record.key:
+            why = "its key is missing or is no text: another program wrote it"
+            rejected.append(Rejection(record, why))
+            continue
         try:
             events.append((record, decode(record.value or b"")))
         except Reject as error:

@@ -5,6 +5,9 @@ more than ours: a tag that no other record has. Then nothing is ever compacted a
 erased, by a tombstone under exactly its Kafka key. An older version of a post that is appended
 after a newer one, by a retry or a replay, takes nothing from a reader who is far behind. Only
 topics that are to be compacted by key have no tag.
+
+A Kafka key is our key and then the tag, byte for byte. One that another program wrote need be no
+text: then it is all tag, and our key is empty.
 """
 
 import os
@@ -15,8 +18,9 @@ from stream.broker import Entry, Record, Topic, partition_of
 HEADER = "peil"
 ERASURE = (HEADER, b"erased")
 BEAT = (HEADER, b"beat")
-TAG_BYTES = 8
+RANDOM_BYTES = 8
 SEPARATOR = b"\0"
+TAG_BYTES = len(SEPARATOR) + RANDOM_BYTES
 
 
 class Message(NamedTuple):
@@ -47,7 +51,7 @@ class Received(Protocol):
 
 def wrap(entry: Entry, topic: Topic) -> Message:
     """`entry` as it is sent to `topic`."""
-    tag = b"" if topic.compacted else os.urandom(TAG_BYTES)
+    tag = b"" if topic.compacted else SEPARATOR + os.urandom(RANDOM_BYTES)
     partition = partition_of(entry.key, topic.partitions)
     return Message(partition, _key(entry.key, tag), entry.value)
 
@@ -59,7 +63,7 @@ def erasure(record: Record) -> Message:
 
 def beat(partition: int) -> Message:
     """What makes Kafka begin a new file of `partition` when it is time; nobody reads it."""
-    return Message(partition, _key("", bytes(TAG_BYTES)), None, (BEAT,))
+    return Message(partition, _key("", SEPARATOR + bytes(RANDOM_BYTES)), None, (BEAT,))
 
 
 def is_mark(received: Received) -> bool:
@@ -73,15 +77,21 @@ def is_beat(received: Received) -> bool:
 
 
 def unwrap(received: Received, topic: Topic) -> Record:
-    """The record as it was appended to `topic`, or the tombstone of an erased one."""
-    raw, tag = received.key or b"", b""
-    if not topic.compacted and raw[-TAG_BYTES - 1 : -TAG_BYTES] == SEPARATOR:
-        raw, tag = raw[: -TAG_BYTES - 1], raw[-TAG_BYTES:]
+    """The record as it was appended to `topic`, or the tombstone of an erased one. Whatever
+    another program wrote there makes a record too: a worker is to reject it, not to fail here.
+    """
+    raw = received.key or b""
+    tagged = not topic.compacted and raw[-TAG_BYTES:].startswith(SEPARATOR)
+    end = len(raw) - TAG_BYTES if tagged else len(raw)
+    try:
+        key, tag = raw[:end].decode(), raw[end:]
+    except UnicodeDecodeError:
+        key, tag = "", raw
     return Record(
         topic.name,
         received.partition,
         received.offset,
-        raw.decode("utf-8", "surrogatepass"),
+        key,
         received.value,
         received.timestamp,
         tag,
@@ -89,5 +99,4 @@ def unwrap(received: Received, topic: Topic) -> Record:
 
 
 def _key(key: str, tag: bytes) -> bytes:
-    raw = key.encode("utf-8", "surrogatepass")
-    return raw + SEPARATOR + tag if tag else raw
+    return key.encode() + tag

@@ -24,7 +24,7 @@ from kafka.structs import MemberState
 
 from bench.servers.certificates import Authority
 from bench.servers.kafka import Kafka
-from stream.broker import Entry, OffsetGone, Record
+from stream.broker import Entry, OffsetGone, Record, partition_of
 from stream.clock import SystemClock
 from stream.codec import encode
 from stream.errors import Retry, Stop
@@ -345,20 +345,31 @@ def test_threads_share_a_broker(broker: KafkaBroker) -> None:
     assert len({record.key for record in scan(broker, POSTS.name)}) == 240
 
 
-def test_a_record_that_another_program_wrote_is_read(
-    kafka_server: str, broker: KafkaBroker, clock: SystemClock
+@pytest.mark.parametrize("key", [b"k", b"", b"\xff\xfe\x80", b"\xff\0" + bytes(8)])
+@pytest.mark.parametrize("value", [b"hello", encode(Upsert(make_post(2)))])
+def test_a_record_that_another_program_wrote_costs_no_other(
+    kafka_server: str, broker: KafkaBroker, clock: SystemClock, key: bytes, value: bytes
 ) -> None:
-    producer = KafkaProducer(bootstrap_servers=kafka_server)
-    producer.send(f"{broker._prefix}{POSTS.name}", key=b"k", value=b"v", partition=0).get(10)
+    good = Entry("good", encode(Upsert(make_post(1))))
+    producer = KafkaProducer(bootstrap_servers=kafka_server, allow_auto_create_topics=False)
+    name, partition = (
+        f"{broker._prefix}{POSTS.name}",
+        partition_of("good", broker.topics()[POSTS.name].partitions),
+    )
+    broker.append(POSTS.name, [good])
+    producer.send(name, key=key, value=value, partition=partition).get(10)
     producer.close()
-    member = broker.subscribe("g", [POSTS.name])
-    assert [(each.key, each.value) for each in taken(member, 1, clock)] == [("k", b"v")]
-    member.close()
+    broker.append(POSTS.name, [good])
+    assert len(drained(broker, clock)) == (3 if key == b"k" and value != b"hello" else 2)
+    found = list(scan(broker, POSTS.name))
+    assert broker.erase(POSTS.name, found) == 3
+    assert list(standing(scan(broker, POSTS.name))) == []
+    waiting = Quarantine(broker, clock=clock).items()
+    assert all(isinstance(item, QuarantinedRecord) and item.value == value for _, item in waiting)
 
 
-def test_a_record_of_a_newer_release_goes_to_quarantine(
-    broker: KafkaBroker, clock: SystemClock
-) -> None:
+def drained(broker: KafkaBroker, clock: SystemClock) -> list[Record]:
+    """What a worker did with all that waits in topic `posts`, and did not reject."""
     done: list[Record] = []
 
     def step(records: Sequence[Record]) -> Result:
@@ -378,11 +389,16 @@ def test_a_record_of_a_newer_release_goes_to_quarantine(
         settings=broker._settings,
         rng=random.Random(1),
     )
+    assert worker.drain() == 3
+    return done
+
+
+def test_a_record_of_a_newer_release_goes_to_quarantine(
+    broker: KafkaBroker, clock: SystemClock
+) -> None:
     good = Entry("good", encode(Upsert(make_post(1))))
     broker.append(POSTS.name, [good, Entry("newer", b'{"v":99,"event":{}}'), good])
-    assert worker.drain() == 3
-    worker.close()
-    assert len(done) == 2
+    assert len(drained(broker, clock)) == 2
     ((_, item),) = Quarantine(broker, clock=clock).items()
     assert isinstance(item, QuarantinedRecord)
     assert (item.key, item.topic, item.worker) == ("newer", POSTS.name, "w")

@@ -12,10 +12,10 @@ from stream.errors import Reject, Retry, Stop
 from stream.events import Gap, Upsert
 from stream.local import LocalBroker
 from stream.metrics import METRICS, NoMetrics, PrometheusMetrics
-from stream.quarantine import Quarantine, QuarantinedRecord
+from stream.quarantine import Quarantine, QuarantinedRecord, Skeleton
 from stream.settings import StreamSettings
 from stream.testing import START, entries, make_post
-from stream.topics import LABELLED, POSTS
+from stream.topics import LABELLED, POSTS, QUARANTINE
 from stream.worker import Result, Step, Worker, decode_records
 
 
@@ -98,6 +98,47 @@ def test_one_bad_record_costs_itself(
     ((_, item),) = Quarantine(broker, clock=clock).items()
     assert isinstance(item, QuarantinedRecord)
     assert (item.key, item.why) == ("key-7", "unforeseen ValueError")
+
+
+def test_an_event_without_a_key_costs_itself(
+    workers: list[Worker], broker: LocalBroker, clock: ManualClock
+) -> None:
+    """A cluster's log gives no other key to a record whose own is no text."""
+
+    def step(records: Sequence[Record]) -> Result:
+        decoded, rejected = decode_records(records)
+        return Result(emits=passing([each for each, _ in decoded]).emits, rejected=rejected)
+
+    value = encode(Upsert(make_post()))
+    broker.append(POSTS.name, [Entry("", value), Entry("good", value)])
+    make(workers, broker, clock, step).drain()
+    assert emitted(broker) == ["good"]
+    ((_, item),) = Quarantine(broker, clock=clock).items()
+    assert isinstance(item, QuarantinedRecord)
+    assert (item.value, item.why) == (
+        value,
+        "its key is missing or is no text: another program wrote it",
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"\xff\xff", b"{}", b'{"type":"newer"}', b'{"type":"record","x":' + b"[" * 100_000],
+)
+def test_what_another_program_put_into_quarantine_hides_nothing(
+    broker: LocalBroker, clock: ManualClock, value: bytes
+) -> None:
+    quarantine = Quarantine(broker, clock=clock)
+    broker.append(QUARANTINE.name, [Entry("k", value)])
+    quarantine.put_record(Record(POSTS.name, 0, 0, "k", b"v", START), worker="w", why="bad")
+    (number, foreign), (_, ours) = quarantine.items()
+    assert isinstance(foreign, Skeleton)
+    assert foreign.source == QUARANTINE.name
+    assert foreign.why.startswith("no item of this release: ")
+    assert isinstance(ours, QuarantinedRecord)
+    assert quarantine.replay([number for number, _ in quarantine.items()]) == 1
+    assert quarantine.settle([number]) == 1
+    assert list(quarantine.items()) == []
 
 
 def test_what_becomes_too_large_for_the_log_costs_itself(
