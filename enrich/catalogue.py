@@ -11,7 +11,7 @@ from enrich.language import Language
 from enrich.meaning import Meaning
 from enrich.places import Places
 from enrich.settings import EnrichSettings
-from enrich.steps import Matches, Tokens
+from enrich.steps import Hashtags, Matches, Tokens
 from enrich.words import Words
 from rules.matching.matcher import Matcher
 
@@ -28,6 +28,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 ENRICHERS: Mapping[str, Callable[[Parts], Enricher]] = {
     "language": lambda _: Language(),
     "tokens": lambda _: Tokens(),
+    "hashtags": lambda _: Hashtags(),
     "words": lambda _: Words(),
     "matches": lambda parts: Matches(parts.matcher, locate=Places(parts.places)),
     "places": lambda parts: Places(parts.places),

@@ -6,7 +6,16 @@ from typing import Literal, Protocol
 from stream.post import Post
 
 Field = Literal[
-    "tokens", "words", "lang", "matches", "shadows", "topic", "sentiment", "places", "bands"
+    "tokens",
+    "hashtags",
+    "words",
+    "lang",
+    "matches",
+    "shadows",
+    "topic",
+    "sentiment",
+    "places",
+    "bands",
 ]
 """The parts of a `Post` that enrichers fill; `words` are the lemmas and parts of its tokens."""
 

@@ -1,4 +1,4 @@
-"""Tokens and rule matches: what every post gets."""
+"""Tokens, hashtags and rule matches: what every post gets."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -9,6 +9,9 @@ from enrich.contract import Field, Scope
 from rules.matching.matcher import Locate, Matcher
 from rules.tokens import TOKENIZER_VERSION, tokenise
 from stream.post import Match, Post
+
+MOST_HASHTAGS = 50
+"""Of one post; more is a list of words and no conversation."""
 
 
 class Tokens:
@@ -25,6 +28,35 @@ class Tokens:
 
     def abstain(self, post: Post, why: str) -> Post:  # noqa: ARG002  (tokens give no reason)
         return msgspec.structs.replace(post, tokens=())
+
+
+class Hashtags:
+    """`hashtags` of every post: those that the platform named, and those in its text, as not every
+    platform names them.
+    """
+
+    name = "hashtags"
+    version = "1"
+    requires: frozenset[Field] = frozenset({"tokens"})
+    provides: frozenset[Field] = frozenset({"hashtags"})
+    scope: Scope = "every"
+
+    def __call__(self, posts: Sequence[Post]) -> Sequence[Post]:
+        return [self._labelled(post) for post in posts]
+
+    def _labelled(self, post: Post) -> Post:
+        if "#" not in post.text and "＃" not in post.text:
+            return post
+        found = [
+            token.cased[1:].casefold()
+            for token in post.tokens
+            if token.forms and token.forms[0].startswith("#")
+        ]
+        every = tuple(dict.fromkeys((*post.hashtags, *found)))[:MOST_HASHTAGS]
+        return post if every == post.hashtags else msgspec.structs.replace(post, hashtags=every)
+
+    def abstain(self, post: Post, why: str) -> Post:  # noqa: ARG002  (hashtags give no reason)
+        return post
 
 
 class Matches:

@@ -13,7 +13,7 @@ from enrich.contract import Enricher, Field
 from enrich.language import Language
 from enrich.places import Places
 from enrich.settings import EnrichSettings
-from enrich.steps import Matches, Tokens
+from enrich.steps import Hashtags, Matches, Tokens
 from enrich.words import Words
 from enrich.worker import EnrichStep
 from rules.files import load_book
@@ -58,6 +58,20 @@ class Fake:
 
     def abstain(self, post: Post, why: str) -> Post:
         return post
+
+
+def test_hashtags_of_a_text_are_counted_as_those_that_the_platform_names() -> None:
+    text = "Geen #VuurwerkVerbod en ＃Wég met #2026, x#y"
+    posts = Tokens()([make_post(1, text=text, hashtags=("plein",)), make_post(2)])
+    tagged, plain = Hashtags()(posts)
+    assert tagged.hashtags == ("plein", "vuurwerkverbod", "wég")
+    assert (plain.hashtags, list(Hashtags()([tagged]))) == ((), [tagged])
+
+
+def test_a_list_of_hashtags_is_cut() -> None:
+    text = " ".join(f"#tag{number}x" for number in range(99))
+    (post,) = Hashtags()(Tokens()([make_post(1, text=text)]))
+    assert len(post.hashtags) == 50
 
 
 def test_enrichers_are_put_in_the_order_of_their_needs() -> None:
