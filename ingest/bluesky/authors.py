@@ -12,10 +12,10 @@ from ingest.bluesky.appview import DOWN, LOT, Account, AppView, Refused
 from ingest.bluesky.feed import Period, pages, part
 from ingest.bluesky.records import PLATFORM, POSTS
 from ingest.contract import Batch, Cursor, Reference, Standing
-from ingest.several import together
+from ingest.several import Parts
 from ingest.web.client import Web
 from stream.clock import DAY_MS, HOUR_MS, Clock
-from stream.errors import PeilError, Retry, Stop
+from stream.errors import Retry, Stop
 from stream.post import RawAuthorDelete, RawPost
 
 DID = re.compile(r"did:(plc:[a-z2-7]{24}|web:[a-z0-9.-]+)")
@@ -73,7 +73,8 @@ class AuthorCollector:
     """Reads each account's feed from its newest item back to when it was read before, and some
     hours more. The state of an account in the cursor: its `did`, when it was `read`, the `walk`
     through its feed that is under way, why it seems to be `gone`, and whether what was collected of
-    it is `deleted` for that. `rest` is until when the server wants to be left alone.
+    it is `deleted` for that. `rest` is until when the server wants to be left alone; what an
+    account `failed` at stays until it answers.
 
     An account that fails costs that account. A server that says how long it wants to be left
     alone, or fails for some accounts in a row, is left alone.
@@ -108,33 +109,40 @@ class AuthorCollector:
     def _visit(self, cursor: Cursor, *, period: Period | None) -> Iterator[Batch]:
         """All accounts: what is new of each, or what is of a period and was not read yet."""
         held, rest = cursor.get("accounts", {}), cursor.get("rest", 0)
+        parts = Parts(self._settings.accounts, cursor.get("failed", {}), clock=self._clock)
         if (wait := rest - self._clock.now()) > 0:
+            parts.check(self._failed(parts), after=wait / 1000)
             raise Retry(f"{self._settings.appview} may not be asked yet", after=wait / 1000)
         states = {name: copy.deepcopy(held.get(name, {})) for name in self._settings.accounts}
-        errors: list[PeilError] = []
-        in_a_row = 0
+        failed = in_a_row = 0
         for name, state in states.items():
             if period is not None and "read" in state:
                 continue
             try:
                 for batch in self._read(name, state, period):
-                    yield _at(batch, states)
+                    yield _at(batch, states, parts)
                 in_a_row = 0
+                parts.answered(name)
             except Stop as error:
-                errors.append(Stop(f"{name}: {error}"))
+                failed += 1
+                parts.failed(name, Stop(f"{name}: {error}"))
             except Retry as error:
-                errors.append(Retry(f"{name}: {error}", after=error.after))
+                failed += 1
+                parts.failed(name, Retry(f"{name}: {error}", after=error.after))
                 in_a_row += 1
                 rest = self._clock.now() + int((error.after or 0) * 1000)
                 if error.after or in_a_row == DOWN:
                     break
         read = [state.get("read", 0) for state in states.values() if "gone" not in state]
         watermark = None if period else min(read, default=0) or None
-        last = Batch(cursor={}, watermark=watermark, budget=self._view.budget, answered=not errors)
-        yield _at(last, states, rest=rest)
-        if errors:
-            # One server has them all: what it asks for holds for each.
-            raise together(errors, what=f"{len(errors)} of {len(states)} accounts failed", parts=1)
+        last = Batch(cursor={}, watermark=watermark, budget=self._view.budget, answered=not failed)
+        yield _at(last, states, parts, rest=rest)
+        # One server has them all: what it asks for holds for each.
+        wait = max(0, rest - self._clock.now()) / 1000
+        parts.check(self._failed(parts), after=wait or None)
+
+    def _failed(self, parts: Parts) -> str:
+        return f"{len(parts)} of {len(self._settings.accounts)} accounts failed"
 
     def _read(self, name: str, state: dict[str, Any], period: Period | None) -> Iterator[Batch]:
         """One account, in batches without a cursor; each leaves `state` as it is then."""
@@ -203,7 +211,7 @@ class AuthorCollector:
         return int(state["read"]) - self._settings.overlap_hours * HOUR_MS
 
 
-def _at(batch: Batch, states: dict[str, dict[str, Any]], *, rest: int = 0) -> Batch:
+def _at(batch: Batch, states: dict[str, dict[str, Any]], parts: Parts, *, rest: int = 0) -> Batch:
     """A batch with the cursor as it is now: what comes later does not change it."""
-    cursor = {"accounts": copy.deepcopy(states), "rest": rest}
+    cursor = {"accounts": copy.deepcopy(states), "rest": rest, "failed": parts.held()}
     return msgspec.structs.replace(batch, cursor=cursor)

@@ -16,10 +16,9 @@ from ingest.mastodon.settings import MastodonSettings, ServerSettings
 from ingest.mastodon.standings import Standings
 from ingest.mastodon.statuses import read, to_post, unwanted, written
 from ingest.mastodon.timelines import Timeline, backward, check_access, forward, timelines
-from ingest.several import together
 from ingest.web.client import Web
 from stream.clock import HOUR_MS, Clock
-from stream.errors import PeilError, Reject, Retry, Stop
+from stream.errors import Reject, Retry, Stop
 from stream.post import RawPost
 from stream.secrets import secret
 
@@ -46,7 +45,8 @@ class MastodonCollector:
     The state of a timeline in the cursor: `min_id`, up to which it was read, `read`, when that
     was, `swept`, when it was last read back, and the `sweep` that is under way. A timeline that
     fails costs that timeline, a server that is busy costs that server: the others are read, then
-    the error is raised. Tokens come from `environment`, or from files below `root`.
+    the error is raised, at every run until it answers. Tokens come from `environment`, or from
+    files below `root`.
     """
 
     name: ClassVar[str] = "mastodon"
@@ -119,27 +119,23 @@ class MastodonCollector:
 
     def _visit(self, cursor: Cursor, reading: Reading) -> Iterator[Batch]:
         """All timelines of all servers, each as `reading` has it."""
-        places = Places(self._settings, cursor)
-        errors: list[PeilError] = []
+        places = Places(self._settings, cursor, clock=self._clock)
         for settings in self._settings.servers:
             if places.resting(settings, now=self._clock.now()):
                 warning = f"{settings.address} may not be asked yet"
                 yield Batch(cursor=places.cursor(), warnings=[warning], answered=False)
                 continue
             try:
-                yield from self._read(settings, reading, places, errors)
+                yield from self._read(settings, reading, places)
             except (Retry, Stop) as error:
-                errors.append(error)
+                places.parts.failed(settings.address, error)
                 places.rest(settings, error, now=self._clock.now())
                 yield Batch(cursor=places.cursor(), answered=False)
-        if errors:
-            servers = len(self._settings.servers)
-            raise together(errors, what="not all timelines could be read", parts=servers)
+        wait = places.all_rest(now=self._clock.now())
+        places.parts.check("not all timelines could be read", after=wait)
 
-    def _read(
-        self, settings: ServerSettings, reading: Reading, places: Places, errors: list[PeilError]
-    ) -> Iterator[Batch]:
-        """The timelines of one server. An error of one timeline goes to `errors`."""
+    def _read(self, settings: ServerSettings, reading: Reading, places: Places) -> Iterator[Batch]:
+        """The timelines of one server. An error of one timeline costs that one."""
         server = self._server(settings)
         instance, answered = server.instance(), False
         for timeline in timelines(settings):
@@ -148,11 +144,13 @@ class MastodonCollector:
                 for part in reading(server, timeline, places.state(timeline)):
                     batch = self._batch(part, server, instance, where=timeline.address)
                     yield msgspec.structs.replace(batch, cursor=places.cursor())
+                places.parts.answered(timeline.address)
                 answered = True
             except (Retry, Stop) as error:
                 if isinstance(error, Retry) and error.after:
                     raise  # it said how long it wants to be left alone, as a whole
-                errors.append(error)
+                places.parts.failed(timeline.address, error)
+        places.parts.answered(settings.address)
         yield Batch(cursor=places.cursor(), watermark=places.watermark(), budget=server.budget,
                     answered=answered)  # fmt: skip
 

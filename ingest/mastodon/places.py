@@ -1,4 +1,6 @@
-"""How far each timeline was read, and which servers want to be left alone: what is remembered."""
+"""How far each timeline was read, which servers want to be left alone, and what fails: what is
+remembered.
+"""
 
 import copy
 from typing import Any
@@ -6,13 +8,17 @@ from typing import Any
 from ingest.contract import Cursor
 from ingest.mastodon.settings import MastodonSettings, ServerSettings
 from ingest.mastodon.timelines import Timeline, timelines
+from ingest.several import Parts
+from stream.clock import Clock
 from stream.errors import PeilError, Retry
 
 
 class Places:
-    """The cursor of a source while it is read. What the settings do not name is forgotten."""
+    """The cursor of a source while it is read. What the settings do not name is forgotten. Its
+    `parts` are servers and timelines, by their addresses.
+    """
 
-    def __init__(self, settings: MastodonSettings, cursor: Cursor) -> None:
+    def __init__(self, settings: MastodonSettings, cursor: Cursor, *, clock: Clock) -> None:
         held, rest = cursor.get("timelines", {}), cursor.get("rest", {})
         self._states: dict[str, dict[str, Any]] = {
             timeline.address: copy.deepcopy(held.get(timeline.address, {}))
@@ -22,10 +28,13 @@ class Places:
         self._rest: dict[str, int] = {
             server.address: rest.get(server.address, 0) for server in settings.servers
         }
+        names = [*self._rest, *self._states]
+        self.parts = Parts(names, cursor.get("failed", {}), clock=clock)
 
     def cursor(self) -> Cursor:
         """As it is now: what comes later does not change it."""
-        return {"timelines": copy.deepcopy(self._states), "rest": dict(self._rest)}
+        return {"timelines": copy.deepcopy(self._states), "rest": dict(self._rest),
+                "failed": self.parts.held()}  # fmt: skip
 
     def state(self, timeline: Timeline) -> dict[str, Any]:
         """The state of a timeline, to be changed while it is read."""
@@ -42,3 +51,8 @@ class Places:
 
     def resting(self, server: ServerSettings, *, now: int) -> bool:
         return self._rest[server.address] > now
+
+    def all_rest(self, *, now: int) -> float | None:
+        """For how many seconds no server may be asked; None when one may."""
+        wait = min(self._rest.values()) - now
+        return wait / 1000 if wait > 0 else None

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from bench.servers.atproto import ADMIN_PASSWORD, Atproto
 from ingest.bluesky.authors import AuthorCollector, AuthorSettings
 from ingest.contract import Batch, Budget, Reference
+from ingest.several import PartsStop
 from ingest.sources import Source
 from ingest.testing import check_collector
 from ingest.web.client import Web
@@ -522,7 +523,7 @@ def test_what_is_no_feed_is_an_error_and_costs_that_account_alone(
     server.page(OTHER, said({"feed": [shown(1, did=OTHER)]}))
     reader = read(server.url, ONE, OTHER, clock=start)
     assert reader.texts() == ["bericht 1"]
-    assert type(reader.error) is kind
+    assert isinstance(reader.error, kind)
     assert message in str(reader.error)
     assert ONE in str(reader.error)
     assert "read" not in reader.cursor["accounts"][ONE]
@@ -545,6 +546,29 @@ def test_a_server_that_is_busy_is_left_alone_as_long_as_it_asks(
     assert isinstance(reader.error, Retry)
     assert reader.error.after == 1
     assert server.asked == 2
+
+
+def test_what_an_account_failed_at_is_told_while_its_server_is_left_alone(
+    read: Read, server: Server, start: ManualClock
+) -> None:
+    limits = {"ratelimit_limit": "3000", "ratelimit_reset": str(START // 1000 + 120)}
+    refused = {"error": "InvalidRequest", "message": "no"}
+    server.page(ONE, said(refused, status=400, ratelimit_remaining="0", **limits))
+    server.page(OTHER, said({"feed": [shown(1, did=OTHER)]}))
+    reader = read(server.url, ONE, OTHER, clock=start)
+    for asked in (True, False, False):
+        reader.poll()
+        assert isinstance(reader.error, PartsStop)
+        assert "2 of 2 accounts failed" in str(reader.error)
+        assert "InvalidRequest: no" in str(reader.error)
+        assert "allows 0 of 3000 requests" in str(reader.error)
+        assert (reader.error.lasting.failures, reader.error.lasting.asked) == (1, asked)
+        start.advance(50_000)
+    server.page(ONE, said(refused, status=400))
+    assert reader.texts() == ["bericht 1"]
+    assert isinstance(reader.error, PartsStop)
+    assert "1 of 2 accounts failed" in str(reader.error)
+    assert reader.error.lasting.failures == 2
 
 
 def test_a_server_that_fails_for_some_in_a_row_is_left_alone(

@@ -20,6 +20,7 @@ from ingest.contract import Batch, Reference, Standing
 from ingest.mastodon.collector import MastodonCollector
 from ingest.mastodon.settings import MastodonSettings
 from ingest.mastodon.statuses import read, to_post, unwanted
+from ingest.several import Lasting, PartsRetry
 from ingest.sources import Source
 from ingest.web.client import Web
 from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, ManualClock
@@ -273,6 +274,8 @@ def test_the_reset_of_a_limit_is_a_date_or_a_number(site: Any, reset: str) -> No
     assert len(site.requests) == 1
     (batch,) = reader.poll()
     assert "may not be asked yet" in batch.warnings[0]
+    assert isinstance(reader.error, Retry)
+    assert 298 <= (reader.error.after or 0) <= 300
 
 
 def test_a_server_that_refuses_is_left_alone_until_it_counts_anew(
@@ -288,6 +291,44 @@ def test_a_server_that_refuses_is_left_alone_until_it_counts_anew(
     assert isinstance(reader.error, Retry)
     assert 290 <= (reader.error.after or 0) <= 300
     assert [path for path, _ in site.requests] == ["/api/v2/instance", f"{PATH}?limit=40"]
+
+
+def test_what_a_server_failed_at_is_told_until_it_answers(
+    site: Any, server: MastodonServer, clock: ManualClock
+) -> None:
+    server.publish(1, written=START - HOUR_MS)
+    site.answers["/api/v2/instance"] = (429, {"Retry-After": "3600"}, b"{}")
+    reader = Reader(clock, site.url(""), server.url)
+    for asked, failures in ((True, 1), (False, 1), (False, 1), (False, 1), (True, 2)):
+        batches = reader.poll()
+        assert any(batch.answered for batch in batches)
+        assert isinstance(reader.error, PartsRetry)
+        assert "is busy (status 429)" in str(reader.error)
+        assert reader.error.lasting == Lasting(failures=failures, since=START, asked=asked)
+        assert reader.error.after is None  # the other one may be asked
+        clock.advance(HOUR_MS // 4)
+    clock.advance(HOUR_MS)
+    site.answers["/api/v2/instance"] = (200, {}, b'{"domain": "ours.example"}')
+    site.answers[f"{PATH}?limit=40"] = (200, {}, b"[]")
+    reader.poll()
+    assert reader.error is None
+
+
+def test_a_closed_timeline_is_told_while_its_server_is_left_alone(
+    site: Any, clock: ManualClock
+) -> None:
+    site.answers["/api/v2/instance"] = (200, {}, b'{"domain": "ours.example"}')
+    site.answers[f"{PATH}?limit=40"] = (200, {}, BLOCK_PAGE)
+    site.answers["/api/v1/timelines/public?local=true&limit=40"] = (200, {}, b"[]")
+    reader = Reader(clock, site.url(""), local=True)
+    reader.poll()
+    site.answers["/api/v2/instance"] = (503, {"Retry-After": "3600"}, b"")
+    for _ in range(2):
+        reader.poll()
+        assert isinstance(reader.error, Stop)
+        assert "a block page or a login wall" in str(reader.error)
+        assert "is busy (status 503)" in str(reader.error)
+        clock.advance(HOUR_MS // 4)
 
 
 def test_words_beside_a_tag_go_with_every_page(server: MastodonServer, clock: ManualClock) -> None:
