@@ -12,7 +12,7 @@ from rules.documents import Book, Enrich, unchanged
 from rules.life.asking import needs_review, wish
 from rules.life.history import Change, State
 from rules.life.library import Library, Standing, those_in
-from rules.life.publishing import Manifest, last_published, publish, published
+from rules.life.publishing import Manifest, has_published, last_published, publish
 from rules.life.readiness import missing
 from rules.life.syncing import Synced, differing, sync
 from rules.life.takeover import adopt, carry_over, end_overdue
@@ -85,7 +85,7 @@ class Rulebook:
         """Publish what counts now, with the models that were published last; None, and nothing
         is published, before workers began for the first time.
         """
-        return None if published(self._broker()) is None else self._publish(None)
+        return self._publish(None) if has_published(self._broker()) else None
 
     def sync(self, book: Book, *, as_drafts: bool = False, whole: bool = True) -> Sequence[Synced]:
         """Bring the files of `book` in, as drafts or, with a single author, to count at once, and

@@ -16,7 +16,7 @@ from rules.life.descriptions import Redescribed
 from rules.life.exporting import export as write_back
 from rules.life.history import OUTGOING_MS, OVER, PUBLISHED, Change, State
 from rules.life.library import Standing, version_of
-from rules.life.publishing import published
+from rules.life.publishing import has_published
 from rules.life.syncing import Synced
 from stream.clock import to_datetime
 from stream.errors import Stop
@@ -242,7 +242,7 @@ def _tell(pipeline: Pipeline, changes: Sequence[Change], *, json: bool) -> None:
         until = to_datetime(each.at + OUTGOING_MS).date()
         more = f" until {until}: counted, not shown" if each.state == "outgoing" else ""
         console().print(f"{each.name} is {each.state}{more}.", markup=False)
-    began = published(pipeline.broker) is not None
+    began = has_published(pipeline.broker)
     if any(each.state != "reviewed" for each in changes):
         console().print(NEXT_BATCH if began else NOT_YET, markup=False)
 

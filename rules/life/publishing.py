@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 from sqlalchemy import Engine, insert, select
@@ -12,6 +13,7 @@ from rules.life.tables import generation
 from rules.life.versions import Version
 from stream.broker import Broker, Entry
 from stream.clock import Clock
+from stream.codec import UNREADABLE, shape_of
 from stream.database import alone
 from stream.errors import Stop
 from stream.scan import scan
@@ -20,6 +22,10 @@ from stream.topics import RULES
 logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest"
+
+AGAIN = "`peil rules sync`, or the start of enrichment, publishes again"
+
+Kind = TypeVar("Kind")
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +65,7 @@ def publish(
     on a special category. Publishing the same thing twice appends nothing.
     """
     held = _records(broker)
-    before = _manifest(held)
+    before = _last(held)
     if models is None:
         models = before.models if before else {}
     versions = {each.document.id: each.version for each in _sorted(rules)}
@@ -82,16 +88,30 @@ def publish(
 
 
 def published(broker: Broker) -> Manifest | None:
-    """The manifest that was published last; None when there was none yet."""
+    """The manifest that was published last; None when there was none yet, Stop when it cannot be
+    read.
+    """
     return _manifest(_records(broker))
 
 
+def has_published(broker: Broker) -> bool:
+    """Whether a set was ever published, readable or not."""
+    return MANIFEST in _records(broker)
+
+
 def last_published(broker: Broker) -> Sequence[Version]:
-    """The active rules that were published last, whatever release of peil did it."""
+    """The active rules that were published last, whatever release of peil did it. What cannot be
+    read is told and left out: nobody could publish over it otherwise.
+    """
     held = _records(broker)
-    manifest = _manifest(held)
-    rules = manifest.rules if manifest else {}
-    return [_version(held, rule, version) for rule, version in rules.items()]
+    manifest = _last(held)
+    found: list[Version] = []
+    for rule, version in (manifest.rules if manifest else {}).items():
+        try:
+            found.append(_version(held, rule, version))
+        except Stop as error:
+            logger.warning("not taken over: %s", error)
+    return found
 
 
 def _sorted(versions: Sequence[Version]) -> list[Version]:
@@ -147,7 +167,7 @@ class RuleFeed:
 
     def refresh(self) -> RuleSet | None:
         """The set when it is newer than the last one returned, else None. Cheap when nothing
-        was published; Stop when a rule cannot be read.
+        was published; Stop when the manifest or a rule cannot be read.
         """
         ends = self._broker.ends(RULES.name)
         if ends == self._ends:
@@ -177,20 +197,37 @@ class RuleFeed:
         return RuleSet(generation=manifest.generation, rules=rules, shadows=shadows)
 
 
+def _last(held: Mapping[str, bytes]) -> Manifest | None:
+    """As `_manifest`, for who is to publish over it: one that cannot be read is as good as none."""
+    try:
+        return _manifest(held)
+    except Stop as error:
+        logger.warning("%s", error)
+        return None
+
+
 def _manifest(held: Mapping[str, bytes]) -> Manifest | None:
-    data = held.get(MANIFEST)
-    return None if data is None else msgspec.json.decode(data, type=Manifest)
+    return _read(held, MANIFEST, Manifest) if MANIFEST in held else None
 
 
 def _version(held: Mapping[str, bytes], rule: str, version: str) -> Version:
     """The record of that version; Stop when the topic does not hold it."""
     name = f"{rule}@{version}"
-    if value := held.get(_key(name)):
-        found = msgspec.json.decode(value, type=Version)
+    if _key(name) in held:
+        found = _read(held, _key(name), Version)
         if found.name != name:
-            raise Stop(f"the record of {name} on the topic holds {found.name}; publish again")
+            raise Stop(f"the record of {name} on the topic holds {found.name}; {AGAIN}")
         return found
-    if value := held.get(_key(rule)):  # releases before versions had a life wrote one a rule
-        found = msgspec.json.decode(value, type=Version)
-        return msgspec.structs.replace(found, version=version)
-    raise Stop(f"rule {rule} is in the manifest and not on the topic; publish again")
+    if _key(rule) in held:  # releases before versions had a life wrote one a rule
+        return msgspec.structs.replace(_read(held, _key(rule), Version), version=version)
+    raise Stop(f"rule {rule} is in the manifest and not on the topic; {AGAIN}")
+
+
+def _read(held: Mapping[str, bytes], key: str, kind: type[Kind]) -> Kind:
+    try:
+        return msgspec.json.decode(held[key], type=kind)
+    except UNREADABLE as error:
+        raise Stop(
+            f"topic {RULES.name}, key {key}: this is nothing that this release of peil published "
+            f"({shape_of(error)}); {AGAIN}"
+        ) from None

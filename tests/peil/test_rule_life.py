@@ -288,6 +288,27 @@ def test_a_stop_that_could_not_be_published_is_published_by_the_next_one(tmp_pat
     city.close()
 
 
+@pytest.mark.parametrize("empty", [True, False])
+def test_a_rule_can_be_withdrawn_and_a_start_made_over_a_damaged_manifest(
+    city: City, *, empty: bool, tmp_path: Path
+) -> None:
+    """Also when nothing is known of what was published, as after the database was made anew."""
+    anna = city.person("anna", single_author=True)
+    anna.start(book(rule("wonen", "woning"), rule("huis", "huis")), models=MODELS)
+    rules = city.counting()[0]
+    if empty:
+        city.engine.dispose()
+        (tmp_path / "peil.db").unlink()
+        city.engine = open_database(tmp_path / "peil.db")
+        anna = city.person("anna", single_author=True)
+    city.broker.append(RULES.name, [Entry(MANIFEST, b"\xff\xff")])
+    if not empty:
+        anna.move("wonen", [rules["wonen"]], "withdrawn", note="")
+        assert set(city.counting()[0]) == {"huis"}
+    started = anna.start(book(rule("huis", "huis")), models=MODELS)
+    assert (set(started.rules), started.models) == ({"huis"}, MODELS)
+
+
 BATCH = 20
 TEXT = "een woning en een huis"
 

@@ -7,7 +7,15 @@ import pytest
 from sqlalchemy import Engine
 
 from rules.documents import RuleDocument
-from rules.life.publishing import MANIFEST, Manifest, RuleFeed, publish, published
+from rules.life.publishing import (
+    MANIFEST,
+    Manifest,
+    RuleFeed,
+    has_published,
+    last_published,
+    publish,
+    published,
+)
 from rules.life.versions import Version, resolve
 from rules.lists import ListEntries, list_lookup
 from stream.broker import Entry, Record
@@ -171,3 +179,49 @@ def test_a_record_under_the_name_of_another_version_stops(
     broker.append(RULES.name, [wrong])
     with pytest.raises(Stop, match=f"the record of {asked.name} on the topic holds a-rule@"):
         RuleFeed(broker).refresh()
+
+
+DAMAGED = [b"\xff\xff", b"{}", b'{"generation":"one"}', b'{"x":' + b"[" * 100_000]
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_manifest_is_told_by_readers_and_mended_by_publishing(
+    broker: LocalBroker, database: Engine, damage: bytes
+) -> None:
+    rule = version("woord")
+    feed = RuleFeed(broker)
+    sound = publish(broker, [rule], engine=database, clock=CLOCK, models={})
+    broker.append(RULES.name, [Entry(MANIFEST, damage)])
+    for read in (feed.refresh, lambda: published(broker)):
+        with pytest.raises(Stop, match=f"topic {RULES.name}, key {MANIFEST}: .*`peil rules sync`"):
+            read()
+    assert has_published(broker)
+    assert last_published(broker) == []
+    assert publish(broker, [rule], engine=database, clock=CLOCK) == sound
+    assert published(broker) == sound
+    found = feed.refresh()
+    assert found is not None
+    assert [each.name for each in found.rules] == [rule.name]
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_rule_is_told_by_readers_and_mended_by_publishing(
+    broker: LocalBroker, database: Engine, damage: bytes
+) -> None:
+    good, bad = version("woord"), version("anders", rule="b-rule")
+    publish(broker, [good, bad], engine=database, clock=CLOCK, models={})
+    broker.append(RULES.name, [Entry(f"rule:{bad.name}", damage)])
+    feed = RuleFeed(broker)
+    with pytest.raises(Stop, match=f"topic {RULES.name}, key rule:{bad.name}: "):
+        feed.refresh()
+    assert last_published(broker) == [good]
+    publish(broker, [good, bad], engine=database, clock=CLOCK, models={})
+    found = feed.refresh()
+    assert found is not None
+    assert {each.name for each in found.rules} == {good.name, bad.name}
+
+
+def test_nothing_was_published_before_the_first_time(broker: LocalBroker) -> None:
+    assert not has_published(broker)
+    assert published(broker) is None
+    assert last_published(broker) == []
