@@ -1,6 +1,16 @@
 """What can be set about collecting."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _contact(given: str) -> str:
+    if not given.isascii() or not given.isprintable():
+        raise ValueError(
+            "it is sent to servers, so write it in one line, without letters such as ü"
+        )
+    return given
 
 
 class IngestSettings(BaseModel):
@@ -36,15 +46,18 @@ class IngestSettings(BaseModel):
             "How many posts of a source are looked for at once, where its collector does not say."
         ),
     )
-    contact: str = Field(
+    contact: Annotated[str, AfterValidator(_contact)] = Field(
         default="",
         description="A mail address or page that servers are told; without it nothing is fetched.",
     )
     fetch_bytes: int = Field(
-        default=10_000_000, ge=1_000, description="A larger answer of a server is not read."
+        default=10_000_000,
+        ge=1_000,
+        le=1_000_000_000,
+        description="A larger answer of a server is not read.",
     )
     fetch_seconds: float = Field(
-        default=60.0, gt=0, description="An answer that takes longer is given up."
+        default=60.0, gt=0, le=3_600, description="An answer that takes longer is given up."
     )
     pause_seconds: float = Field(
         default=1.0, ge=0.05, le=60, description="What lies between two requests to one server."

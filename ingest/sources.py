@@ -15,6 +15,13 @@ NUMBER = re.compile(r"(?<![/\d])\d")
 CRON = re.compile(r"[\d*,/a-z-]+(?: [\d*,/a-z-]+){4}", re.IGNORECASE)
 
 
+def checked_path(given: str) -> str:
+    """A path in the settings of a source."""
+    if "\0" in given:
+        raise ValueError("no path has the character \\u0000 in it; take it out")
+    return given
+
+
 class Declared(BaseModel):
     """`[register]` of a source's file: what the register is to hold once the source is opened.
     Nothing of it counts before `peil sources open`.

@@ -1,6 +1,6 @@
 """What is wrong with the sources' files, their entries in the register, and between the two."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -242,13 +242,22 @@ def _leftovers(pipeline: Pipeline, checked: Checked, today: date) -> Iterator[Pr
 
 
 def _the_same(all_checked: list[Checked]) -> Iterator[Problem]:
-    """Sources that read the same: their posts come once, and would be counted as of either."""
+    """Sources that read the same: their posts come once, and would be counted as of either. And
+    what one source names twice.
+    """
     readers: dict[tuple[str, str], list[Checked]] = defaultdict(list)
     for each in all_checked:
         collector = each.declaration.document.get("collector")
         if each.settings is not None and isinstance(collector, str):
-            for read in sorted(set(kind_of(collector).reads(each.settings))):
+            reads = Counter(kind_of(collector).reads(each.settings))
+            for read, times in sorted(reads.items()):
                 readers[collector, read].append(each)
+                if times > 1:
+                    yield each.declaration.place.problem(
+                        f"{read} is named {times} times: leave it out but once",
+                        "settings",
+                        severity="warning",
+                    )
     for (_, read), found in readers.items():
         for each in found[1:]:
             first = found[0].declaration.place.file

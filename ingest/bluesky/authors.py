@@ -13,6 +13,7 @@ from ingest.bluesky.feed import Period, pages, part
 from ingest.bluesky.records import PLATFORM, POSTS
 from ingest.contract import Batch, Cursor, Reference, Standing
 from ingest.several import Parts
+from ingest.web.addresses import checked_address
 from ingest.web.client import Web
 from stream.clock import DAY_MS, HOUR_MS, Clock
 from stream.errors import Retry, Stop
@@ -41,7 +42,7 @@ def _account(name: str) -> str:
 def _server(address: str) -> str:
     if not SERVER.fullmatch(address):
         raise ValueError("write the address of a server as https://host, without a path")
-    return address
+    return checked_address(address)
 
 
 class AuthorSettings(BaseModel):

@@ -1,13 +1,14 @@
 """Collector `jetstream`: the posts of Bluesky's whole network, as they are written."""
 
 import random
+import re
 import ssl
 from collections.abc import Generator, Iterator
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ingest.bluesky.connection import Connection, Refused
 from ingest.bluesky.listening import Ended, Listening
@@ -16,6 +17,7 @@ from ingest.bluesky.records import POSTS
 from ingest.bluesky.refusal import SAID, refusal_in
 from ingest.bluesky.wire import V1, V2, Wire
 from ingest.contract import Batch, Cursor
+from ingest.web.addresses import checked_address, shown
 from ingest.web.client import Web
 from stream.clock import HOUR_MS, Clock
 from stream.errors import PeilError, Retry, Stop
@@ -38,13 +40,29 @@ NOT_FOUND = 404
 BUSY = (429, 503)
 FIRST_SERVER_ERROR = 500
 
+KIND = re.compile(r"[A-Za-z][A-Za-z0-9-]*(\.[A-Za-z][A-Za-z0-9-]*)+(\.\*)?")
+"""How a kind of records is named (https://atproto.com/specs/nsid), or all that begin so."""
+
+
+def _host(given: str) -> str:
+    parts = urlsplit(checked_address(given, schemes=("ws", "wss")))
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(f"{shown(given)!r} has more than a host: leave what follows it out")
+    return given
+
+
+def _kind(given: str) -> str:
+    if not KIND.fullmatch(given):
+        raise ValueError(f"{given!r} is no kind of records; write it as {POSTS} or app.bsky.feed.*")
+    return given
+
 
 class JetstreamSettings(BaseModel):
     """`[settings]` of a source that listens to a Jetstream."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    hosts: tuple[str, ...] = Field(
+    hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = Field(
         default=(
             "wss://jetstream.us-east.bsky.network",
             "wss://jetstream.us-west.bsky.network",
@@ -54,7 +72,7 @@ class JetstreamSettings(BaseModel):
         min_length=1,
         description="Where to listen: at the first that answers, at another when it fails.",
     )
-    collections: tuple[str, ...] = Field(
+    collections: tuple[Annotated[str, AfterValidator(_kind)], ...] = Field(
         default=(POSTS,),
         max_length=100,
         description="Kinds of records that are asked for; none is all. Only posts are kept.",
@@ -68,19 +86,9 @@ class JetstreamSettings(BaseModel):
     silence_seconds: float = Field(
         default=60.0,
         ge=5,
+        le=3_600,
         description="A stream that is silent for so long is dead, and is connected to anew.",
     )
-
-    @field_validator("hosts")
-    @classmethod
-    def _are_addresses(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        for host in hosts:
-            parts = urlsplit(host)
-            if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.username:
-                raise ValueError(f"{host!r} is no address of a Jetstream: write it as wss://…")
-            if parts.path.strip("/") or parts.query:
-                raise ValueError(f"{host!r} has more than a host: leave what follows it out")
-        return hosts
 
 
 class JetstreamCollector:

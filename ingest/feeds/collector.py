@@ -1,11 +1,11 @@
 """Collector `feeds`: news, blogs, fora and tag feeds by RSS, Atom and JSON Feed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ingest.contract import Batch, Cursor, RawItem, Reference, Rejected, Standing
 from ingest.feeds import documents, jsonfeed
@@ -14,6 +14,7 @@ from ingest.feeds.identities import author_of, canonical, identity_of, named, sh
 from ingest.feeds.pages import no_feed, refusal
 from ingest.feeds.visits import NOT_MODIFIED, Visits
 from ingest.several import Parts
+from ingest.web.addresses import checked_address
 from ingest.web.client import Page, Web
 from stream.clock import DAY_MS, MINUTE_MS, Clock
 from stream.errors import PeilError, Retry, Stop
@@ -37,7 +38,9 @@ class FeedSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    urls: tuple[str, ...] = Field(min_length=1, description="The addresses of the feeds.")
+    urls: tuple[Annotated[str, AfterValidator(checked_address)], ...] = Field(
+        min_length=1, description="The addresses of the feeds."
+    )
     platform: str = Field(default="feed", description="The platform that their items are of.")
     kind: Kind = Field(default="article", description="What an item is.")
     excerpt: int = Field(

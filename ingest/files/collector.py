@@ -4,10 +4,10 @@ import io
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ingest.contract import Batch, Cursor, RawItem, Rejected, skeleton
 from ingest.files.folder import Known, Lying, Sight, known_in, look
@@ -15,6 +15,7 @@ from ingest.files.lines import digest, opened
 from ingest.files.mapping import Mapper
 from ingest.files.reading import Row, Unreadable, items
 from ingest.several import together
+from ingest.sources import checked_path
 from stream.clock import DAY_MS, Clock
 from stream.errors import PeilError, Reject, Retry, Stop
 
@@ -44,7 +45,7 @@ class FileSettings(BaseModel):
         default_factory=dict,
         description='The file\'s own name of a column, for example text = "bericht".',
     )
-    folder: str = Field(
+    folder: Annotated[str, AfterValidator(checked_path)] = Field(
         default="", description="The folder that is watched, from the working folder on."
     )
     settle_seconds: int = Field(

@@ -14,6 +14,7 @@ import httpx2
 import msgspec
 import stamina
 
+from ingest.web.addresses import mistake, shown
 from ingest.web.connection import GuardedTransport
 from ingest.web.guard import Guard, Resolve, resolve
 from ingest.web.limits import reset_of
@@ -24,7 +25,6 @@ from stream.errors import Retry, Stop
 
 OK = 200
 MAX_REDIRECTS = 5
-MAX_ADDRESS = 4_000
 ATTEMPTS = 3
 HEAD_BYTES = 200_000
 """What headers and framing may add to an answer on the wire."""
@@ -135,8 +135,9 @@ class Web:
         moved: str | None = None
         for_good = True
         here = url
+        if wrong := mistake(url):
+            raise Stop(f"{shown(url)!r} {wrong}")
         for _ in range(MAX_REDIRECTS + 1):
-            _check_address(here)
             check(here)
             page = self._patiently(here, headers, max_bytes)
             if page.status not in REDIRECTS or "location" not in page.headers:
@@ -223,26 +224,19 @@ def _no_check(_url: str) -> None:
     return
 
 
-def _check_address(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        good = good and "@" not in parts.netloc and len(url) <= MAX_ADDRESS
-    except ValueError:  # brackets or a port that are none
-        good = False
-    if not good:
-        raise Stop(f"{url[:MAX_ADDRESS]} is not an address on the web; write it as https://…")
-
-
 def _target(here: str, location: str) -> str:
     """Where a redirect leads; Stop when that is nowhere, or no longer secured on the way."""
     try:
         # Servers write addresses in UTF-8 that are not escaped.
         target = urljoin(here, location.encode("latin-1").decode("utf-8", "replace"))
-        downgraded = urlsplit(here).scheme == "https" and urlsplit(target).scheme == "http"
     except ValueError as error:
         raise Stop(f"{here} redirects to what is no address; look at it in a browser") from error
-    if downgraded:
+    if mistake(target):
+        raise Stop(
+            f"{here} redirects to {shown(target)!r}, which may not be asked; look at it in a "
+            "browser"
+        )
+    if urlsplit(here).scheme == "https" and urlsplit(target).scheme == "http":
         raise Stop(
             f"{here} redirects from https to {target}, where anybody on the way could change what "
             "it says; when that is meant, write that address in the source"

@@ -1,6 +1,7 @@
 """The collector against a Jetstream of our own, over both wires, with and without faults."""
 
 import json
+import math
 import random
 import socket
 import ssl
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from bench.servers.certificates import Authority
 from ingest.bluesky.connection import Connection
+from ingest.bluesky.records import POSTS
 from ingest.bluesky.stream import JetstreamCollector, JetstreamSettings
 from ingest.contract import Batch
 from ingest.testing import check_collector
@@ -624,9 +627,36 @@ def test_a_host_is_who_its_certificate_says(world: World, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "host", ["jetstream.example", "https://jetstream.example", "wss://", "wss://a@b.example",
-             "wss://jetstream.example/subscribe", "wss://jetstream.example?x=1"],
-)  # fmt: skip
-def test_hosts_are_addresses_of_a_stream(host: str) -> None:
-    with pytest.raises(ValueError, match=r"wss://|more than a host"):
-        JetstreamSettings(hosts=(host,))
+    ("host", "said"),
+    [
+        ("jetstream.example", "write it as wss://"),
+        ("https://jetstream.example", "write it as wss://"),
+        ("wss://", "write it as wss://"),
+        ("wss://h:abc", "write it as wss://"),
+        ("wss://127.0.0.1:99999", "write one from 1 to 65535"),
+        ("wss://a:geheim@b.example", "take out what stands before the @"),
+        ("wss://:geheim@b.example", "take out what stands before the @"),
+        ("wss://jetstream.example/subscribe", "more than a host"),
+        ("wss://jetstream.example?x=1", "more than a host"),
+    ],
+)
+def test_hosts_are_addresses_of_a_stream(host: str, said: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        JetstreamSettings(hosts=("wss://good.example:8443/", host))
+    (mistake,) = caught.value.errors()
+    assert mistake["loc"] == ("hosts", 1)
+    assert said in mistake["msg"]
+    assert "geheim" not in mistake["msg"]
+
+
+@pytest.mark.parametrize("kind", ["x y&kinds=z", "posts", "", "app.bsky.", "*", "app..feed"])
+def test_kinds_of_records_are_named_as_the_protocol_names_them(kind: str) -> None:
+    assert JetstreamSettings(collections=(POSTS, "app.bsky.graph.*")).collections
+    with pytest.raises(ValidationError, match="is no kind of records; write it as app"):
+        JetstreamSettings(collections=(kind,))
+
+
+@pytest.mark.parametrize("seconds", [math.inf, math.nan, 1e9])
+def test_the_silence_of_a_stream_is_bounded(seconds: float) -> None:
+    with pytest.raises(ValidationError):
+        JetstreamSettings(silence_seconds=seconds)

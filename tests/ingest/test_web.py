@@ -1,5 +1,6 @@
 import gzip
 import logging
+import re
 import socket
 import threading
 import time
@@ -179,15 +180,22 @@ def test_a_large_answer_is_not_read_to_its_end(site: Any, web: Web, *, packed: b
 
 
 @pytest.mark.parametrize(
-    "url",
-    ["file:///etc/passwd", "ftp://example.org/a", "http://", "gopher://x", "http://u:p@h/",
-     "http://@h/", "http://:p@h/", "http://[::1", "http://h:x/", "http://h:99999/",
-     "javascript:alert(1)", "//h/a",
-     "http://h/" + "a" * 4_000],
+    ("url", "said"),
+    [(url, "is not an address on the web; write it as https://") for url in (
+        "file:///etc/passwd", "ftp://example.org/a", "http://", "gopher://x", "http://[::1", "",
+        "javascript:alert(1)", "//h/a", "not a url", "http://a b/", "http://h:x/", "http://h/\x01",
+        "u:geheim@h", "http://u:geheim@[h/", "http://u:ge/heim@h/",
+        "http://u:ge\nheim@h/")]
+    + [(url, "take out what stands before the @") for url in (
+        "http://u:geheim@h/", "http://@h/", "ftp://u:geheim@h/", "http://:geheim@h/", "http://u:geheim@h:99999/")]
+    + [("http://h:99999/", "write one from 1 to 65535"), ("http://h:0/", "write one from 1 to")]
+    + [("http://h/" + "a" * 4_000, "longer than 4000 characters")],
 )  # fmt: skip
-def test_only_addresses_of_the_web_are_asked(web: Web, url: str) -> None:
-    with pytest.raises(Stop, match="not an address on the web"):
+def test_only_addresses_of_the_web_are_asked(web: Web, url: str, said: str) -> None:
+    with pytest.raises(Stop, match=re.escape(said)) as caught:
         web.get(url)
+    assert "heim" not in str(caught.value)
+    assert len(str(caught.value)) < 400
 
 
 def test_robots_txt_is_read_where_it_was_moved_to(site: Any, web: Web) -> None:
@@ -269,6 +277,13 @@ def test_a_redirect_leads_only_where_one_may_go(site: Any, web: Web, target: str
     site.answers["/a"] = (302, {"Location": target}, b"")
     with pytest.raises(Stop):
         web.ask(site.url("/a"))
+
+
+def test_a_password_in_a_redirect_is_not_repeated(site: Any, web: Web) -> None:
+    site.answers["/a"] = (302, {"Location": "http://u:geheim@h/"}, b"")
+    with pytest.raises(Stop, match=r"redirects to 'http://…@h/', which may not be asked") as caught:
+        web.get(site.url("/a"))
+    assert "geheim" not in str(caught.value)
 
 
 def test_what_was_secured_stays_secured() -> None:

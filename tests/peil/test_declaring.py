@@ -195,6 +195,16 @@ def test_two_sources_that_read_the_same_are_told(write: Write, problems: Problem
     assert told == [("news", 5, "warning")]
 
 
+def test_what_a_source_names_twice_is_told(
+    write: Write, problems: Problems, opened: Callable[[], None]
+) -> None:
+    write("news", FILE.replace('/rss"', '/rss", "https://a.example/rss"'))
+    opened()
+    assert problems() == [
+        ("news", 5, "warning", "https://a.example/rss is named 2 times: leave it out but once")
+    ]
+
+
 def test_files_that_are_over_their_term_are_told(
     write: Write, opened: Callable[[], None], problems: Problems, pipelines: Pipelines
 ) -> None:
