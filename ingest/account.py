@@ -41,7 +41,7 @@ class Account:
         self.skipped.update(batch.skipped)
         if keep:
             self.ids += [bytes.fromhex(each) for each in posts]
-            self.warnings += batch.warnings
+            self.warnings += [*batch.lasting, *batch.warnings]
         return {
             LOOKED: int(batch.answered),
             READ: batch.read,

@@ -179,7 +179,7 @@ class Admission:
         )
 
     def _tell(self, source: str, batch: Batch, counts: Mapping[str, int]) -> None:
-        for warning in batch.warnings:
+        for warning in (*batch.lasting, *batch.warnings):
             logger.info("source %s: %s", source, warning)
         count = self._metrics.count
         count("peil_ingest_read_total", batch.read, source=source)
@@ -206,8 +206,9 @@ def _warnings(batch: Batch) -> Sequence[str]:
     that may not be asked yet is as it should be, and an error ends the run.
     """
     if not batch.answered:
-        return ()
+        return batch.lasting
+    found = [*batch.lasting, *batch.warnings]
     if len(batch.rejected) < FEW or any(isinstance(item, RawPost) for item in batch.items):
-        return batch.warnings
+        return found
     why = batch.rejected[-1].why
-    return [*batch.warnings, f"of {len(batch.rejected)} items not one could be read ({why})"]
+    return [*found, f"of {len(batch.rejected)} items not one could be read ({why})"]

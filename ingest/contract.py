@@ -57,6 +57,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     source says that; `budget` what its server said last of its limits. `answered` is whether a
     server answered: False for a batch that only follows an error or says that a part may not be
     asked yet. `warnings` are for a person to look at; without an answer they only explain the run.
+    `lasting` are those that hold of a part whether it was asked or not.
     """
 
     cursor: Cursor
@@ -66,6 +67,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     skipped: Mapping[str, int] = {}
     gaps: Sequence[Gap] = ()
     warnings: Sequence[str] = ()
+    lasting: Sequence[str] = ()
     watermark: int | None = None
     budget: Budget | None = None
     answered: bool = True

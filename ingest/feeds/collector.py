@@ -89,7 +89,8 @@ class FeedCollector:
                 if visits.gone and not parts.fails(url):  # an older peil kept no error with it
                     parts.failed(url, _gone(url))
                 warnings = [] if parts.fails(url) else [f"{url} may not be asked yet"]
-                batch = Batch(cursor={}, answered=False, warnings=warnings)
+                told = visits.warnings(url, now=self._clock.now())
+                batch = Batch(cursor={}, answered=False, warnings=warnings, lasting=told)
             watermark = min((each.visited for each in feeds.values() if not each.gone), default=0)
             yield msgspec.structs.replace(
                 batch, cursor=_cursor(feeds, parts), watermark=watermark or None
@@ -129,10 +130,10 @@ class FeedCollector:
             document = _read(page, asked=asked)
             batch = self._batch(url, document, visits, now=now)
         visits.note(page, document, now=now, shortest=self._settings.minutes * MINUTE_MS)
-        warnings = visits.warnings(url, now=now)
-        if document is not None and not document.whole:
-            warnings.append(f"{url} broke off; what is whole of it was read")
-        return visits, msgspec.structs.replace(batch, warnings=warnings)
+        whole = document is None or document.whole
+        warnings = [] if whole else [f"{url} broke off; what is whole of it was read"]
+        told = visits.warnings(url, now=now)
+        return visits, msgspec.structs.replace(batch, warnings=warnings, lasting=told)
 
     def _ask(self, url: str, visits: Visits, parts: Parts) -> tuple[Visits, Batch]:
         """One visit, as it goes: a feed that fails brings nothing, and is put off."""

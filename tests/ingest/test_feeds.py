@@ -697,14 +697,16 @@ def test_a_feed_that_has_nothing_any_more_is_a_warning_also_when_it_says_unchang
     site.answers["/feed"] = (200, {}, rss(1, 2))
     reader = Reader(site.url("/feed"))
     (full,) = reader.poll()
-    assert full.warnings == []
+    assert full.lasting == []
     reader.later()
     site.answers["/feed"] = lambda headers: (
         (304, {}, b"") if "if-none-match" in headers else (200, {"ETag": '"e"'}, rss())
     )
     for _ in range(2):
         (empty,) = reader.poll()
-        assert "had items before and is empty now" in empty.warnings[0]
+        assert "had items before and is empty now" in empty.lasting[0]
+        (early,) = reader.poll()
+        assert (early.answered, early.lasting) == (False, empty.lasting)
         reader.later()
     assert "if-none-match" in site.asked("/feed")[-1]
 
@@ -716,7 +718,7 @@ def test_each_feed_that_falls_silent_is_told_though_others_speak(site: Any) -> N
     for number in range(30):
         site.answers["/a"] = (200, {}, rss(*range(min(number, 7) + 1)))
         site.answers["/b"] = (200, {}, rss(*range(number + 1)))
-        warned.append([warning for batch in reader.poll() for warning in batch.warnings])
+        warned.append([warning for batch in reader.poll() for warning in batch.lasting])
         reader.later(3_600_000)
     assert warned[:12] == [[]] * 12
     assert [urls[0] in each for each in warned[-1]] == [True]

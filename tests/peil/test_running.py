@@ -390,6 +390,14 @@ def test_who_has_no_answer_did_not_look_and_who_waits_has_no_trouble(
     assert account.warnings == ["a feed may not be asked yet"]
     found = told(pipeline, "hand")
     assert (found.items, found.warnings, found.trouble) == ({}, [], None)
+    silent = Batch(cursor={}, answered=False, lasting=["b: nothing new"], warnings=["b waits"])
+    stage.scripts["hand"] = lambda _cursor: iter([silent])
+    account = pipeline.ingestion.collect(source, Played("hand", stage))
+    assert account.warnings == ["b: nothing new", "b waits"]
+    found = told(pipeline, "hand")
+    assert found.items == {}
+    assert found.trouble is not None
+    assert found.trouble.startswith("b: nothing new (2026-")
     stage.scripts["hand"] = lambda _cursor: iter([Batch(cursor={}, warnings=["it broke off"])])
     pipeline.ingestion.collect(source, Played("hand", stage))
     found = told(pipeline, "hand")
