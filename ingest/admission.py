@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ingest.account import Account
-from ingest.contract import Batch, Collector, Rechecking, Reference
+from ingest.contract import NO_ACCIDENT, Batch, Collector, Rechecking, Reference
 from ingest.memory import Memory, Progress
 from ingest.settings import IngestSettings
 from ingest.sources import Source
@@ -24,9 +24,6 @@ from stream.metrics import Metrics
 from stream.post import RawDelete, RawPost
 from stream.quarantine import Quarantine
 from stream.topics import POSTS
-
-FEW = 5
-"""So many items of a batch that could not be read, and no post beside them, are worth a warning."""
 
 logger = logging.getLogger(__name__)
 
@@ -208,7 +205,7 @@ def _warnings(batch: Batch) -> Sequence[str]:
     if not batch.answered:
         return batch.lasting
     found = [*batch.lasting, *batch.warnings]
-    if len(batch.rejected) < FEW or any(isinstance(item, RawPost) for item in batch.items):
+    if len(batch.rejected) < NO_ACCIDENT or any(isinstance(item, RawPost) for item in batch.items):
         return found
     why = batch.rejected[-1].why
     return [*found, f"of {len(batch.rejected)} items not one could be read ({why})"]

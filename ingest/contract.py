@@ -14,6 +14,9 @@ RawItem = RawPost | RawDelete | RawAuthorDelete
 Cursor = Mapping[str, Any]
 """What a collector needs to go on where it stopped: JSON values, opaque to everybody else."""
 
+NO_ACCIDENT = 5
+"""So many items that could not be read, and no good one beside them, are none."""
+
 KEY = re.compile(r"(?=.{1,40}\Z)[A-Za-z]+(?:_[A-Za-z]+){0,3}")
 MAX_KEYS = 40
 

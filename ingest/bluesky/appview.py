@@ -15,6 +15,7 @@ from ingest.bluesky.records import OPT_OUT, Label, read_record
 from ingest.bluesky.refusal import refusal_in
 from ingest.contract import Budget, Standing
 from ingest.timestamps import parse_moment
+from ingest.web.answers import UNREADABLE
 from ingest.web.client import OK, Page, Web
 from ingest.web.limits import Allowance
 from stream.clock import Clock
@@ -113,9 +114,17 @@ class Feed(msgspec.Struct, frozen=True):
 
 
 class Posts(msgspec.Struct, frozen=True):
-    """Posts that were asked for, those that are shown."""
+    """Posts that were asked for, those that are shown. They are looked at one by one: a bad one
+    costs itself.
+    """
 
-    posts: list[Post]
+    posts: list[msgspec.Raw]
+
+
+class Named(msgspec.Struct, frozen=True):
+    """Which post one is, whatever else it says."""
+
+    uri: str
 
 
 class AppView:
@@ -150,10 +159,18 @@ class AppView:
             asked["cursor"] = cursor
         return self._ask("app.bsky.feed.getAuthorFeed", asked, Feed)
 
-    def posts(self, uris: Sequence[str]) -> Mapping[str, Post]:
-        """Those of up to `LOT` posts that are shown, by their addresses."""
+    def posts(self, uris: Sequence[str]) -> Mapping[str, Post | None]:
+        """Those of up to `LOT` posts that are shown, by their addresses; None for one that cannot
+        be read.
+        """
         found = self._ask("app.bsky.feed.getPosts", {"uris": uris}, Posts)
-        return {post.uri: post for post in found.posts}
+        try:
+            return dict(map(_named, found.posts))
+        except UNREADABLE as error:
+            raise Stop(
+                f"{self._address} shows a post that does not say which ({error}); see whether peil "
+                "has a newer version"
+            ) from None
 
     def standings(self, uris: Sequence[str]) -> Iterator[Standing]:
         """What is said of each post, in order, a lot at a time: one that is not shown is
@@ -173,7 +190,7 @@ class AppView:
                     raise Retry(str(error), after=after) from error
                 shown = None  # it may be this lot: it is not to hold up the others
             for uri in lot:
-                yield "unknown" if shown is None else _standing(shown.get(uri))
+                yield "unknown" if shown is None else _standing(uri, shown)
 
     def _ask(self, method: str, asked: Mapping[str, object], shape: type[Shape]) -> Shape:
         self._allowance.check()
@@ -192,7 +209,7 @@ class AppView:
             raise _refusal(page, where)
         try:
             return msgspec.json.decode(page.body, type=shape)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, RecursionError) as error:
             raise Stop(
                 f"{where}, but in another form: {error}; see whether peil has a newer version"
             ) from None
@@ -200,9 +217,20 @@ class AppView:
             raise Retry(f"{where}, but its answer is no JSON, or broke off") from error
 
 
-def _standing(post: Post | None) -> Standing:
-    if post is None:
+def _named(raw: msgspec.Raw) -> tuple[str, Post | None]:
+    try:
+        post = msgspec.json.decode(raw, type=Post)
+    except UNREADABLE:
+        return msgspec.json.decode(raw, type=Named).uri, None
+    return post.uri, post
+
+
+def _standing(uri: str, shown: Mapping[str, Post | None]) -> Standing:
+    if uri not in shown:
         return "missing"
+    post = shown[uri]
+    if post is None:
+        return "unknown"
     try:
         opted_out = post.author.opted_out or read_record(post.record).opted_out
     except Reject:

@@ -8,12 +8,10 @@ import msgspec
 
 from ingest.bluesky.appview import Account, AppView, Feed, Item, Refused
 from ingest.bluesky.records import read_record, shape
-from ingest.contract import Batch, Rejected
+from ingest.contract import NO_ACCIDENT, Batch, Rejected
+from ingest.web.answers import UNREADABLE
 from stream.errors import Reject, Retry, Stop
 from stream.post import RawPost
-
-FEW = 5
-"""So many bad items on a page without a good one are no accident."""
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -95,9 +93,10 @@ def part(page: Feed, *, did: str, period: Period, now: int) -> Part:
     for position, raw in enumerate(page.feed, 1):
         try:
             moment, found = _look(raw, did=did, period=period, now=now)
-        except Reject as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, it may cost one item only)
+            reason = str(error) if isinstance(error, Reject) else type(error).__name__
             where = f"feed of {did}: item {position} of a page"
-            rejected.append(Rejected(where, str(error), shape(raw)))
+            rejected.append(Rejected(where, reason, shape(raw)))
             continue
         if moment is not None:
             moments.append(moment)
@@ -105,7 +104,7 @@ def part(page: Feed, *, did: str, period: Period, now: int) -> Part:
             posts.append(found)
         else:
             skipped[found] += 1
-    if len(rejected) >= FEW and len(rejected) == len(page.feed):
+    if len(rejected) >= NO_ACCIDENT and len(rejected) == len(page.feed):
         raise Stop(
             f"no item of a page of its feed could be read ({rejected[-1].why}); the format has "
             "changed, see whether peil has a newer version"
@@ -126,7 +125,7 @@ def _look(
     """
     try:
         item = msgspec.json.decode(raw, type=Item)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise Reject(f"no item of a feed: {error}") from None
     post, shown_at = item.post, item.shown_at
     if item.reposted:

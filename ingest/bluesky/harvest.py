@@ -84,28 +84,16 @@ class Harvest:
                 self._skipped["unknown_operation"] += 1
 
     def _write(self, event: Event, commit: Commit, uri: str, where: str) -> None:
-        moment, edited = event.time // 1000, commit.operation == "update"
-        # An edit is shown long after its post was, whose key is what is left to tell the time by.
-        made = moment_of(commit.rkey) if edited else None
         try:
-            record = read_record(commit.record)
-        except Reject as error:
-            self._rejected.append(Rejected(where, str(error), shape(commit.record)))
+            item = _written(event, commit, uri)
+        except Exception as error:  # noqa: BLE001  (whatever it is, it may cost one record only)
+            reason = str(error) if isinstance(error, Reject) else type(error).__name__
+            self._rejected.append(Rejected(where, reason, shape(commit.record)))
             return
-        if not record.opted_out:
-            post = record.to_post(
-                uri=uri,
-                did=event.did,
-                observed_at=moment,
-                created_at=moment if made is None else min(made, moment),
-                edited_at=moment if edited else None,
-            )
-            self._items.append(post)
-        elif edited:
-            # It was for everybody, and may be held.
-            self._items.append(_delete(uri, moment))
-        else:
+        if item is None:
             self._skipped["opted_out"] += 1
+        else:
+            self._items.append(item)
 
     def reject(self, frame: bytes, *, where: str, why: str) -> None:
         """Add a frame that no event can be read from."""
@@ -137,6 +125,25 @@ class Harvest:
         self._items, self._rejected, self._gaps, self._warnings = [], [], [], []
         self._skipped = Counter()
         return batch
+
+
+def _written(event: Event, commit: Commit, uri: str) -> RawItem | None:
+    """The post of a record, or its delete where it was for everybody until now and may be held;
+    None for one that its author kept from the public. Reject when it cannot be read.
+    """
+    moment, edited = event.time // 1000, commit.operation == "update"
+    # An edit is shown long after its post was, whose key is what is left to tell the time by.
+    made = moment_of(commit.rkey) if edited else None
+    record = read_record(commit.record)
+    if record.opted_out:
+        return _delete(uri, moment) if edited else None
+    return record.to_post(
+        uri=uri,
+        did=event.did,
+        observed_at=moment,
+        created_at=moment if made is None else min(made, moment),
+        edited_at=moment if edited else None,
+    )
 
 
 def _delete(uri: str, moment: int) -> RawDelete:

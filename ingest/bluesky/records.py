@@ -10,6 +10,7 @@ import msgspec
 
 from ingest.contract import skeleton
 from ingest.timestamps import parse_moment
+from ingest.web.answers import UNREADABLE
 from stream.errors import Reject
 from stream.post import Kind, RawPost
 
@@ -190,7 +191,7 @@ def read_record(raw: bytes | msgspec.Raw) -> Record:
     """The record in `raw` (JSON); Reject, without its values, when it is none of a post."""
     try:
         return _RECORD.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise Reject(f"no record of a post: {error}") from None
 
 
@@ -198,7 +199,7 @@ def shape(raw: bytes | msgspec.Raw) -> Mapping[str, str]:
     """The keys and types of a record, none of its values; empty when it is no JSON."""
     try:
         return skeleton(msgspec.json.decode(raw))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return {}
 
 

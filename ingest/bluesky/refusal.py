@@ -2,8 +2,7 @@
 
 import msgspec
 
-SAID = 200
-"""Letters that are kept of what a server says."""
+from ingest.web.answers import SAID, UNREADABLE
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -17,6 +16,6 @@ def refusal_in(body: bytes) -> Refusal | None:
     """The refusal in a body, cut to what is kept of it; None when it is none, such as a page."""
     try:
         said = msgspec.json.decode(body, type=Refusal)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     return Refusal(said.error[:SAID], said.message[:SAID]) if said.error else None

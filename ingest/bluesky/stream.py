@@ -14,10 +14,11 @@ from ingest.bluesky.connection import Connection, Refused
 from ingest.bluesky.listening import Ended, Listening
 from ingest.bluesky.position import Position
 from ingest.bluesky.records import POSTS
-from ingest.bluesky.refusal import SAID, refusal_in
+from ingest.bluesky.refusal import refusal_in
 from ingest.bluesky.wire import V1, V2, Wire
 from ingest.contract import Batch, Cursor
 from ingest.web.addresses import checked_address, shown
+from ingest.web.answers import SAID
 from ingest.web.client import Web
 from stream.clock import HOUR_MS, Clock
 from stream.errors import PeilError, Retry, Stop

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from ingest.web.answers import UNREADABLE
 from stream.errors import Reject
 
 KINDS = ("commit", "account", "sync")
@@ -155,7 +156,7 @@ def read_v2(frame: bytes) -> Event | Notice:
 def _decode(decoder: msgspec.json.Decoder[Any], frame: bytes) -> Any:
     try:
         return decoder.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise Reject(f"no frame of a Jetstream: {error}") from None
 
 

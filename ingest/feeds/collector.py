@@ -177,7 +177,7 @@ class FeedCollector:
         if document.whole:  # else nothing is learned: the next is compared with the last whole one
             turned = visits.compare(document.entries, host=host, shared=shared, now=now)
         items: list[RawItem] = []
-        rejected: list[Rejected] = []
+        rejected = list(document.rejected)
         for position, entry in enumerate(document.entries, 1):
             identity = identity_of(entry, host=host, shared=shared, by_link=visits.by_link)
             if identity:

@@ -3,7 +3,7 @@
 import calendar
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import unescape
 from typing import Any
 from urllib.parse import urljoin
@@ -11,7 +11,8 @@ from urllib.parse import urljoin
 import feedparser
 import msgspec
 
-from ingest.text import as_text
+from ingest.contract import Rejected, skeleton
+from ingest.text import as_text_of_feed
 from ingest.timestamps import parse_moment
 from stream.clock import MINUTE_MS
 from stream.errors import Stop
@@ -41,6 +42,9 @@ _ROOT_ENDS = re.compile(rb"</(?:[\w-]+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
 _DELETED = re.compile(
     rb"<(?:[\w-]+:)?deleted-entry(?=[\s/>])((?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>"
 )
+_ENDLESS = re.compile(rb"&#[xX]?[0-9a-fA-F]{20,}")
+"""A reference to no character: of thousands of digits it would cost the document."""
+
 _ATTRIBUTE = re.compile(rb"\b(ref|when)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
 
@@ -67,10 +71,12 @@ class Tombstone(msgspec.Struct, frozen=True):
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """A feed. `period` is how often, in ms, it says that it may be asked; it is not `whole` when
-    it breaks off, and then its last entry, which may be half, is left out.
+    it breaks off, and then its last entry, which may be half, is left out. `rejected` are items
+    that no entry could be made of.
     """
 
     entries: Sequence[Entry]
+    rejected: Sequence[Rejected] = ()
     tombstones: Sequence[Tombstone] = ()
     period: int | None = None
     whole: bool = True
@@ -83,6 +89,7 @@ def read(body: bytes, *, content_type: str, url: str) -> Document | None:
     """
     plain = body.replace(b"\0", b"")  # what UTF-16 says, near enough to look at
     _check(plain, content_type, url)
+    body = _ENDLESS.sub(b"&#xFFFD", body)
     if len(_BASE.findall(body)) > MAX_BASES:
         body = _BASE.sub(lambda found: found[0].replace(b"b", b"d"), body)
     try:
@@ -90,7 +97,7 @@ def read(body: bytes, *, content_type: str, url: str) -> Document | None:
             io.BytesIO(body),  # bytes that are the name of a file would be opened
             response_headers={"content-type": content_type},
             resolve_relative_uris=False,  # an id is not an address, and must not move with the feed
-            sanitize_html=False,  # `as_text` leaves nothing to sanitise
+            sanitize_html=False,  # what comes out of `ingest.text` is text
         )
     except Exception as error:  # whatever a stranger's document makes of the parser
         raise Stop(
@@ -99,14 +106,34 @@ def read(body: bytes, *, content_type: str, url: str) -> Document | None:
     if not parsed.get("version"):
         return None
     language = parsed.feed.get("language")
-    entries = tuple(_entry(each, language, url) for each in parsed.entries)
     whole = not parsed.bozo or bool(_ROOT_ENDS.search(plain[-2_000:]))
+    entries, rejected = entries_of(
+        parsed.entries if whole else parsed.entries[:-1],
+        lambda item: _entry(item, language, url),
+        url=url,
+    )
     return Document(
-        entries=entries if whole else entries[:-1],
+        entries=entries,
+        rejected=rejected,
         tombstones=tuple(_tombstones(body)),
         period=_period(parsed.feed),
         whole=whole,
     )
+
+
+def entries_of(
+    items: Sequence[Any], entry: Callable[[Any], Entry], *, url: str
+) -> tuple[Sequence[Entry], Sequence[Rejected]]:
+    """What `entry` makes of items, one by one: whatever happens to one, it costs that one."""
+    entries: list[Entry] = []
+    rejected: list[Rejected] = []
+    for position, item in enumerate(items, 1):
+        try:
+            entries.append(entry(item))
+        except Exception as error:  # noqa: BLE001  (a stranger's values: anything)
+            where = f"{url}: item {position}"
+            rejected.append(Rejected(where, type(error).__name__, skeleton(item)))
+    return entries, rejected
 
 
 def _check(plain: bytes, content_type: str, url: str) -> None:
@@ -128,8 +155,8 @@ def _entry(item: Any, language: str | None, url: str) -> Entry:
     updated = _moment(item, "updated") if "updated" in item else None
     return Entry(
         identity=str(item.get("id", "")).strip(),
-        title=as_text(str(item.get("title", ""))),
-        text=as_text(str(item.get("summary", "") or next(iter(contents), ""))),
+        title=as_text_of_feed(str(item.get("title", ""))),
+        text=as_text_of_feed(str(item.get("summary", "") or next(iter(contents), ""))),
         link=web_link(item.get("link"), url),
         author=str(item.get("author", "")),
         published=_moment(item, "published") or updated,
@@ -143,7 +170,12 @@ def _moment(item: Any, name: str) -> int | None:
     """As it is written, else as feedparser understands it: more zones, more languages."""
     moment = parse_moment(item.get(name))
     parsed = item.get(f"{name}_parsed")
-    return calendar.timegm(parsed) * 1000 if moment is None and parsed else moment
+    if moment is not None or not parsed:
+        return moment
+    try:
+        return parse_moment(calendar.timegm(parsed))
+    except (ValueError, OverflowError):  # a month or a year that no calendar has
+        return None
 
 
 def web_link(link: Any, url: str) -> str:

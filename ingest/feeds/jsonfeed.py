@@ -1,27 +1,28 @@
 """JSON Feed 1.0 and 1.1 (jsonfeed.org) in the shape of `ingest.feeds.documents`."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from ingest.feeds.documents import Document, Entry, web_link
-from ingest.text import as_text
+from ingest.feeds.documents import Document, Entry, entries_of, web_link
+from ingest.text import as_text_of_feed
 from ingest.timestamps import parse_moment
+from ingest.web.answers import json_in
 from stream.errors import Stop
 
 
 def read(body: bytes, *, url: str) -> Document:
     """The feed in `body`; Stop when it is none."""
     try:
-        feed = json.loads(body.decode("utf-8-sig", "replace"), strict=False)
-    except (ValueError, RecursionError) as error:
+        feed = json_in(body)
+    except ValueError as error:
         raise Stop(f"{url} is neither XML nor JSON; look at it in a browser") from error
     if not isinstance(feed, Mapping) or "jsonfeed.org" not in str(feed.get("version", "")):
         raise Stop(f"{url} is JSON, but no JSON Feed; mend the address of the source")
     items = feed.get("items")
     if not isinstance(items, list):
         raise Stop(f"{url} is a JSON Feed without items; its format has changed")
-    return Document(entries=tuple(_entry(each, feed, url) for each in items))
+    entries, rejected = entries_of(items, lambda item: _entry(item, feed, url), url=url)
+    return Document(entries=entries, rejected=rejected)
 
 
 def _entry(item: Any, feed: Mapping[str, Any], url: str) -> Entry:
@@ -32,7 +33,7 @@ def _entry(item: Any, feed: Mapping[str, Any], url: str) -> Entry:
     return Entry(
         identity=_string(item.get("id")),
         title=_string(item.get("title")),
-        text=_string(item.get("content_text")) or as_text(_string(html)),
+        text=_string(item.get("content_text")) or as_text_of_feed(_string(html)),
         link=web_link(_string(item.get("url")), url),
         author=_string(author.get("url")) or _string(author.get("name")),
         published=parse_moment(item.get("date_published")),

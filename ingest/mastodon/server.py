@@ -4,7 +4,6 @@ Facts: docs.joinmastodon.org (api/rate-limits, methods/instance, methods/statuse
 `config/initializers/rack_attack.rb` and `app/controllers/concerns/api/rate_limit_headers.rb`.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from urllib.parse import parse_qs, quote, urlencode
 import msgspec
 
 from ingest.contract import Budget
+from ingest.web.answers import SAID, json_in
 from ingest.web.client import OK, Web
 from ingest.web.client import Page as Answer
 from ingest.web.limits import Allowance
@@ -32,7 +32,6 @@ LOGIN = (401, 403, 422)
 MISSING = (404, 410)
 NO_SUCH_QUESTION = (404, 405)
 LINK = re.compile(r"<([^>]*)>[^<,]*\brel=\"?(\w+)")
-SAID = 200
 
 
 class Feed(msgspec.Struct, frozen=True):
@@ -189,12 +188,10 @@ class Server:
 
 
 def _parsed(body: bytes) -> Any:
-    """The JSON of an answer, None when it is none. A text may hold what is no good Unicode:
-    that is mended later, status by status.
-    """
+    """The JSON of an answer, None when it is none."""
     try:
-        return json.loads(body.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
+        return json_in(body)
+    except ValueError:
         return None
 
 

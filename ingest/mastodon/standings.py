@@ -8,7 +8,7 @@ from ingest.mastodon.server import Server
 from ingest.mastodon.statuses import read, unwanted
 from stream.errors import PeilError, Reject, Retry, Stop
 
-SAID: Mapping[int, Standing] = {404: "missing", 410: "gone"}
+STANDINGS: Mapping[int, Standing] = {404: "missing", 410: "gone"}
 
 
 class Standings:
@@ -55,7 +55,7 @@ class Standings:
             return self._leave(address, error)
         except Stop:
             return "unknown"  # of this one
-        return SAID.get(code) or _of(status)
+        return STANDINGS.get(code) or _of(status)
 
     def _leave(self, address: str, error: PeilError) -> Standing:
         """Ask the server for nothing more; what is to be said of what it was asked last."""
