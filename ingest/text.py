@@ -7,7 +7,7 @@ There is no tree: building one of elements that are nested 100,000 deep takes an
 minutes, and nobody can stop it meanwhile. Every character is looked at a fixed number of times.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from html import unescape
 
 import regex
@@ -16,7 +16,7 @@ MAX_CHARACTERS = 1_000_000
 """More of a piece of HTML is not read."""
 
 DEEPEST = 4
-"""So often something is escaped at most, such as `&amp;amp;lt;`."""
+"""So often something of a feed is escaped at most, such as `&amp;amp;lt;`."""
 
 _LINES = frozenset(
     "address article aside blockquote br center dd details dialog dir div dl dt fieldset "
@@ -45,12 +45,21 @@ _OTHERS = frozenset(
 _NAMES = "|".join(sorted(_LINES | _CELLS | _UNREAD | _OTHERS, key=len, reverse=True))
 _ATTRIBUTES = r"""(?:[^>=]++|=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z))?)*+"""
 _MARKUP = regex.compile(
-    r"<!--.*?(?:--!?>|\Z)|<[!?][^>]*+(?:>|\Z)"
-    rf"|<(?P<raw>script|style)(?=[\s/>]){_ATTRIBUTES}(?:>.*?(?:</(?P=raw)(?=[\s/>])[^>]*+>|\Z)|\Z)"
+    r"(?P<mark><!--|<[!?])"
     rf"|<(?P<end>/?)(?P<name>(?:{_NAMES}|[a-z][a-z0-9]*+[-:][a-z][\w.:-]*+)(?=[\s/>]|\Z))"
     rf"(?P<attributes>{_ATTRIBUTES})(?:>|\Z)",
     regex.IGNORECASE | regex.DOTALL,
 )
+_ENDS = {
+    "<!--": regex.compile("--!?>"),
+    "<!": regex.compile(">"),
+    "<?": regex.compile(">"),
+    "script": regex.compile(r"</script(?=[\s/>])[^>]*+(?:>|\Z)", regex.IGNORECASE),
+    "style": regex.compile(r"</style(?=[\s/>])[^>]*+(?:>|\Z)", regex.IGNORECASE),
+}
+"""What holds no markup, and where it ends."""
+
+_CLOSED = regex.compile(rf"</(?:{_NAMES})\s*+>|<br\s*+/?>", regex.IGNORECASE)
 _QUOTED_AGAIN = "quote-inline"
 """Mastodon repeats the link of a quoted post in an element of this class, for older clients."""
 
@@ -63,50 +72,69 @@ _REFERENCE = regex.compile(
 def as_text(html: str) -> str:
     """What a reader sees of a piece of HTML, a block a line; a plain text comes back as it is.
 
-    Never raises, never gives more characters than it got, and what it gave it gives again: what
-    was escaped twice is read twice. A link whose ends a page hides is whole.
+    Never raises, and never gives more characters than it got. What is escaped is text, whatever it
+    looks like, and an element without its end hides nothing: one word never takes the rest with it.
+    A link whose ends a page hides is whole.
     """
     text = html[:MAX_CHARACTERS].strip()
-    for _ in range(DEEPEST):
-        seen = _read(text)
-        if seen == text:
-            return text
-        text = seen
-    return text.translate({ord("<"): None, ord("&"): None}).strip()
-
-
-def _read(text: str) -> str:
-    """One reading: without markup, references replaced."""
     if ">" not in text or not _MARKUP.search(text):
         return _unescape(text).strip()
     lines = "".join(_pieces(text)).split("\n")
     return "\n".join(line for each in lines if (line := " ".join(each.split())))
 
 
-def _pieces(html: str) -> Iterator[str]:
+def as_text_of_feed(html: str) -> str:
+    """As `as_text`, where it may be that all was escaped once more than it should, as feeds do:
+    markup that closes something is then read after all, and references always.
+    """
+    text = html[:MAX_CHARACTERS]
+    for _ in range(DEEPEST):
+        if _MARKUP.search(text):
+            break
+        text = _unescape(text)
+    text = as_text(text if _CLOSED.search(text) else html)
+    for _ in range(DEEPEST):
+        text = _unescape(text)
+    return text.strip()
+
+
+def _pieces(html: str) -> Sequence[str]:
     """What is read, piece by piece; a break of a line is a piece."""
+    pieces: list[str] = []
     begin = 0
-    unread, depth = "", 0
-    for found in _MARKUP.finditer(html):
-        if not depth:
-            yield _piece(html[begin : found.start()])
+    # Of what hides: where it began in the pieces; None for elements of its name within it.
+    opened: dict[str, list[int | None]] = {}
+    endless: set[str] = set()
+    while found := _MARKUP.search(html, begin):
+        pieces.append(_piece(html[begin : found.start()]))
         begin = found.end()
-        name = (found["name"] or "").lower()
-        if depth:
-            depth += (name == unread) * (-1 if found["end"] else 1)
-        elif _hides(name, found["end"], found["attributes"] or ""):
-            unread, depth = name, 1
-        elif name in _LINES:
-            yield "\n"
+        name = (found["mark"] or found["name"]).lower()
+        if name in _ENDS and not found["end"]:
+            last = None if name in endless else _ENDS[name].search(html, begin)
+            if last is None:
+                endless.add(name)  # is not looked for again: it would take the length squared
+            else:
+                begin = last.end()
+            continue
+        within = opened.get(name)
+        if found["end"]:
+            if within and (start := within.pop()) is not None:
+                del pieces[start:]
+        elif _hides(name, found["attributes"]):
+            opened.setdefault(name, []).append(len(pieces))
+        elif within:
+            within.append(None)
+        if name in _LINES:
+            pieces.append("\n")
         elif name in _CELLS:
-            yield " "
-    if not depth:
-        yield _piece(html[begin:])
+            pieces.append(" ")
+    pieces.append(_piece(html[begin:]))
+    return pieces
 
 
-def _hides(name: str, end: str, attributes: str) -> bool:
+def _hides(name: str, attributes: str) -> bool:
     """Whether an element begins here that is not read."""
-    if end or attributes.endswith("/"):
+    if attributes.endswith("/"):
         return False
     return name in _UNREAD or _QUOTED_AGAIN in attributes
 

@@ -119,7 +119,8 @@ def to_post(status: Status, *, domain: str, observed_at: int) -> RawPost:
     what describes the media, and no preview of a link, which servers add later.
     """
     answers = [option.title for option in status.poll.options] if status.poll else []
-    parts = [as_text(status.spoiler_text or ""), as_text(status.content or ""), *answers]
+    warning = (status.spoiler_text or "").strip()  # a plain text, as the answers are
+    parts = [warning, as_text(status.content or ""), *answers]
     acct = status.account.acct.casefold()
     created = parse_moment(status.created_at)
     return RawPost(

@@ -517,6 +517,13 @@ def test_a_status_is_a_post_a_reply_or_a_quote(changed: dict[str, Any], kind: st
     assert to_post(read(a_status(**changed)), domain="ours.example", observed_at=START).kind == kind
 
 
+def test_no_word_of_a_status_hides_the_rest_of_it() -> None:
+    status = a_status(content="<p>Wie de &lt;script&gt; leest: vanavond rellen op het plein</p>",
+                      spoiler_text="zet <video> aan")  # fmt: skip
+    post = to_post(read(status), domain="ours.example", observed_at=START)
+    assert post.text == "zet <video> aan\nWie de <script> leest: vanavond rellen op het plein"
+
+
 def test_an_edit_is_newer_than_what_another_server_still_shows() -> None:
     edited = read(a_status(edited_at="2026-01-01T02:00:00.5Z", content="<p>Anders</p>"))
     stale = read(a_status())
