@@ -57,13 +57,13 @@ def collect(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> N
 def _go_on(
     pipeline: Pipeline, pulse: Pulse, collecting: "Collecting", stopping: Callable[[], bool]
 ) -> None:
-    next_metrics = pipeline.clock.now()
+    next_metrics = pipeline.clock.elapsed()
     while not stopping():
         collecting.turn()
-        if pipeline.clock.now() >= next_metrics:
+        if pipeline.clock.elapsed() >= next_metrics:
             collecting.tell()
             pipeline.metrics.write(pipeline.folder.metrics / "collect.prom")
-            next_metrics = pipeline.clock.now() + METRICS_MS
+            next_metrics = pipeline.clock.elapsed() + METRICS_MS
             if _can_append(pipeline):
                 pulse.turned()
         pipeline.clock.sleep(POLL_SECONDS)
@@ -147,7 +147,7 @@ class Collecting:
             self._begin(turn.source, turn.slot)
         for source in self._pipeline.sources.values():  # those that run by hand too
             if source.id in open_ and source.id not in pauses:
-                self._recheck(source, now)
+                self._recheck(source)
 
     def at_work(self) -> list[str]:
         """What goes on now: the sources that run, and the looks at their platforms."""
@@ -194,10 +194,11 @@ class Collecting:
         )
         logger.info("source %s: read %d", source.id, account.read)
 
-    def _recheck(self, source: Source, now: int) -> None:
+    def _recheck(self, source: Source) -> None:
         """Begin to look for what is due of `source`, unless that was done a moment ago."""
         name = f"re-check of {source.id}"
-        if now < self._recheck_at.get(source.id, 0) or self._crew.is_at_work(name):
+        now = self._clock.elapsed()
+        if now < self._recheck_at.get(source.id, now) or self._crew.is_at_work(name):
             return
         at_work = sum(each.startswith("re-check of ") for each in self.at_work())
         if at_work >= self._pipeline.settings.ingest.at_once:
@@ -220,7 +221,7 @@ class Collecting:
             )
         except Retry as error:
             wait = int((error.after or 0) * 1000)
-            self._recheck_at[source.id] = self._clock.now() + max(RECHECK_MS, wait)
+            self._recheck_at[source.id] = self._clock.elapsed() + max(RECHECK_MS, wait)
             raise
         if outcomes:
             logger.info("source %s: looked again: %s", source.id, dict(outcomes))

@@ -23,26 +23,28 @@ class Pulse:
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._sign = clock.now()
+        self._sign = clock.elapsed()
         self._turn: int | None = None
-        self._busy = False
+        self._busy_since: int | None = None
 
     def beat(self) -> None:
         """The role lives; perhaps it tries again and again."""
-        self._sign = self._clock.now()
+        self._sign = self._clock.elapsed()
 
     def turned(self) -> None:
         """The role did what there was to do."""
-        self._sign = self._turn = self._clock.now()
+        self._sign = self._turn = self._clock.elapsed()
 
     @contextmanager
     def busy(self) -> Generator[None]:
-        """The block may take hours and gives no sign meanwhile: the role lives all the same."""
-        self._busy = True
+        """The block may take hours and gives no sign meanwhile: the role lives all the same, and
+        is as ready as it was.
+        """
+        self._busy_since = self._clock.elapsed()
         try:
             yield
         finally:
-            self._busy = False
+            self._busy_since = None
             self.beat()
 
     def standing_by(self, stopping: Callable[[], bool]) -> Callable[[], bool]:
@@ -57,12 +59,15 @@ class Pulse:
     @property
     def live(self) -> bool:
         """Whether the role gives signs of life: false asks for a restart."""
-        return self._busy or self._clock.now() - self._sign <= LIVE_MS
+        return self._busy_since is not None or self._clock.elapsed() - self._sign <= LIVE_MS
 
     @property
     def ready(self) -> bool:
         """Whether the role does its work: false says that something it needs is missing."""
-        return self._turn is not None and self._clock.now() - self._turn <= READY_MS
+        at = self._busy_since
+        if at is None:
+            at = self._clock.elapsed()
+        return self._turn is not None and at - self._turn <= READY_MS
 
 
 class HealthServer:
@@ -75,7 +80,7 @@ class HealthServer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                match self.path:
+                match self.path.partition("?")[0]:
                     case "/live":
                         self._answer(200 if pulse.live else 503, b"")
                     case "/ready":
@@ -85,12 +90,16 @@ class HealthServer:
                     case _:
                         self._answer(404, b"/live, /ready, /metrics\n")
 
+            def do_HEAD(self) -> None:
+                self.do_GET()
+
             def _answer(self, status: int, body: bytes) -> None:
                 self.send_response(status)
                 self.send_header("Content-Type", metrics.CONTENT_TYPE)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                if self.command != "HEAD":
+                    self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (as its class calls it)
                 """Keep quiet: somebody asks every few seconds."""

@@ -62,15 +62,15 @@ def house(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> Non
         with pipeline.locks.wait_for(
             HOUSE, clock=clock, give_up=pulse.standing_by(stopping)
         ) as mine:
-            next_house = next_metrics = clock.now()
+            next_house = next_metrics = clock.elapsed()
             while mine and not stopping():
-                if clock.now() >= next_house:
+                if clock.elapsed() >= next_house:
                     with pulse.busy():
                         _keep_house(pipeline)
-                    next_house = clock.now() + pipeline.backend.housekeeping_ms
-                if clock.now() >= next_metrics:
+                    next_house = clock.elapsed() + pipeline.backend.housekeeping_ms
+                if clock.elapsed() >= next_metrics:
                     metrics.write(pipeline.folder.metrics / "house.prom")
-                    next_metrics = clock.now() + METRICS_MS
+                    next_metrics = clock.elapsed() + METRICS_MS
                 pulse.turned()
                 clock.sleep(POLL_SECONDS)
 
@@ -126,22 +126,22 @@ def _work(
     house: Callable[[], None],
 ) -> None:
     clock, metrics = pipeline.clock, pipeline.metrics
-    next_house = next_metrics = clock.now()
+    next_house = next_metrics = clock.elapsed()
     while not stopping():
         worker.turn(timeout=POLL_SECONDS, stopping=stopping)
         pulse.turned()
-        if clock.now() >= next_house:
-            next_house = clock.now() + pipeline.backend.housekeeping_ms
+        if clock.elapsed() >= next_house:
+            next_house = clock.elapsed() + pipeline.backend.housekeeping_ms
             try:
                 with pulse.busy():
                     house()
             except Retry as error:
                 logger.warning("%s: trying again in a minute: %s", worker.name, error)
-                next_house = clock.now() + MINUTE_MS
-        if clock.now() >= next_metrics:
+                next_house = clock.elapsed() + MINUTE_MS
+        if clock.elapsed() >= next_metrics:
             metrics.gauge("peil_worker_lag_records", worker.lag(), worker=worker.name)
             metrics.write(pipeline.folder.metrics / f"{worker.name}.prom")
-            next_metrics = clock.now() + METRICS_MS
+            next_metrics = clock.elapsed() + METRICS_MS
 
 
 class RoleProcess:

@@ -41,7 +41,7 @@ class Role:
         self._process: SpawnProcess | None = None
         self._started = 0
         self._wait = FIRST_WAIT
-        self._start_at = clock.now()
+        self._start_at = clock.elapsed()
 
     @property
     def alive(self) -> bool:
@@ -51,7 +51,7 @@ class Role:
         """Start, restart or leave alone; returns the exit code that ends the whole run, if any."""
         if self.alive:
             return None
-        now = self._clock.now()
+        now = self._clock.elapsed()
         if self._process is not None:
             code = self._process.exitcode
             self._process = None

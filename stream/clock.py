@@ -10,10 +10,20 @@ MINUTE_MS = 60_000
 
 
 class Clock(Protocol):
-    """The present, in milliseconds since 1970-01-01T00:00Z, and a way to let time pass."""
+    """The present, in milliseconds since 1970-01-01T00:00Z, and a way to let time pass.
+
+    People and time servers set clocks, also back. So `now` is for moments that are written down
+    or read from somewhere, and `elapsed` for how long ago something was in this process.
+    """
 
     def now(self) -> int:
         """The present moment in Unix milliseconds. Never blocks."""
+        ...
+
+    def elapsed(self) -> int:
+        """Milliseconds since some moment that is the same for all who ask in this process. Grows
+        with the time that passes, whatever is done to the clock. Never blocks.
+        """
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -27,6 +37,9 @@ class SystemClock:
     def now(self) -> int:
         return time.time_ns() // 1_000_000
 
+    def elapsed(self) -> int:
+        return time.monotonic_ns() // 1_000_000
+
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
 
@@ -36,19 +49,30 @@ class ManualClock:
 
     def __init__(self, now: int) -> None:
         self._now = now
+        self._elapsed = 0
 
     def now(self) -> int:
         return self._now
+
+    def elapsed(self) -> int:
+        return self._elapsed
 
     def sleep(self, seconds: float) -> None:
         self.advance(int(seconds * 1000))
 
     def advance(self, milliseconds: int) -> None:
-        """Move the present by `milliseconds`, which may not be negative."""
+        """Let `milliseconds` pass, which may not be negative."""
         if milliseconds < 0:
-            message = f"a clock does not go back: {milliseconds} ms"
+            message = f"time does not go back: {milliseconds} ms; a clock can be `set`"
             raise ValueError(message)
         self._now += milliseconds
+        self._elapsed += milliseconds
+
+    def set(self, now: int) -> None:
+        """Set the clock to `now` (Unix ms), earlier or later, as people and time servers do: no
+        time passes.
+        """
+        self._now = now
 
 
 def to_datetime(milliseconds: int) -> datetime:

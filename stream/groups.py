@@ -52,16 +52,16 @@ class LocalConsumer:
         self._closed = False
 
     def poll(self, *, limit: int, timeout: float = 0.0) -> Sequence[Record]:
-        deadline = self._clock.now() + int(timeout * 1000)
+        deadline = self._clock.elapsed() + int(timeout * 1000)
         while True:
             self.keep()
             records = self._next(limit)
-            if records or self._clock.now() >= deadline:
+            if records or self._clock.elapsed() >= deadline:
                 return records
             self._clock.sleep(WAIT_SECONDS)
 
     def keep(self) -> None:
-        if self._renew_at is None or self._clock.now() >= self._renew_at:
+        if self._renew_at is None or self._clock.elapsed() >= self._renew_at:
             self._share_out()
 
     def _next(self, limit: int) -> list[Record]:
@@ -216,13 +216,19 @@ class LocalConsumer:
                                 "DELETE FROM lease WHERE consumer_group = ? AND partition = ?",
                                 (self._group, partition),
                             )
-        self._renew_at = now + self._lease_ms // 3
+        self._renew_at = self._clock.elapsed() + self._lease_ms // 3
 
     def _enrol(self, db: sqlite3.Connection, now: int) -> list[str]:
-        """This member's lease begins anew; returns all that have one and are alive."""
+        """This member's lease begins anew; returns all that have one and are alive. None lasts
+        longer than one that begins now: not even after the clock was set back.
+        """
+        until = now + self._lease_ms
         db.execute(
-            "INSERT OR REPLACE INTO member VALUES (?, ?, ?)",
-            (self._group, self._member, now + self._lease_ms),
+            "INSERT OR REPLACE INTO member VALUES (?, ?, ?)", (self._group, self._member, until)
+        )
+        db.execute(
+            "UPDATE member SET until = ? WHERE consumer_group = ? AND until > ?",
+            (until, self._group, until),
         )
         db.execute("DELETE FROM member WHERE consumer_group = ? AND until < ?", (self._group, now))
         for name in self._names(db):

@@ -146,7 +146,7 @@ class Worker:
         records = self._poll(timeout)
         if not records:
             return 0
-        started = self._clock.now()
+        started = self._clock.elapsed()
         wait = FIRST_WAIT
         while True:
             try:
@@ -163,15 +163,14 @@ class Worker:
                     return 0
                 self._wait(error.after or wait * self._rng.uniform(0.5, 1.0), stopping)
                 wait = min(LONGEST_WAIT, wait * 2)
-        self._metrics.observe(
-            "peil_worker_batch_seconds", (self._clock.now() - started) / 1000, worker=self.name
-        )
+        seconds = (self._clock.elapsed() - started) / 1000
+        self._metrics.observe("peil_worker_batch_seconds", seconds, worker=self.name)
         return len(records)
 
     def _wait(self, seconds: float, stopping: Callable[[], bool]) -> None:
         """Let `seconds` pass, or fewer when `stopping()` turns true, and keep the leases."""
-        until = self._clock.now() + int(seconds * 1000)
-        while not stopping() and (left := (until - self._clock.now()) / 1000) > 0:
+        until = self._clock.elapsed() + int(seconds * 1000)
+        while not stopping() and (left := (until - self._clock.elapsed()) / 1000) > 0:
             self._clock.sleep(min(left, self._settings.lease_seconds / KEEPS_A_LEASE))
             try:
                 self._consumer.keep()

@@ -28,6 +28,9 @@ class FastClock:
         wall = time.time_ns() / 1_000_000
         return int(self.began + (wall - self.began) * self.speed) + self.ahead
 
+    def elapsed(self) -> int:
+        return int(time.monotonic() * self.speed * 1000)
+
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds / self.speed)
 

@@ -51,6 +51,9 @@ class FastClock:
     def now(self) -> int:
         return int((self._began + (time.time() - self._began) * SPEED) * 1000)
 
+    def elapsed(self) -> int:
+        return int(time.monotonic() * SPEED * 1000)
+
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds / SPEED)
 

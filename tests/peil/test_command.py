@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from peil import connect
 from peil.command.application import application
 from peil.supervisor import LONGEST_WAIT, STOPPED, Role
-from stream.clock import ManualClock
+from stream.clock import HOUR_MS, ManualClock
 from stream.testing import START, bytes_below
 
 Peil = Callable[..., subprocess.CompletedProcess[str]]
@@ -222,7 +222,7 @@ def test_a_closed_source_and_wrong_words_are_clear_errors(
     path = write(tmp_path / "posts.ndjson", posts(3))
     peil("sources", "close", "upload")
     assert "peil sources open upload" in peil("import", path, code=3).stderr
-    assert "no source of files" in peil("import", path, "--source", "x", code=3).stderr
+    assert "there is no source 'x'" in peil("import", path, "--source", "x", code=3).stderr
     assert "never at persons" in peil("search", "from:jan", code=2).stderr
     assert "did you mean 'batch'" in peil("--set", "stream.bach=5", "doctor", code=3).stderr
     assert "no purpose" in peil("--set", "purpose=", "search", "--count", code=3).stderr
@@ -320,6 +320,21 @@ def test_a_spared_role_that_a_person_must_mend_is_tried_again_and_ends_no_other(
         while role.alive:
             time.sleep(0.05)
         assert role.watch() == (None if spared else STOPPED)
+        assert not role.alive
+        clock.sleep(LONGEST_WAIT)
+
+
+def test_a_role_is_started_again_in_time_when_the_clock_is_set_back() -> None:
+    clock = ManualClock(START)
+    role = Role("collect", stopped, clock=clock, spared=True)
+    for by in (-HOUR_MS, HOUR_MS):
+        assert role.watch() is None
+        assert role.alive
+        while role.alive:
+            time.sleep(0.05)
+        assert role.watch() is None
+        clock.set(clock.now() + by)
+        assert role.watch() is None
         assert not role.alive
         clock.sleep(LONGEST_WAIT)
 

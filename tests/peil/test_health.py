@@ -1,11 +1,12 @@
 import socket
 import urllib.error
 import urllib.request
+from http.client import HTTPConnection
 
 import pytest
 
 from peil.health import LIVE_MS, READY_MS, HealthServer, Pulse, nth_address
-from stream.clock import ManualClock
+from stream.clock import HOUR_MS, ManualClock
 from stream.errors import Stop
 from stream.metrics import PrometheusMetrics
 from stream.testing import START
@@ -44,6 +45,65 @@ def test_a_role_tells_how_it_is() -> None:
         assert get(address, "/")[0] == 404
     with pytest.raises(urllib.error.URLError):
         get(address, "/live")
+
+
+@pytest.mark.parametrize("by", [-HOUR_MS, HOUR_MS])
+def test_a_clock_that_is_set_hides_no_hung_role_and_ends_no_healthy_one(by: int) -> None:
+    clock = ManualClock(START)
+    pulse = Pulse(clock=clock)
+    pulse.turned()
+    clock.set(clock.now() + by)
+    assert pulse.live
+    assert pulse.ready
+    clock.advance(READY_MS + 1)
+    assert not pulse.ready
+    clock.advance(LIVE_MS)
+    assert not pulse.live
+
+
+def test_a_long_round_says_nothing_new_of_whether_something_is_missing() -> None:
+    clock = ManualClock(START)
+    pulse = Pulse(clock=clock)
+    with pulse.busy():  # before its first turn a role has shown nothing yet
+        assert not pulse.ready
+    pulse.turned()
+    with pulse.busy():
+        clock.advance(HOUR_MS)
+        assert pulse.ready
+        assert pulse.live
+    pulse.turned()
+    assert pulse.ready
+    clock.advance(READY_MS + 1)
+    with pulse.busy():  # tried again, after what it needs has gone away
+        assert not pulse.ready
+        assert pulse.live
+    assert not pulse.ready
+
+
+def test_a_round_that_fails_is_no_turn() -> None:
+    clock = ManualClock(START)
+    pulse = Pulse(clock=clock)
+    pulse.turned()
+    with pulse.busy():
+        clock.advance(READY_MS + 1)
+    assert not pulse.ready
+
+
+def test_who_asks_otherwise_gets_an_answer_too() -> None:
+    address, metrics = free_address(), PrometheusMetrics()
+    pulse = Pulse(clock=ManualClock(START))
+    pulse.turned()
+    with HealthServer(address, pulse=pulse, metrics=metrics):
+        assert get(address, "/live?probe=1") == (200, "")
+        assert get(address, "/metrics?name=x")[0] == 200
+        assert get(address, "/nothing?probe=/live")[0] == 404
+        for path, status in (("/live", 200), ("/metrics", 200), ("/nothing", 404)):
+            connection = HTTPConnection(address, timeout=5)
+            connection.request("HEAD", path)
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()) == (status, b"")
+            assert path == "/live" or int(answer.headers["Content-Length"]) > 0
+            connection.close()
 
 
 def test_a_port_in_use_is_told() -> None:

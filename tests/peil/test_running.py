@@ -160,6 +160,9 @@ class SlowedClock:
     def now(self) -> int:
         return self._clock.now()
 
+    def elapsed(self) -> int:
+        return self._clock.elapsed()
+
     def sleep(self, seconds: float) -> None:
         self._clock.sleep(seconds)
         time.sleep(0.01)

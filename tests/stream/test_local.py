@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stream.broker import Entry
-from stream.clock import DAY_MS, ManualClock, SystemClock
+from stream.clock import DAY_MS, HOUR_MS, ManualClock, SystemClock
 from stream.errors import Retry, Stop
 from stream.local import LocalBroker
 from stream.scan import scan
@@ -84,6 +84,47 @@ def test_compaction_drops_what_is_superseded_and_tombstones_after_a_day(
     clock.advance(2 * DAY_MS)
     broker.expire(clock.now())
     assert [(r.key, r.value) for r in broker.read(RULES.name, 0)] == [("a", b"2")]
+
+
+@pytest.mark.parametrize("by", [-HOUR_MS, HOUR_MS])
+def test_partitions_are_shared_out_within_a_lease_when_the_clock_is_set(
+    broker: LocalBroker, clock: ManualClock, by: int
+) -> None:
+    broker.append(POSTS.name, entries(30))
+    first, second = (broker.subscribe("g", [POSTS.name]) for _ in range(2))
+    first.commit(first.poll(limit=100))
+    clock.set(clock.now() + by)
+    waited = clock.elapsed()
+    assert first.poll(limit=1, timeout=1.0) == []
+    assert clock.elapsed() - waited < 1_500
+    lease_ms = int(TRIAL_SETTINGS.lease_seconds * 1000)
+    for _ in range(4):
+        first.poll(limit=1)
+        second.poll(limit=1)
+        clock.advance(lease_ms // 3 + 1)
+    assert len(first.assignment()) == len(second.assignment()) == len(broker.ends(POSTS.name)) / 2
+    for _ in range(4):  # the first one lives and does not poll: it has lost its part in a lease
+        second.poll(limit=1)
+        clock.advance(lease_ms // 3 + 1)
+    second.poll(limit=1)
+    assert len(second.assignment()) == len(broker.ends(POSTS.name))
+    first.close()
+    second.close()
+
+
+def test_who_does_not_poll_loses_its_partitions_within_a_lease_when_the_clock_is_set_back(
+    broker: LocalBroker, clock: ManualClock
+) -> None:
+    first, second = (broker.subscribe("g", [POSTS.name]) for _ in range(2))
+    first.poll(limit=1)
+    clock.set(clock.now() - HOUR_MS)
+    for _ in range(5):
+        second.poll(limit=1)
+        clock.advance(int(TRIAL_SETTINGS.lease_seconds * 1000) // 3 + 1)
+    second.poll(limit=1)
+    assert len(second.assignment()) == len(broker.ends(POSTS.name))
+    first.close()
+    second.close()
 
 
 def test_a_damaged_file_stops_with_a_message(tmp_path: Path) -> None:

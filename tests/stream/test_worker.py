@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stream.broker import Entry, Record
-from stream.clock import ManualClock
+from stream.clock import HOUR_MS, ManualClock
 from stream.codec import encode
 from stream.errors import Reject, Retry, Stop
 from stream.events import Gap, Upsert
@@ -220,6 +220,28 @@ def test_a_worker_that_waits_for_minutes_keeps_its_partitions(
     assert worker.lag() == 0
     assert tries < 30
     other.close()
+
+
+@pytest.mark.parametrize("by", [-HOUR_MS, HOUR_MS])
+def test_a_wait_lasts_as_long_when_the_clock_is_set(
+    workers: list[Worker], broker: LocalBroker, clock: ManualClock, by: int
+) -> None:
+    tries: list[int] = []
+
+    def step(records: Sequence[Record]) -> Result:
+        tries.append(clock.elapsed())
+        if len(tries) == 1:
+            raise Retry("away", after=8)
+        return passing(records)
+
+    def stopping() -> bool:
+        if len(tries) == 1 and clock.elapsed() == tries[0]:
+            clock.set(clock.now() + by)
+        return False
+
+    broker.append(POSTS.name, entries(5))
+    assert make(workers, broker, clock, step).turn(timeout=0, stopping=stopping) == 5
+    assert [later - earlier for earlier, later in itertools.pairwise(tries)] == [8_000]
 
 
 def test_a_stop_request_during_a_retry_gives_the_batch_up_uncommitted(
