@@ -28,6 +28,9 @@ FULL = "full"
 may. `Schedule.due` is told the other reasons.
 """
 
+EVERY_HOUR = ("*", "*/1", "0-23")
+"""How the hour of a `cron` says so."""
+
 NEVER_RAN = to_milliseconds(to_datetime(0).replace(year=2000))
 
 logger = logging.getLogger(__name__)
@@ -38,7 +41,7 @@ def slots(source: Source, *, after: int, timezone: str) -> Iterator[int]:
 
     `every` counts in absolute time from `after`. `cron` is local time: where the clock skips its
     hour, it comes after the skip; where an hour comes twice, it comes the first time, but every
-    time when its hour is `*`.
+    time when it comes every hour.
     """
     before = to_datetime(after)
     if source.every is not None:
@@ -47,7 +50,7 @@ def slots(source: Source, *, after: int, timezone: str) -> Iterator[int]:
             yield to_milliseconds(before := at)
     elif source.cron is not None:
         zone = ZoneInfo(timezone)
-        hourly = source.cron.split()[1].startswith("*")
+        hourly = source.cron.split()[1] in EVERY_HOUR
         cron = CronTrigger.from_crontab(source.cron, timezone=zone)
         # From two hours before: a time that the clock skips is found only from before the skip.
         start = before - timedelta(hours=2)

@@ -53,6 +53,10 @@ def first(scheduled: Source, count: int, *, after: int) -> list[str]:
         # At `*` every hour counts, that which comes twice as well.
         ("15 * * * *", at(2026, 10, 24, 23, 20),
          ["25 00:15 02:15", "25 01:15 02:15", "25 02:15 03:15"]),
+        ("15 */1 * * *", at(2026, 10, 25, 0, 20), ["25 01:15 02:15", "25 02:15 03:15"]),
+        # Every other hour is not each: 02:00 comes once.
+        ("0 */2 * * *", at(2026, 10, 24, 21),
+         ["24 22:00 00:00", "25 00:00 02:00", "25 03:00 04:00"]),
         # The clock goes forward on 28 March 2027 at 01:00 UTC: 02:30 does not come, 03:30 does.
         ("30 2 * * *", at(2027, 3, 27, 12), ["28 01:30 03:30", "29 00:30 02:30"]),
         ("30 2 * * *", at(2027, 3, 28, 1, 10), ["28 01:30 03:30", "29 00:30 02:30"]),
