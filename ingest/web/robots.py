@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from protego import Protego
 
 from stream.clock import DAY_MS, Clock
-from stream.errors import Stop
+from stream.errors import Retry, Stop
 
 REMEMBERED = 1_000
 """So many servers' rules are kept, the last ones read."""
@@ -27,11 +27,11 @@ class Robots:
         self._reading = threading.Lock()
 
     def check(self, url: str) -> None:
-        """Stop when the server's robots.txt forbids `url`; what `read` raises."""
+        """Stop when the server's robots.txt forbids `url`; as `read` raises, of `url`."""
         origin = _origin(url)
         read_at, rules = self._rules.get(origin, (0, None))
         if rules is None or self._clock.now() - read_at >= DAY_MS:
-            rules = Protego.parse(self._read(f"{origin}/robots.txt"))
+            rules = Protego.parse(self._text(url, origin))
             with self._reading:
                 self._rules.pop(origin, None)
                 self._rules[origin] = self._clock.now(), rules
@@ -39,6 +39,15 @@ class Robots:
                     del self._rules[next(iter(self._rules))]
         if not rules.can_fetch(url, self._agent):
             raise Stop(f"{url} may not be fetched: the server's robots.txt forbids it")
+
+    def _text(self, url: str, origin: str) -> str:
+        why = f"{url} was not asked, because its server does not say whether it may be"
+        try:
+            return self._read(f"{origin}/robots.txt")
+        except Retry as error:
+            raise Retry(f"{why}: {error}", after=error.after) from error
+        except Stop as error:
+            raise Stop(f"{why}: {error}") from error
 
     def delay(self, url: str) -> float:
         """Seconds that the server wants between two requests; 0 where it did not say."""

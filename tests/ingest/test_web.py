@@ -111,6 +111,16 @@ def test_robots_txt_is_honoured_and_asked_once(site: Any, web: Web) -> None:
     assert site.asked("/private/b") == []
 
 
+def test_a_page_whose_server_is_away_is_named_in_the_error(site: Any, web: Web) -> None:
+    away = "http://127.0.0.1:1/feed.xml"
+    with pytest.raises(Retry, match=rf"^{re.escape(away)} was not asked.*robots\.txt could not"):
+        web.get(away)
+    site.answers["/robots.txt"] = (429, {"Retry-After": "77"}, b"")
+    with pytest.raises(Retry, match="/a was not asked") as raised:
+        web.get(site.url("/a"))
+    assert raised.value.after == 77
+
+
 def test_a_host_is_asked_once_a_second_or_as_it_asks(
     site: Any, web: Web, clock: ManualClock
 ) -> None:
