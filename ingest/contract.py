@@ -119,6 +119,17 @@ class Backfilling(Protocol):
 
 
 @runtime_checkable
+class Resting(Protocol):
+    """A collector that keeps in its cursor which servers want to be left alone, and until when."""
+
+    def woken(self, cursor: Cursor) -> Cursor:
+        """The cursor without that, where it follows a failure: a person says that they are to be
+        asked at once. All else stays as it is.
+        """
+        ...
+
+
+@runtime_checkable
 class InLots(Protocol):
     """A `Rechecking` collector that asks about so many posts in one request of its platform."""
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from ingest.account import Account
 from ingest.admission import Admission
 from ingest.catalogue import Parts, make_collector
-from ingest.contract import Collector
+from ingest.contract import Collector, Resting
 from ingest.intake import Ask, Intake
 from ingest.memory import Memory
 from ingest.rechecks import Rechecks
@@ -18,7 +18,7 @@ from ingest.web.client import Web
 from peil.foundation import Foundation
 from peil.locks import Held
 from privacy.gate import Gate
-from stream.errors import Retry
+from stream.errors import Retry, Stop
 
 
 class Ingestion:
@@ -150,6 +150,22 @@ class Ingestion:
             pause_seconds=settings.pause_seconds,
         )
         return self._base.closing(web, web.close)
+
+    def resume(self, source: Source) -> bool:
+        """Nobody holds `source` up any more, and what failed is tried at once: servers that wanted
+        to be left alone too, as a person says that they are to be asked. False when it was not
+        paused.
+        """
+        was_paused = self.runs.resume(source.id)
+        try:
+            collector = self.collector(source)
+        except Stop:
+            return was_paused  # it never ran so, and its next run says what is wrong
+        with self._base.locks.hold(f"source-{source.id}") as mine:
+            cursor = self.memory.cursor(source.id)
+            if mine and cursor and isinstance(collector, Resting):  # else a run moves it just now
+                self.memory.advance(source.id, collector.woken(cursor), {}, until=0)
+        return was_paused
 
     def collector(self, source: Source) -> Collector:
         """The collector of a source that runs by itself."""

@@ -15,6 +15,7 @@ from ingest.contract import Batch, Cursor, Reference, Standing
 from ingest.several import Parts
 from ingest.web.addresses import checked_address
 from ingest.web.client import Web
+from ingest.web.limits import rests
 from stream.clock import DAY_MS, HOUR_MS, Clock
 from stream.errors import Retry, Stop
 from stream.post import RawAuthorDelete, RawPost
@@ -100,6 +101,9 @@ class AuthorCollector:
     def backfill(self, start: int, end: int, cursor: Cursor) -> Iterator[Batch]:
         return self._visit(cursor, period=Period(start, end))
 
+    def woken(self, cursor: Cursor) -> Cursor:
+        return {**cursor, "rest": 0}
+
     def reference(self, post: RawPost) -> Reference | None:
         known = POST.fullmatch(post.native_id)
         return Reference(post.platform, post.native_id) if known else None
@@ -111,7 +115,8 @@ class AuthorCollector:
         """All accounts: what is new of each, or what is of a period and was not read yet."""
         held, rest = cursor.get("accounts", {}), cursor.get("rest", 0)
         parts = Parts(self._settings.accounts, cursor.get("failed", {}), clock=self._clock)
-        if (wait := rest - self._clock.now()) > 0:
+        if rests(rest, now=self._clock.now()):
+            wait = rest - self._clock.now()
             parts.check(self._failed(parts), after=wait / 1000)
             raise Retry(f"{self._settings.appview} may not be asked yet", after=wait / 1000)
         states = {name: copy.deepcopy(held.get(name, {})) for name in self._settings.accounts}

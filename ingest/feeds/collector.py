@@ -97,6 +97,13 @@ class FeedCollector:
             )
         parts.check(f"{len(parts)} of {len(feeds)} feeds failed", after=self._rest(feeds, parts))
 
+    def woken(self, cursor: Cursor) -> Cursor:
+        feeds = cursor.get("feeds", {})
+        awake = {
+            url: {**feeds[url], "not_before": 0} for url in cursor.get("failed", {}) if url in feeds
+        }
+        return {**cursor, "feeds": {**feeds, **awake}}
+
     def reference(self, post: RawPost) -> Reference | None:
         return Reference(post.platform, post.native_id, post.links[0]) if post.links else None
 

@@ -87,6 +87,9 @@ class MastodonCollector:
 
         yield from self._visit(cursor, reading)
 
+    def woken(self, cursor: Cursor) -> Cursor:
+        return {**cursor, "rest": {}}
+
     def reference(self, post: RawPost) -> Reference | None:
         address = self._addresses.get(post.native_id)
         return Reference(post.platform, post.native_id, address) if address else None

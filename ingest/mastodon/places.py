@@ -9,6 +9,7 @@ from ingest.contract import Cursor
 from ingest.mastodon.settings import MastodonSettings, ServerSettings
 from ingest.mastodon.timelines import Timeline, timelines
 from ingest.several import Parts
+from ingest.web.limits import rests
 from stream.clock import Clock
 from stream.errors import PeilError, Retry
 
@@ -26,9 +27,12 @@ class Places:
             for timeline in timelines(server)
         }
         self._rest: dict[str, int] = {
-            server.address: rest.get(server.address, 0) for server in settings.servers
+            server.address: until
+            for server in settings.servers
+            if rests(until := rest.get(server.address, 0), now=clock.now())
         }
-        names = [*self._rest, *self._states]
+        self._servers = [server.address for server in settings.servers]
+        names = [*self._servers, *self._states]
         self.parts = Parts(names, cursor.get("failed", {}), clock=clock)
 
     def cursor(self) -> Cursor:
@@ -50,9 +54,9 @@ class Places:
         self._rest[server.address] = now + int((after or 0) * 1000)
 
     def resting(self, server: ServerSettings, *, now: int) -> bool:
-        return self._rest[server.address] > now
+        return self._rest.get(server.address, 0) > now
 
     def all_rest(self, *, now: int) -> float | None:
         """For how many seconds no server may be asked; None when one may."""
-        wait = min(self._rest.values()) - now
+        wait = min(self._rest.get(address, 0) for address in self._servers) - now
         return wait / 1000 if wait > 0 else None

@@ -95,9 +95,11 @@ def resume(context: SessionContext, source: SourceName) -> None:
     what failed is tried at once.
     """
     with context.obj.pipeline() as pipeline:
-        known(pipeline, source)
-        was_paused = pipeline.ingestion.runs.resume(source)
-    say(f"{source} goes on." if was_paused else f"{source} was not paused.")
+        described = known(pipeline, source)
+        failed = pipeline.ingestion.runs.condition(source).failures > 0
+        was_paused = pipeline.ingestion.resume(described)
+    tried = "; what failed is tried at once" if failed else ""
+    say(f"{source} {'goes on' if was_paused else 'was not paused'}{tried}.")
 
 
 def run(context: SessionContext, source: SourceName, json: Json = False) -> None:
