@@ -19,6 +19,7 @@ from ingest.files.collector import FileCollector, FileSettings
 from ingest.mastodon.collector import MastodonCollector
 from ingest.mastodon.settings import MastodonSettings
 from ingest.mastodon.timelines import timelines
+from ingest.problems import mistakes
 from ingest.sources import Source
 from ingest.web.client import Web
 from stream.clock import Clock
@@ -151,13 +152,14 @@ def kind_of(collector: str) -> Kind:
 
 def settings_of(source: Source) -> BaseModel:
     """The source's settings in its collector's model; Stop with all that is wrong with them."""
+    model = _kind(source).settings
     try:
-        return _kind(source).settings.model_validate(dict(source.settings))
+        return model.model_validate(dict(source.settings))
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
-        )
-        raise Stop(f"source {source.id}: its settings are wrong: {problems}") from None
+        problems = "; ".join(said for _, said in mistakes(error, model, under=("settings",)))
+        raise Stop(
+            f"source {source.id}: {problems}; `peil sources check {source.id}` says where"
+        ) from None
 
 
 def is_endless(source: Source) -> bool:

@@ -7,9 +7,13 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
+from ingest.files.lines import opened
 from ingest.problems import Located, Problem
 from ingest.sources import Source
+from stream.errors import Stop
 from stream.toml import Broken, marks, read
+
+LARGEST = 1_000_000
 
 Timetable = Callable[[Source], str | None]
 """What is wrong with when a source is to run; None when nothing is."""
@@ -40,9 +44,16 @@ def sound(declarations: Mapping[str, Declaration]) -> Mapping[str, Source]:
 def _read(path: Path, timetable: Timetable) -> Declaration:
     place = Located(source=path.stem, file="/".join(path.parts[-3:]), marks={})
     try:
-        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        with opened(path) as file:
+            data = file.read(LARGEST + 1)
+    except Stop as error:
+        return _unread(place.problem(str(error)))
     except OSError as error:
-        return _unread(place.problem(f"it cannot be read: {error.strerror}; check its rights"))
+        return _unread(place.problem(f"it cannot be read: {error.strerror}; look at its disk"))
+    if len(data) > LARGEST:
+        return _unread(place.problem(f"it is larger than {LARGEST} bytes; is it a source's file?"))
+    try:
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         return _unread(place.problem(f"byte {error.start} is no UTF-8; save it as UTF-8"))
     document = read(text)

@@ -11,6 +11,8 @@ from stream.post import Keep
 
 SHORTEST_SECONDS = 600
 SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
+ID = re.compile(r"[a-z0-9][a-z0-9-]*")
+EVERY = re.compile(r"[1-9][0-9]{0,3} ?[mhd]")
 NUMBER = re.compile(r"(?<![/\d])\d")
 CRON = re.compile(r"[\d*,/a-z-]+(?: [\d*,/a-z-]+){4}", re.IGNORECASE)
 
@@ -50,7 +52,7 @@ class Source(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    id: str
     title: str
     titles: Mapping[str, str] = Field(default_factory=dict)
     """The title in other languages, by their code."""
@@ -58,14 +60,23 @@ class Source(BaseModel):
     collector: str
     keep: Keep = "matched"
     retention_days: int = Field(default=90, ge=1, le=90)
-    every: str | None = Field(default=None, pattern=r"^[1-9][0-9]{0,3} ?[mhd]$")
+    every: str | None = None
     cron: str | None = None
     settings: Mapping[str, Any] = Field(default_factory=dict)
     declared: Declared = Field(default_factory=Declared, alias="register")
 
+    @field_validator("id")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        if not ID.fullmatch(name):
+            raise ValueError("write it in letters from a to z, digits and hyphens: 'city-news'")
+        return name
+
     @field_validator("every")
     @classmethod
     def _not_too_often(cls, every: str | None) -> str | None:
+        if every is not None and not EVERY.fullmatch(every):
+            raise ValueError(f"every = {every!r}: write it as 30m, 6h or 1d")
         if every is not None and _seconds(every) < SHORTEST_SECONDS:
             raise ValueError(f"every = {every!r}: ten minutes (10m) is the shortest")
         return every

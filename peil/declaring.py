@@ -1,7 +1,7 @@
 """What is wrong with the sources' files, their entries in the register, and between the two."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from ingest.declarations import Declaration
 from ingest.files.collector import FileSettings
 from ingest.files.folder import due_for_removal
 from ingest.problems import Problem
-from ingest.sources import Declared
+from ingest.sources import Declared, Source
 from peil.pipeline import Pipeline
 from privacy.register import LONGEST_TERM, Entry, is_never
 from stream.clock import to_datetime
@@ -71,30 +71,45 @@ def unknown(source: str, declarations: Mapping[str, Declaration]) -> str:
     return f"there is no source {source!r} in config/sources; there are {there}"
 
 
+def known(pipeline: Pipeline, source: str) -> Source:
+    """The source of that id; Stop when there is none, or its file is wrong."""
+    declaration = pipeline.declarations.get(source)
+    if declaration is None:
+        raise Stop(unknown(source, pipeline.declarations))
+    if declaration.source is None:
+        raise Stop("\n".join(map(str, declaration.problems)))
+    return declaration.source
+
+
 def _checked(declaration: Declaration, entry: Entry | None) -> Checked:
-    document, place = declaration.document, declaration.place
-    problems = list(declaration.problems)
-    settings = None
-    collector, written = document.get("collector"), document.get("settings", {})
-    if isinstance(collector, str) and isinstance(written, dict):
-        try:
-            model = kind_of(collector).settings
-        except Stop as error:
-            problems.append(place.problem(str(error), "collector"))
-        else:
-            try:
-                settings = model.model_validate(written)
-            except ValidationError as error:
-                problems += place.of(error, model, under=("settings",))
-            except Exception as error:  # noqa: BLE001  (a model of others may raise what it likes)
-                wrong = f"its collector cannot read them: {type(error).__name__}: {error}"
-                problems.append(place.problem(wrong, "settings"))
+    settings, wrong = read_settings(declaration)
     try:
-        declared = Declared.model_validate(document.get("register", {}))
+        declared = Declared.model_validate(declaration.document.get("register", {}))
     except ValidationError:  # told with the rest of the file
         declared = None
     return Checked(declaration=declaration, entry=entry, settings=settings, declared=declared,
-                   problems=tuple(problems))  # fmt: skip
+                   problems=(*declaration.problems, *wrong))  # fmt: skip
+
+
+def read_settings(declaration: Declaration) -> tuple[BaseModel | None, Sequence[Problem]]:
+    """The settings of a file in its collector's model, and what is wrong with them; None when
+    they cannot be read.
+    """
+    document, place = declaration.document, declaration.place
+    collector, written = document.get("collector"), document.get("settings", {})
+    if not isinstance(collector, str) or not isinstance(written, dict):
+        return None, ()
+    try:
+        model = kind_of(collector).settings
+    except Stop as error:
+        return None, [place.problem(str(error), "collector")]
+    try:
+        return model.model_validate(written), ()
+    except ValidationError as error:
+        return None, list(place.of(error, model, under=("settings",)))
+    except Exception as error:  # noqa: BLE001  (a model of others may raise what it likes)
+        wrong = f"its collector cannot read them: {type(error).__name__}: {error}"
+        return None, [place.problem(wrong, "settings")]
 
 
 def _platforms(checked: Checked) -> Iterator[Problem]:

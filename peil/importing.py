@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.account import Account
+from ingest.catalogue import settings_of
 from ingest.contract import Collector
 from ingest.files.collector import FileCollector, FileSettings
 from ingest.sources import Source
+from peil.declaring import known
 from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
 from stream.batches import batched
@@ -69,19 +71,20 @@ def import_files(
     progress: Progress,
 ) -> Accounting:
     """Import `paths` into `source`; drains to the index unless another process does that."""
-    described = pipeline.sources.get(source)
-    if described is None or described.collector != FileCollector.name:
-        known = ", ".join(
+    described = known(pipeline, source)
+    settings = settings_of(described)
+    if not isinstance(settings, FileSettings):
+        there = ", ".join(
             each.id for each in pipeline.sources.values() if each.collector == FileCollector.name
         )
-        raise Stop(f"{source!r} is no source of files; config/sources has: {known}")
+        raise Stop(f"{source!r} is no source of files; config/sources has: {there or 'none'}")
     for path in paths:
         if not path.is_file():
             raise Stop(f"{path} is not a file; check its name")
     pipeline.register.entry(source)
     pipeline.publish_rules()
     collector = FileCollector(
-        FileSettings.model_validate(dict(described.settings)),
+        settings,
         paths=paths,
         clock=pipeline.clock,
         again=again,

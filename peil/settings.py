@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from dashboard.settings import DashboardSettings
 from enrich.settings import EnrichSettings
 from index.settings import IndexSettings
+from ingest.problems import said
 from ingest.settings import IngestSettings
 from privacy.settings import PrivacySettings
 from rules.settings import RulesSettings
@@ -83,6 +84,7 @@ class ServiceSettings(BaseModel):
     drain_seconds: float = Field(
         default=30.0,
         gt=0,
+        le=3_600,
         description="A role that has not finished its batch so long after it was asked to end "
         "is killed; its batch comes again.",
     )
@@ -221,11 +223,12 @@ def _explain(problem: Any, origins: Mapping[tuple[str, ...], str], path: Path) -
         hint = f"; did you mean {close[0]!r}?" if close else ""
         return f"{'.'.join(keys)} ({origin}): there is no such setting{hint}"
     field, given = _field(keys), repr(problem["input"])
+    what = said(problem, Settings)
     # A section is not repeated: it may hold a secret.
     hidden = field is None or field.annotation is SecretStr or UNSHOWN in field.metadata
     if hidden or "@" in given or "passw" in given.lower():
-        return f"{'.'.join(keys)} ({origin}): {problem['msg']}"
-    return f"{'.'.join(keys)} ({origin}): {problem['msg']}, got {given}"
+        return f"{'.'.join(keys)} ({origin}): {what}"
+    return f"{'.'.join(keys)} ({origin}): {what}, got {given}"
 
 
 def _field(keys: tuple[str, ...]) -> FieldInfo | None:

@@ -83,7 +83,7 @@ def print_one(found: Bulletin, *, now: int, zone: str) -> None:
 
 
 def _moment(at: datetime | None, zone: str) -> str:
-    return "" if at is None else at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
+    return "" if at is None else at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def _next(at: datetime | None, now: int, zone: str) -> str:

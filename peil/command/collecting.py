@@ -17,7 +17,7 @@ from peil.command.accounting import show as show_account
 from peil.command.accounting import stages
 from peil.command.period import period_of
 from peil.command.session import SessionContext
-from peil.command.sources import known
+from peil.declaring import known
 from peil.display import as_json, console, say
 from peil.importing import bring
 from peil.pipeline import Pipeline, actor
@@ -77,7 +77,8 @@ def pause(
 
     Example: peil sources pause city-news --why "the server's operator asked for it"
     """
-    if not why.strip():
+    why = " ".join("".join(each if each.isprintable() else " " for each in why).split())
+    if not why:
         raise typer.BadParameter("--why is empty: say why, for whoever looks at it later")
     with context.obj.pipeline() as pipeline:
         known(pipeline, source)
@@ -85,7 +86,7 @@ def pause(
         end = period_of("", until, zone=pipeline.settings.timezone).get("until")
         if end is not None and end <= now:
             raise typer.BadParameter(f"--until {until} is over: give a day to come")
-        pipeline.ingestion.runs.pause(source, actor=actor(), why=why.strip(), now=now, until=end)
+        pipeline.ingestion.runs.pause(source, actor=actor(), why=why, now=now, until=end)
     ends = f"until {until}" if until else f"until `peil sources resume {source}`"
     say(f"{source} is paused {ends}.")
 

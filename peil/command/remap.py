@@ -7,7 +7,7 @@ import typer
 
 from peil.command.accounting import show, stages
 from peil.command.session import SessionContext
-from peil.command.sources import known
+from peil.declaring import known
 from peil.display import as_json, console
 from peil.remapping import Remapped, remap
 

@@ -6,13 +6,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from ingest.catalogue import settings_of
-from ingest.sources import Declared, Source
+from ingest.sources import Declared
 from peil.bulletins import bulletins
 from peil.command.session import SessionContext
-from peil.declaring import FIELDS, check_sources, unknown
+from peil.declaring import FIELDS, check_sources, known, read_settings
 from peil.display import as_json, console, table
-from peil.pipeline import Pipeline, actor
+from peil.pipeline import actor
 from privacy.register import Entry
 from stream.clock import to_datetime
 from stream.errors import Stop
@@ -54,16 +53,6 @@ def check(
         console().print(f"{source or 'Every source'} is sound and open.")
 
 
-def known(pipeline: Pipeline, source: str) -> Source:
-    """The source of that id; Stop when there is none, or its file is wrong."""
-    declaration = pipeline.declarations.get(source)
-    if declaration is None:
-        raise Stop(unknown(source, pipeline.declarations))
-    if declaration.source is None:
-        raise Stop("\n".join(map(str, declaration.problems)))
-    return declaration.source
-
-
 @application.command(name="open")
 def open_(
     context: SessionContext,
@@ -92,7 +81,9 @@ def open_(
             "obtained": obtained, "until": until}  # fmt: skip
     with context.obj.pipeline() as pipeline:
         described = known(pipeline, source)
-        settings_of(described)
+        _, wrong = read_settings(pipeline.declarations[source])
+        if wrong:
+            raise Stop("\n".join(map(str, wrong)))
         declared = described.declared
         stated = {name: said or _declared(declared, name) for name, said in told.items()}
         stated = {name: said or typer.prompt(ASKED[name]) for name, said in stated.items()}

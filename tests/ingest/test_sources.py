@@ -1,3 +1,4 @@
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -11,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ingest.catalogue import settings_of
 from ingest.declarations import Declaration, read_folder, sound
 from ingest.files.collector import FileSettings
-from ingest.problems import Located, Problem
+from ingest.mastodon.settings import MastodonSettings
+from ingest.problems import Located, Problem, mistakes
 from ingest.sources import Source
 from stream.toml import Broken, marks, read
 
@@ -50,6 +52,27 @@ def test_a_wrong_file_costs_its_own_source(declared: Read) -> None:
     )
     assert list(sound(found)) == ["good"]
     assert all(each.problems for name, each in found.items() if name != "good")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (os.mkfifo, "is no file (a folder, a pipe or a device)"),
+        (Path.mkdir, "is no file (a folder, a pipe or a device)"),
+        (lambda path: path.symlink_to("nowhere"), "cannot be read: No such file or directory"),
+        (lambda path: path.symlink_to("/dev/zero"), "is no file (a folder, a pipe or a device)"),
+        (lambda path: path.write_text("#" * 1_000_001), "is larger than 1000000 bytes"),
+    ],
+)
+def test_what_is_no_file_of_a_source_is_told_and_holds_nothing_up(
+    declared: Read, tmp_path: Path, make: Callable[[Path], object], said: str
+) -> None:
+    folder = tmp_path / "config" / "sources"
+    declared(good=SOUND.format(id="good"))
+    make(folder / "other.toml")
+    found = read_folder(folder, timetable=lambda _: None)
+    assert list(sound(found)) == ["good"]
+    assert said in found["other"].problems[0].message
 
 
 def test_every_mistake_of_a_file_is_told_at_its_place(declared: Read) -> None:
@@ -115,6 +138,50 @@ def test_no_value_is_repeated_that_could_be_a_secret(declared: Read) -> None:
     (found,) = declared(a=text).values()
     assert len(found.problems) == 2
     assert "s3cret" not in "".join(map(str, found.problems))
+
+
+def test_a_setting_that_is_wrong_is_said_as_a_person_would(declared: Read) -> None:
+    text = """\
+id = "a"
+title = "t"
+collector = "mastodon"
+until = 2027-03-01
+every = "soon"
+[[settings.servers]]
+address = "https://a.example"
+permission = " "
+tags = [3, "two words", { tag = "x", any = ["1", "2", "3", "4", "5"] }]
+token_variable = "s3cret"
+"""
+    (found,) = declared(a=text).values()
+    assert told(found.problems) == [
+        (4, 1, "until: it belongs in the table [register]"),
+        (5, 1, "every = 'soon': write it as 30m, 6h or 1d"),
+    ]
+    with pytest.raises(ValidationError) as caught:
+        MastodonSettings.model_validate(found.document["settings"])
+    problems = tuple(found.place.of(caught.value, MastodonSettings, under=("settings",)))
+    expected = [
+        (8, 1, "permission: it is empty; write where the operators' permission can be found"),
+        (9, 9, "tags.0: write a word in quotation marks, or a table such as { tag ="),
+        (9, 12, "tags.1.tag: write a tag as one word, without #"),
+        (9, 38, "tags.2.any: there are 5; write at most 4"),
+        (10, 1, "token_variable: write MASTODON_TOKEN, or a name in capitals that begins so;"),
+    ]
+    for (line, column, said), (*place, message) in zip(expected, told(problems), strict=True):
+        assert [line, column] == place
+        assert message.startswith(f"settings.servers.0.{said}")
+
+
+def test_a_pattern_of_a_collector_of_others_is_said_by_what_it_is_for() -> None:
+    class Model(BaseModel):
+        code: str = Field(pattern="^[a-z]$", description="The letter of the city.")
+
+    with pytest.raises(ValidationError) as caught:
+        Model(code="3")
+    assert list(mistakes(caught.value, Model)) == [
+        (("code",), "code: it is not written as it must be: The letter of the city.")
+    ]
 
 
 class Inner(BaseModel):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -192,7 +193,9 @@ def test_doctor_list_and_show_tell_the_same(
     doctor = next(each for each in diagnose(pipeline) if each.what == "sources")
     assert doctor.state == "warning"
     assert news["trouble"] in doctor.detail
-    assert news["trouble"] in peil(city, "sources", "list").stdout
+    table = peil(city, "sources", "list").stdout
+    assert news["trouble"] in table
+    assert re.search(r"\d\d:\d\d CES?T", table), "beside moments in UTC each names its zone"
 
 
 def test_a_source_is_paused_and_resumed_by_hand(city: WorkingFolder, pipeline: Pipeline) -> None:
@@ -206,7 +209,8 @@ def test_a_source_is_paused_and_resumed_by_hand(city: WorkingFolder, pipeline: P
     assert peil(city, "sources", "resume", "news").stdout == "news goes on.\n"
     assert peil(city, "sources", "resume", "news").stdout == "news was not paused.\n"
     day = to_datetime(NOW + 3 * DAY_MS).date().isoformat()
-    peil(city, "sources", "pause", "news", "--why", "w", "--until", day)
+    peil(city, "sources", "pause", "news", "--why", "a\nb \x1b[2J\tc", "--until", day)
+    assert pipeline.ingestion.runs.pauses(NOW)["news"].why == "a b [2J c"
     assert pipeline.ingestion.runs.pauses(NOW)["news"].until is not None
 
 

@@ -261,6 +261,27 @@ def test_open_takes_what_the_file_declares_and_asks_for_what_lacks(
     assert "there are inbox, upload" in peil("sources", "check", "nope", code=3).stderr
 
 
+def test_open_and_import_say_what_is_wrong_with_settings_as_check_does(
+    folder: Path, peil: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = folder / "config" / "sources" / "upload.toml"
+    text = file.read_text()
+    file.write_text(f"{text}\n[settings.column]\ntext = 'a'\n")
+    line = text.count("\n") + 2
+    said = (
+        f"config/sources/upload.toml:{line}:1: error: settings.column: there is no such key; did "
+        "you mean 'columns'?"
+    )
+    assert said in peil("sources", "check", code=1).stdout
+    assert said in peil("sources", "open", "upload", code=3).stderr
+    (tmp_path / "a.ndjson").write_text("{}\n")
+    told = peil("import", str(tmp_path / "a.ndjson"), code=3).stderr
+    assert "settings.column: there is no such key; did you mean 'columns'?" in told
+    assert "`peil sources check upload` says where" in told
+    file.write_text("id = 'upload")
+    assert "upload.toml:1:13: error" in peil("import", str(tmp_path / "a.ndjson"), code=3).stderr
+
+
 def test_a_wrong_file_stops_no_command_of_another_source(
     folder: Path, peil: Callable[..., Any], tmp_path: Path
 ) -> None:
