@@ -71,6 +71,15 @@ def test_the_pages_contract_test_passes(site: Any, web: Web) -> None:
 
 
 @pytest.mark.usefixtures("package")
+@pytest.mark.parametrize(
+    "name",
+    ["a_value_that_nobody_foresaw_costs_its_notice", "a_server_that_sends_in_a_circle_is_left"],
+)
+def test_the_pages_tests_of_a_bad_server_pass(site: Any, web: Web, name: str) -> None:
+    getattr(importlib.import_module("test_noticeboard"), f"test_{name}")(site, web)
+
+
+@pytest.mark.usefixtures("package")
 def test_the_pages_collector_brings_posts_into_the_log(site: Any, city: WorkingFolder) -> None:
     (shown,) = map(json.loads, SHOWN)
     notice = shown["notices"][0]
