@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from index.elastic.cluster import MISSING, Cluster, Gone
+from index.elastic.cluster import MISSING, Cluster, Gone, kinds_of
 from index.elastic.mapping import Names, source
+from index.elastic.shapes import Done, Standings, Written, as_many, shaped
 from stream.errors import Reject, Retry, Stop
 from stream.partitions import Partition
 from stream.post import Post
@@ -18,6 +19,18 @@ BYTES = 8_000_000
 CONFLICT, BAD = 409, 400
 FAILED = 300
 STRICT = "strict_dynamic_mapping_exception"
+OF_A_POST = frozenset(
+    {
+        "document_parsing_exception",
+        "mapper_parsing_exception",
+        "max_bytes_length_exceeded_exception",  # a word that is longer than an index can hold
+    }
+)
+"""What a post itself can be refused for; any other 400 is the fault of its index."""
+
+VERSIONS = range(1 << 63)
+"""Those that Elasticsearch takes. A request with another one is refused as a whole."""
+
 ONLY = ["errors", "items.*.status", "items.*.error"]
 
 TRIES = 8
@@ -91,6 +104,7 @@ class Buffer:
         ]
         self._writes.clear()
         outcome = _Outcome()
+        writes = outcome.without_strange_versions(writes)
         for _ in range(TRIES):
             outcome.conflicts.clear()
             self._send(writes, outcome)
@@ -108,7 +122,8 @@ class Buffer:
                 answer = self._cluster.client.options(max_retries=0).bulk(
                     operations=body, require_alias=True, refresh=True, filter_path=ONLY
                 )
-            outcome.add(self._cluster, some, answer["items"])
+                items = as_many(shaped(answer, Written).items, len(some))
+            outcome.add(self._cluster, some, [done for each in items for done in each.values()])
 
     def _bodies(self, writes: Sequence[_Write]) -> Iterator[tuple[list[_Write], list[Any]]]:
         """What goes into one request: writes, and their lines in JSON."""
@@ -147,11 +162,8 @@ class Buffer:
         ]
         with self._cluster.asked():
             answer = self._cluster.client.mget(docs=wanted, source=False)
-        return [
-            write
-            for write, held in zip(conflicts, answer["docs"], strict=True)
-            if not held.get("found")
-        ]
+            standings = as_many(shaped(answer, Standings).docs, len(wanted))
+        return [write for write, held in zip(conflicts, standings, strict=True) if not held.found]
 
 
 class _Outcome:
@@ -161,19 +173,27 @@ class _Outcome:
         self.conflicts: list[_Write] = []
         self.errors: list[Exception] = []
 
-    def add(
-        self, cluster: Cluster, writes: Sequence[_Write], items: Sequence[Mapping[str, Any]]
-    ) -> None:
-        for write, item in zip(writes, items, strict=True):
-            (answer,) = item.values()
-            status = answer["status"]
+    def without_strange_versions(self, writes: Sequence[_Write]) -> list[_Write]:
+        """Those that can be sent at all."""
+        found: list[_Write] = []
+        for write in writes:
+            version = write.change.version
+            if version is None or version in VERSIONS:
+                found.append(write)
+            else:
+                self.errors.append(Reject("Elasticsearch cannot take a version below 0 or so high"))
+        return found
+
+    def add(self, cluster: Cluster, writes: Sequence[_Write], items: Sequence[Done]) -> None:
+        for write, done in zip(writes, items, strict=True):
+            status = done.status
             removal = isinstance(write.change, Removal)
             if status < FAILED or (removal and status in (MISSING, CONFLICT)):
                 continue
             if status == CONFLICT:
                 self.conflicts.append(write)
             else:
-                self.errors.append(_error(cluster, status, answer.get("error", {})))
+                self.errors.append(_error(cluster, status, done.error))
 
     def settle(self) -> None:
         """Raise what is gravest; Reject comes last, so that it is raised for one post alone."""
@@ -189,14 +209,20 @@ def _error(cluster: Cluster, status: int, detail: Mapping[str, Any]) -> Exceptio
     """The error of one write. What Elasticsearch says of a document may quote it: only the type
     is told.
     """
-    kind = detail.get("type", "no reason given")
-    if kind == STRICT:
+    kinds = kinds_of(detail)
+    kind = kinds[0] if kinds else "no reason given"
+    if STRICT in kinds:
         return Stop(
-            f"{cluster.name}: an index does not know a field of peil ({kind}): its mapping was "
+            f"{cluster.name}: an index does not know a field of peil ({STRICT}): its mapping was "
             "changed by hand; `peil doctor` says which"
         )
-    if status == BAD:
+    if status == BAD and not OF_A_POST.isdisjoint(kinds):
         return Reject(f"Elasticsearch cannot take this post ({kind})")
+    if status == BAD:
+        return Stop(
+            f"{cluster.name}: an index takes no posts as it is ({kind}): it was closed, or its "
+            "alias is on another one too; `peil doctor` says which"
+        )
     refused = cluster.refusal(status, detail)
     if isinstance(refused, Gone):
         return Gone(f"{cluster.name}: a partition was dropped while it was written")

@@ -1,10 +1,11 @@
 """Which partitions there are: the indices under one prefix, made, seen and dropped."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from index.elastic.cluster import Cluster
 from index.elastic.mapping import VERSION, Names, Physical, index_settings, mapping
+from index.elastic.shapes import Acknowledged, Aliased, Made, shaped
 from index.settings import ElasticSettings
 from stream.batches import batched
 from stream.errors import Stop
@@ -22,6 +23,12 @@ class Seen(NamedTuple):
     aliases: frozenset[str]
 
 
+def known(names: Names, index: str) -> Physical | None:
+    """What an index holds; None when its name is not, letter by letter, one that peil gives."""
+    physical = names.parse(index)
+    return physical if physical and names.index(*physical) == index else None
+
+
 class Catalogue:
     """The indices of one installation. What is remembered is as old as the last `load`."""
 
@@ -30,6 +37,8 @@ class Catalogue:
         self._cluster = cluster
         self._settings = settings
         self._loaded = False
+        # Every name that one of them, or a stranger, has: as its own or as an alias.
+        self._taken: Collection[str] = ()
         self.indices: Sequence[Seen] = ()
         self.held: dict[Partition, Seen] = {}
 
@@ -37,14 +46,18 @@ class Catalogue:
         """See which there are; Stop when a newer peil wrote one."""
         self._cluster.check()
         with self._cluster.asked():
-            answer = self._cluster.client.indices.get(
-                index=self.names.all, features=["aliases"], allow_no_indices=True
+            answer = shaped(
+                self._cluster.client.indices.get(
+                    index=self.names.all, features=["aliases"], allow_no_indices=True
+                ),
+                dict[str, Aliased],
             )
         found: list[Seen] = []
         for name, held in answer.items():
-            physical = self.names.parse(name)
+            physical = known(self.names, name)
             if physical is not None:
-                found.append(Seen(name, physical, frozenset(held["aliases"])))
+                found.append(Seen(name, physical, frozenset(held.aliases)))
+        self._taken = answer.keys() | {alias for held in answer.values() for alias in held.aliases}
         self.indices = found
         self.held = {each.physical.partition: each for each in found if self.is_read(each)}
         self._loaded = True
@@ -74,13 +87,12 @@ class Catalogue:
         return self.names.alias(seen.physical.partition) in seen.aliases
 
     def lost(self) -> Iterator[tuple[Seen, str]]:
-        """Indices of this version with an alias that they should have."""
+        """Indices of this version with an alias that they should have and nobody has."""
         for each in self.indices:
             partition, version = each.physical
-            if version == VERSION and self.names.entrance(partition) not in each.aliases:
-                yield each, self.names.entrance(partition)
-            if version == VERSION and partition not in self.held:
-                yield each, self.names.alias(partition)
+            for alias in (self.names.entrance(partition), self.names.alias(partition)):
+                if version == VERSION and alias not in self._taken:
+                    yield each, alias
 
     def aliases(self, partitions: Iterable[Partition]) -> list[str]:
         """Where to ask for these partitions."""
@@ -110,21 +122,30 @@ class Catalogue:
         if read:  # of the indices behind an alias one can be for writing: so there is only one
             aliases[self.names.alias(partition)] = {"is_write_index": True}
         with self._cluster.asked():
-            answer = self._cluster.client.options(ignore_status=400).indices.create(
-                index=self.names.index(partition),
-                aliases=aliases,
-                mappings=mapping(),
-                settings=index_settings(self._settings, partition.kind),
+            answer = shaped(
+                self._cluster.client.options(ignore_status=400).indices.create(
+                    index=self.names.index(partition),
+                    aliases=aliases,
+                    mappings=mapping(),
+                    settings=index_settings(self._settings, partition.kind),
+                ),
+                Made,
             )
-        if (error := answer.get("error")) is None:
+        if (error := answer.error) is None:
             return True
-        if error["type"] == "resource_already_exists_exception":
+        if error.type == "resource_already_exists_exception":
             return False
         self.load()  # says it better when a newer peil was here
-        raise Stop(f"{self._cluster.name} cannot make an index: {error['reason']}")
+        raise Stop(
+            f"{self._cluster.name} cannot make index {self.names.index(partition)}: "
+            f"{error.reason}; see index.elastic.prefix, shards and replicas"
+        )
 
     def drop(self, indices: Sequence[str]) -> None:
         """Delete these indices; it is no error when another process did."""
         for some in batched(indices, AT_ONCE):
             with self._cluster.asked():
-                self._cluster.client.indices.delete(index=some, ignore_unavailable=True)
+                shaped(
+                    self._cluster.client.indices.delete(index=some, ignore_unavailable=True),
+                    Acknowledged,
+                )

@@ -3,8 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from index.elastic.catalogue import known
 from index.elastic.cluster import TESTED, Cluster
 from index.elastic.mapping import VERSION, Names, Physical, differences, index_settings
+from index.elastic.query import EVERYTHING
+from index.elastic.reading import count_posts
+from index.elastic.shapes import Index, shaped
 from index.overdue import overdue
 from index.settings import ElasticSettings
 
@@ -24,28 +28,30 @@ def find_problems(
     """Sentences that say what is wrong and what to do; `now` is in Unix ms."""
     cluster.check()
     found: list[str] = []
-    if cluster.version < TESTED:
+    if cluster.version != TESTED:
         tested, version = (".".join(map(str, each)) for each in (TESTED, cluster.version))
-        found.append(f"{cluster.name} is {version}; peil is tested with {tested}: upgrade it")
+        do = "upgrade it" if cluster.version < TESTED else "see whether there is a newer peil"
+        found.append(f"{cluster.name} is {version}; peil is tested with {tested}: {do}")
     with cluster.asked():
         answer = cluster.client.indices.get(index=names.all, allow_no_indices=True)
-    known: dict[str, Physical] = {}
-    for name, held in sorted(answer.items()):
-        physical = names.parse(name)
-        if physical is None:
-            found.append(f"index {name} is not peil's: rename or remove it")
-        else:
-            known[name] = physical
+        indices = shaped(answer, dict[str, Index])
+    ours: dict[str, Physical] = {}
+    for name, held in sorted(indices.items()):
+        physical = known(names, name)
+        if physical is not None:
+            ours[name] = physical
             found += [f"{name} {each}" for each in _of_index(physical, held, settings)]
-    found += _of_aliases(names, {name: answer[name] for name in known}, known)
-    found += overdue({each.partition for each in known.values()}, now=now)
+        elif name.startswith(names.all.removesuffix("*")):
+            found.append(f"index {name} is not peil's: rename or remove it")
+    found += _of_aliases(names, indices, ours)
+    found += overdue({each.partition for each in ours.values()}, now=now)
+    if not indices:  # nothing is a right answer, and that of who answers nothing to everything
+        count_posts(cluster, [names.all], EVERYTHING)
     return found
 
 
-def _of_index(
-    physical: Physical, held: Mapping[str, Any], settings: ElasticSettings
-) -> Iterator[str]:
-    actual = held["settings"]["index"]
+def _of_index(physical: Physical, held: Index, settings: ElasticSettings) -> Iterator[str]:
+    actual = held.settings.index
     for block, advice in BLOCKS.items():
         if str(actual.get("blocks", {}).get(block, "false")) == "true":
             yield advice
@@ -53,7 +59,7 @@ def _of_index(
         yield "was written by a newer peil: upgrade this installation"
     if physical.version != VERSION:
         return
-    if different := differences(held["mappings"]):
+    if different := differences(held.mappings):
         yield (
             f"has a mapping that was changed by hand ({'; '.join(different)}): `peil doctor "
             "--setup` puts back what can be; else drop it and fill it from a backup or the log"
@@ -80,24 +86,25 @@ def _written(value: object) -> object:
 
 
 def _of_aliases(
-    names: Names, indices: Mapping[str, Mapping[str, Any]], known: Mapping[str, Physical]
+    names: Names, indices: Mapping[str, Index], ours: Mapping[str, Physical]
 ) -> Iterator[str]:
-    aliased = {
-        physical.partition: physical.version
-        for name, physical in known.items()
-        if names.alias(physical.partition) in indices[name]["aliases"]
-    }
-    for name, physical in known.items():
-        entrance = names.entrance(physical.partition)
-        if physical.version == VERSION and entrance not in indices[name]["aliases"]:
+    having: dict[str, set[str]] = {}
+    for name, index in indices.items():
+        for alias in index.aliases:
+            having.setdefault(alias, set()).add(name)
+    for name, (partition, version) in ours.items():
+        alias, entrance = names.alias(partition), names.entrance(partition, version)
+        of_partition = {each for each, physical in ours.items() if physical.partition == partition}
+        for held, right in ((alias, of_partition), (entrance, {name})):
+            for other in sorted(having.get(held, set()) - right):
+                yield f"{other} has the alias {held}, which is of {name} alone: take it from there"
+        if version == VERSION and entrance not in having:
             yield f"{name} has lost its alias {entrance} and takes no posts: {GIVE_BACK}"
-        held = aliased.get(physical.partition)
-        if held is None:
-            yield (
-                f"{name} has lost its alias {names.alias(physical.partition)} and is not asked: "
-                f"{GIVE_BACK}"
-            )
-        elif held < VERSION and held == physical.version:
+        if alias not in having:
+            yield f"{name} has lost its alias {alias} and is not asked: {GIVE_BACK}"
+            continue
+        read = max((ours[each].version for each in having[alias] & of_partition), default=version)
+        if version == read and read < VERSION:
             yield f"{name} is of an older peil: `peil expire` writes it anew"
-        elif held > physical.version:
+        elif version < read:
             yield f"{name} was replaced by a newer index: remove it"

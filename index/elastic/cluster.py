@@ -10,6 +10,7 @@ from typing import Any
 from elastic_transport import ConnectionTimeout, SerializationError, TlsError, TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 from elasticsearch.serializer import JsonSerializer
+from msgspec import ValidationError
 
 from index.contract import TooBroad
 from index.settings import ElasticSettings
@@ -30,6 +31,8 @@ AWAY = frozenset({429, 500, 502, 503, 504})
 
 OTHER_MAJOR = "media_type_header_exception"
 """What one says to the headers of a client of another major version."""
+
+NUMBER = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}(?![0-9])")
 
 JSON = ("application/json", "application/vnd.elasticsearch+json")
 
@@ -109,7 +112,7 @@ class Cluster:
         with self.asked():
             said = self.client.info().get("version")
         number = said.get("number") if isinstance(said, Mapping) else None
-        if not re.match(r"[0-9]+\.[0-9]+", str(number)):
+        if not NUMBER.match(str(number)):
             raise Stop(f"{self.name}: what answers there is not Elasticsearch")
         return str(number)
 
@@ -126,10 +129,10 @@ class Cluster:
             raise Stop(f"{self.name}: {_tls(_chain(error))}") from None
         except ConnectionTimeout:
             raise Retry(f"{self.name} did not answer within {self._seconds:g} s") from None
-        except SerializationError:  # which quotes what did not fit
+        except (SerializationError, ValidationError):  # which quote what did not fit
             raise Retry(
-                f"{self.name}: its answer was cut or is no JSON object; when it stays so, see "
-                "what stands between, such as a proxy"
+                f"{self.name}: its answer was cut, is no JSON object or lacks what it must hold; "
+                "when it stays so, see what stands between, such as a proxy"
             ) from None
         except TransportError as error:
             raise Retry(f"{self.name} cannot be reached: {_short(_chain(error))}") from None
@@ -142,7 +145,7 @@ class Cluster:
 
     def refusal(self, status: int, detail: Mapping[str, Any]) -> Exception:
         """The error for an answer of this status with this `error` in it."""
-        kinds, reasons = _kinds(detail), _reasons(detail)
+        kinds, reasons = kinds_of(detail), _reasons(detail)
         kind = kinds[-1] if kinds else "no reason given"
         blocked = next((each for each in reasons if "blocked by" in each), None)
         if blocked is not None:
@@ -192,7 +195,7 @@ def block(reason: str) -> str:
     return "an index, or all of it, takes no posts; see its blocks"
 
 
-def _kinds(detail: Mapping[str, Any]) -> list[str]:
+def kinds_of(detail: Mapping[str, Any]) -> list[str]:
     """The types of an error and its causes, the deepest last."""
     return [str(each["type"]) for each in _causes(detail) if each.get("type")]
 
@@ -202,11 +205,15 @@ def _reasons(detail: Mapping[str, Any]) -> list[str]:
 
 
 def _causes(detail: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    found = [detail]
-    for each in detail.get("failed_shards", ()):
-        found += _causes(each.get("reason", {}))
-    if isinstance(cause := detail.get("caused_by"), Mapping):
-        found += _causes(cause)
+    found, shards = [detail], detail.get("failed_shards")
+    below = (
+        [each.get("reason") for each in shards if isinstance(each, Mapping)]
+        if (isinstance(shards, list))
+        else []
+    )
+    for each in (*below, detail.get("caused_by")):
+        if isinstance(each, Mapping):
+            found += _causes(each)
     return found
 
 

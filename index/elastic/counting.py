@@ -7,13 +7,23 @@ each one (1.9 s in place of 0.16 s for 910 cells of 300,000 posts), and `cardina
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from index.contract import Counted
 from index.document import column_of, counted_as
 from index.elastic.cluster import Cluster
 from index.elastic.query import Query
 from index.elastic.reading import WHOLE
+from index.elastic.shapes import (
+    Answered,
+    Author,
+    Busy,
+    Cell,
+    Cells,
+    Found,
+    PeopledCell,
+    shaped,
+)
 from index.tally import AT_FIRST, Tally
 from privacy.suppress import MOST_A_DAY
 
@@ -23,7 +33,8 @@ PAGE = 10_000
 MOST_BUSY = 5_000
 """So many authors of a partition, those who wrote most on a day, are held to `MOST_A_DAY`."""
 
-NONE_BUSY: Mapping[str, Any] = {"busy": {"buckets": []}}
+AnyCell = TypeVar("AnyCell", bound=Cell)
+
 UNCOUNTED: Mapping[str, Any] = {"track_total_hits": False, **WHOLE}
 
 
@@ -44,11 +55,11 @@ def count(
         return tally  # an empty list would mean every index
     columns = [*map(column_of, dimensions), "epoch"]
     cells = {"who": _authors(k), "record": {"sum": {"field": "record"}}}
-    for cell in _pages(cluster, aliases, query, columns, cells):
-        *values, epoch = (cell["key"][name] for name in columns)
-        authors = [(epoch, who) for who in cell["who"]["value"]]
-        record = int(cell["record"]["value"])
-        tally.add(tuple(map(str, values)), cell["doc_count"], authors, record=record)
+    for cell in _pages(cluster, aliases, query, columns, Answered[Cells[PeopledCell]], below=cells):
+        *values, epoch = (cell.key[name] for name in columns)
+        authors = [(epoch, who) for who in cell.who.value]
+        record = int(cell.record.value)
+        tally.add(tuple(map(str, values)), cell.doc_count, authors, record=record)
     counts = tally.merged(lambda key: counted_as(dimensions, key))
     if busy:
         some = {"bool": {"filter": [query, {"terms": {"author_day": busy}}]}}
@@ -71,9 +82,9 @@ def busy(cluster: Cluster, aliases: Sequence[str]) -> Sequence[int]:
             answer = cluster.client.search(
                 index=[alias], size=0, aggs={"busy": {"terms": terms}}, **UNCOUNTED
             )
-        found.update(
-            each["key"] for each in answer.get("aggregations", NONE_BUSY)["busy"]["buckets"]
-        )
+            counted = shaped(answer, Answered[Busy]).aggregations
+        if counted:
+            found.update(each.key for each in counted.busy.buckets)
     return sorted(found)
 
 
@@ -82,17 +93,19 @@ def has_authors(cluster: Cluster, aliases: Sequence[str], query: Query, least: i
     if not aliases:
         return False
     with cluster.asked():
-        hits = cluster.client.search(
+        answer = cluster.client.search(
             index=aliases,
             query=query,
             size=AT_FIRST,
             source=False,
             docvalue_fields=[{"field": "epoch"}, {"field": "who"}],
             **UNCOUNTED,
-        )["hits"]["hits"]
+        )
+        hits = shaped(answer, Found[Author]).hits.hits
     authors: dict[int, set[int]] = defaultdict(set)
     for hit in hits:
-        authors[hit["fields"]["epoch"][0]].add(hit["fields"]["who"][0])
+        (epoch,), (who,) = hit.fields.epoch, hit.fields.who
+        authors[epoch].add(who)
     if any(len(known) >= least for known in authors.values()):
         return True
     if len(hits) < AT_FIRST:
@@ -108,10 +121,10 @@ def _too_many_of_one(
     """
     columns = [*map(column_of, dimensions), "_index", "author_day"]
     found = Counter[tuple[tuple[str, ...], tuple[Any, ...]]]()
-    for cell in _pages(cluster, aliases, query, columns, {}):
-        *values, place, author_day = (cell["key"][name] for name in columns)
+    for cell in _pages(cluster, aliases, query, columns, Answered[Cells[Cell]]):
+        *values, place, author_day = (cell.key[name] for name in columns)
         key = counted_as(dimensions, map(str, values))
-        found[key, (place, author_day)] += cell["doc_count"]
+        found[key, (place, author_day)] += cell.doc_count
     over = Counter[tuple[str, ...]]()
     for (key, _), posts in found.items():
         if posts > MOST_A_DAY:
@@ -124,9 +137,13 @@ def _pages(
     aliases: Sequence[str],
     query: Query,
     columns: Sequence[str],
-    below: Mapping[str, Any],
-) -> Iterator[Mapping[str, Any]]:
-    """Each combination of values as a bucket, with the aggregations `below`."""
+    page: type[Answered[Cells[AnyCell]]],
+    *,
+    below: Mapping[str, Any] | None = None,
+) -> Iterator[AnyCell]:
+    """Each combination of values as a cell, with the aggregations `below`; `page` is the shape of
+    each answer.
+    """
     composite: dict[str, Any] = {
         "size": PAGE,
         "sources": [{name: {"terms": {"field": name}}} for name in columns],
@@ -139,13 +156,13 @@ def _pages(
             answer = cluster.client.search(
                 index=aliases, query=query, size=0, aggs=request, **UNCOUNTED
             )
-        if "aggregations" not in answer:
+            counted = shaped(answer, page).aggregations
+        if counted is None:
             return  # all of them were dropped meanwhile
-        cells = answer["aggregations"]["cells"]
-        yield from cells["buckets"]
-        if len(cells["buckets"]) < PAGE:
+        yield from counted.cells.buckets
+        if len(counted.cells.buckets) < PAGE:
             return
-        composite["after"] = cells["after_key"]
+        composite["after"] = counted.cells.after_key
 
 
 def _authors(k: int) -> dict[str, Any]:

@@ -2,9 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from index.elastic.catalogue import known
 from index.elastic.cluster import Cluster
+from index.elastic.mapping import Names
+from index.elastic.shapes import Broadcast, Files, Removed, Statistics, shaped
 from stream.errors import Retry
 from stream.version import MAX_GENERATION, pack
 
@@ -45,10 +48,11 @@ def remove_authors(
                 refresh=True,
                 ignore_unavailable=True,
             )
-        for failure in answer["failures"]:
-            raise cluster.refusal(failure["status"], failure.get("cause", {}))
-        removed += int(answer["deleted"])
-        if not answer["total"]:
+            found = shaped(answer, Removed)
+        for failure in found.failures:
+            raise cluster.refusal(failure.status, failure.cause)
+        removed += found.deleted
+        if not found.total:
             return removed
     raise Retry(f"{cluster.name}: posts of an author keep coming while they are removed")
 
@@ -64,23 +68,26 @@ class _Held(NamedTuple):
 
 
 def merge_out(
-    cluster: Cluster, pattern: str, *, pause: Callable[[float], None] = time.sleep
+    cluster: Cluster, names: Names, *, pause: Callable[[float], None] = time.sleep
 ) -> int:
-    """Rewrite the files of the indices of this `pattern` that hold deleted texts; returns how
-    many are gone. Waits until Elasticsearch lets go of what was deleted before the call.
+    """Rewrite the files of the indices of peil that hold deleted texts; returns how many are
+    gone. Waits until Elasticsearch lets go of what was deleted before the call.
     """
-    before = {name: held for name, held in _look(cluster, pattern).items() if held.deleted}
+    before = {name: held for name, held in _look(cluster, names).items() if held.deleted}
     if not before:
         return 0
-    _wait_for_leases(cluster, pattern, before, pause)
+    _wait_for_leases(cluster, names, before, pause)
     indices = list(before)
     patient = cluster.client.options(request_timeout=MERGE_SECONDS, max_retries=0).indices
     with cluster.asked():
         # What was deleted since the last commit is kept for it.
-        patient.flush(index=indices, ignore_unavailable=True)
-        patient.forcemerge(index=indices, only_expunge_deletes=True, ignore_unavailable=True)
-        patient.refresh(index=indices, ignore_unavailable=True)
-    after = _look(cluster, pattern)
+        shaped(patient.flush(index=indices, ignore_unavailable=True), Broadcast)
+        shaped(
+            patient.forcemerge(index=indices, only_expunge_deletes=True, ignore_unavailable=True),
+            Broadcast,
+        )
+        shaped(patient.refresh(index=indices, ignore_unavailable=True), Broadcast)
+    after = _look(cluster, names)
     stuck = [
         name
         for name, held in before.items()
@@ -98,10 +105,10 @@ def merge_out(
 
 
 def _wait_for_leases(
-    cluster: Cluster, pattern: str, before: Mapping[str, _Held], pause: Callable[[float], None]
+    cluster: Cluster, names: Names, before: Mapping[str, _Held], pause: Callable[[float], None]
 ) -> None:
     for _ in range(int(LEASE_SECONDS / PAUSE_SECONDS)):
-        now = _look(cluster, pattern)
+        now = _look(cluster, names)
         waiting = [
             shard
             for name, held in before.items()
@@ -114,26 +121,27 @@ def _wait_for_leases(
         pause(PAUSE_SECONDS)
 
 
-def _look(cluster: Cluster, pattern: str) -> Mapping[str, _Held]:
+def _look(cluster: Cluster, names: Names) -> Mapping[str, _Held]:
     with cluster.asked():
-        answer = cluster.client.indices.stats(index=pattern, metric="docs", level="shards")
-    return {name: _held(stats) for name, stats in answer["indices"].items()}
+        answer = cluster.client.indices.stats(index=names.all, metric="docs", level="shards")
+        indices = shaped(answer, Statistics).indices
+    return {name: _held(files) for name, files in indices.items() if known(names, name)}
 
 
-def _held(stats: Mapping[str, Any]) -> _Held:
+def _held(files: Files) -> _Held:
     shards = {
         number: copy
-        for number, copies in stats["shards"].items()
+        for number, copies in files.shards.items()
         for copy in copies
-        if copy["routing"]["primary"]
+        if copy.routing.primary
     }
     return _Held(
-        stats["primaries"]["docs"]["deleted"],
-        {number: copy["seq_no"]["max_seq_no"] for number, copy in shards.items()},
+        files.primaries.docs.deleted,
+        {number: copy.seq_no.max_seq_no for number, copy in shards.items()},
         {
             number: min(
-                (lease["retaining_seq_no"] for lease in copy["retention_leases"]["leases"]),
-                default=copy["seq_no"]["max_seq_no"] + 1,
+                (lease.retaining_seq_no for lease in copy.retention_leases.leases),
+                default=copy.seq_no.max_seq_no + 1,
             )
             for number, copy in shards.items()
         },

@@ -9,6 +9,7 @@ from index.elastic import counting
 from index.elastic.cluster import Cluster, TooWide
 from index.elastic.query import ElasticEngine, Query, may_be_too_wide
 from index.elastic.reading import AS_THEY_LIE, BY_ID, count_posts, first, post_of, read
+from index.elastic.shapes import Page, Stored
 from index.tally import Tally
 from rules.tree import Prefix
 from stream.post import Post
@@ -50,7 +51,7 @@ class ElasticFinder:
 
     def posts(self, query: Query, scope: Scope) -> Iterator[Post]:
         for aliases in self._ask(scope):
-            for hit in read(self._cluster, aliases, query, sort=AS_THEY_LIE):
+            for hit in read(self._cluster, aliases, query, Page[Stored], sort=AS_THEY_LIE):
                 yield post_of(hit)
 
     def newest(self, query: Query, scope: Scope, limit: int) -> Iterable[Post]:

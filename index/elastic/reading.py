@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
+from index.elastic import shapes
+from index.elastic.catalogue import known
 from index.elastic.cluster import Cluster
 from index.elastic.mapping import Names
 from index.elastic.query import EVERYTHING, Query
+from index.elastic.shapes import Moment, Page, Stored, shaped
 from stream.batches import batched
 from stream.codec import decode_post
 from stream.errors import Stop
@@ -32,17 +35,26 @@ WHOLE: Mapping[str, Any] = {
 """How to search: an answer without one of the shards would be a wrong one."""
 
 
+class Sorted(Protocol):
+    """A hit that the next page can go on after."""
+
+    @property
+    def sort(self) -> Sequence[Any]: ...
+
+
+Hit = TypeVar("Hit", bound=Sorted)
+
+
 def everything_in(cluster: Cluster, indices: Sequence[str]) -> Iterator[Post]:
     """Every stored post of these indices."""
-    return map(post_of, read(cluster, indices, EVERYTHING, sort=AS_THEY_LIE))
+    return map(post_of, read(cluster, indices, EVERYTHING, Page[Stored], sort=AS_THEY_LIE))
 
 
 def posts_of(cluster: Cluster, index: str, ids: Sequence[str]) -> Iterator[Post]:
     """The stored posts of these ids, of those that are there."""
     if ids:
-        yield from map(
-            post_of, read(cluster, [index], {"ids": {"values": list(ids)}}, sort=AS_THEY_LIE)
-        )
+        wanted = {"ids": {"values": list(ids)}}
+        yield from map(post_of, read(cluster, [index], wanted, Page[Stored], sort=AS_THEY_LIE))
 
 
 def post_counts(cluster: Cluster, aliases: Sequence[str]) -> Mapping[str, int]:
@@ -51,9 +63,12 @@ def post_counts(cluster: Cluster, aliases: Sequence[str]) -> Mapping[str, int]:
         return {}
     request = {"indices": {"terms": {"field": "_index", "size": len(aliases)}}}
     with cluster.asked():
-        answer = cluster.client.search(index=aliases, size=0, aggs=request, **WHOLE)
-    buckets = answer["aggregations"]["indices"]["buckets"] if "aggregations" in answer else ()
-    return {each["key"]: each["doc_count"] for each in buckets}
+        answer = shaped(
+            cluster.client.search(index=aliases, size=0, aggs=request, **WHOLE),
+            shapes.Answered[shapes.ByIndex],
+        )
+    buckets = answer.aggregations.indices.buckets if answer.aggregations else ()
+    return {each.key: each.doc_count for each in buckets}
 
 
 def locate(
@@ -71,15 +86,16 @@ def locate(
                 track_total_hits=True,
                 **WHOLE,
             )
-        hits = answer["hits"]["hits"]
-        if answer["hits"]["total"]["value"] > len(hits):
+            found = shaped(answer, shapes.All[shapes.Located]).hits
+        if found.total.value > len(found.hits):
             raise Stop(f"{cluster.name}: posts stand in more than {WINDOW // PAGE} places each")
-        for hit in hits:
-            physical = names.parse(hit["_index"])
+        for hit in found.hits:
+            physical = known(names, hit.index)
             if physical is not None:
-                version, keep_until, first = (int(hit["fields"][name][0]) for name in PLACE)
-                place = Located(physical.partition, version, keep_until, first)
-                yield hit["_id"], hit["_index"], place
+                (version,), (keep_until,), (first,) = (
+                    hit.fields.version, hit.fields.keep_until, hit.fields.first_observed,
+                )  # fmt: skip
+                yield hit.id, hit.index, Located(physical.partition, version, keep_until, first)
 
 
 def count_posts(cluster: Cluster, aliases: Sequence[str], query: Query) -> int:
@@ -90,7 +106,7 @@ def count_posts(cluster: Cluster, aliases: Sequence[str], query: Query) -> int:
         answer = cluster.client.search(
             index=aliases, query=query, size=0, track_total_hits=True, **WHOLE
         )
-    return int(answer["hits"]["total"]["value"])
+        return shaped(answer, shapes.Number).hits.total.value
 
 
 def first(
@@ -100,28 +116,28 @@ def first(
     *,
     sort: Sequence[Mapping[str, str]],
     limit: int,
-) -> Iterable[Mapping[str, Any]]:
+) -> Iterable[Stored]:
     """The first `limit` hits of `query` in this order."""
     if limit > WINDOW or not aliases:
-        return islice(read(cluster, aliases, query, sort=sort), limit)
+        return islice(read(cluster, aliases, query, Page[Stored], sort=sort), limit)
     with cluster.asked():
         answer = cluster.client.search(
             index=aliases, query=query, sort=sort, size=limit, track_total_hits=False, **WHOLE
         )
-    hits: list[Mapping[str, Any]] = answer["hits"]["hits"]
-    return hits
+        return shaped(answer, shapes.Found[Stored]).hits.hits
 
 
 def read(
     cluster: Cluster,
     aliases: Sequence[str],
     query: Query,
+    page: type[Page[Hit]],
     *,
     sort: Sequence[Mapping[str, str]],
     fields: Sequence[str] = (),
-) -> Iterator[Mapping[str, Any]]:
+) -> Iterator[Hit]:
     """Every hit of `query` in this order, as the partitions were when it began; with `fields`
-    those numbers in place of the post.
+    those numbers in place of the post. `page` is the shape of each answer.
     """
     if not aliases:
         return
@@ -130,9 +146,10 @@ def read(
         {"docvalue_fields": [{"field": name} for name in fields], "source": False} if fields else {}
     )
     with cluster.asked():
-        pit = client.open_point_in_time(
+        opened = client.open_point_in_time(
             index=aliases, keep_alive=KEEP_ALIVE, ignore_unavailable=True
-        )["id"]
+        )
+        pit = shaped(opened, Moment).id
     after: dict[str, Any] = {}
     try:
         while True:
@@ -147,16 +164,17 @@ def read(
                     **wanted,
                     **after,
                 )
-            pit, hits = answer["pit_id"], answer["hits"]["hits"]
+                found = shaped(answer, page)
+            pit, hits = found.pit_id, found.hits.hits
             yield from hits
             if len(hits) < PAGE:
                 return
-            after = {"search_after": hits[-1]["sort"]}
+            after = {"search_after": hits[-1].sort}
     finally:
         with cluster.asked():
             client.options(ignore_status=404).close_point_in_time(id=pit)
 
 
-def post_of(hit: Mapping[str, Any]) -> Post:
+def post_of(hit: Stored) -> Post:
     """The stored post of a hit."""
-    return decode_post(hit["_source"]["post"].encode())
+    return decode_post(hit.source.post.encode())

@@ -20,6 +20,7 @@ from index.elastic.cluster import Cluster, Gone
 from index.elastic.mapping import VERSION
 from index.elastic.query import EVERYTHING
 from index.elastic.reading import BY_ID, count_posts, everything_in, posts_of, read
+from index.elastic.shapes import Acknowledged, Broadcast, Entry, Page, shaped
 from stream.batches import batched
 from stream.partitions import Partition
 from stream.post import Post
@@ -111,7 +112,9 @@ class Rebuild:
     def block(self, old: Seen) -> None:
         """From now on writers of `old` get a Retry."""
         with self._cluster.asked():
-            self._cluster.client.indices.add_block(index=old.name, block="write")
+            shaped(
+                self._cluster.client.indices.add_block(index=old.name, block="write"), Acknowledged
+            )
 
     def swap(self, old: Seen, target: str) -> None:
         """Give the alias to the new index and drop the old one, at once."""
@@ -121,7 +124,7 @@ class Rebuild:
             {"remove_index": {"index": old.name}},
         ]
         with self._cluster.asked():
-            self._cluster.client.indices.update_aliases(actions=actions)
+            shaped(self._cluster.client.indices.update_aliases(actions=actions), Acknowledged)
 
     def _write(self, partition: Partition, posts: Iterable[Post]) -> None:
         for some in batched(posts, BATCH):
@@ -133,13 +136,14 @@ class Rebuild:
 
     def _refresh(self, *indices: str) -> None:
         with self._cluster.asked():
-            self._cluster.client.indices.refresh(index=list(indices))
+            shaped(self._cluster.client.indices.refresh(index=list(indices)), Broadcast)
 
 
 def _entries(cluster: Cluster, index: str, *, here: bool) -> Iterator[_Entry]:
     """The ids in an index with their versions, in the order of the ids."""
-    for hit in read(cluster, [index], EVERYTHING, sort=BY_ID, fields=["version"]):
-        yield _Entry(hit["_id"], int(hit["fields"]["version"][0]), here)
+    for hit in read(cluster, [index], EVERYTHING, Page[Entry], sort=BY_ID, fields=["version"]):
+        (version,) = hit.fields.version
+        yield _Entry(hit.id, version, here)
 
 
 def _differences(here: Iterable[_Entry], there: Iterable[_Entry]) -> Iterator[tuple[str, bool]]:

@@ -14,6 +14,7 @@ from index.elastic.query import EVERYTHING, Query
 from index.elastic.reading import everything_in, locate, post_counts
 from index.elastic.rebuild import Rebuild
 from index.elastic.setup import set_up
+from index.elastic.shapes import Broadcast, shaped
 from index.questions import Questions
 from index.rollups import roll_up
 from index.settings import ElasticSettings
@@ -116,7 +117,7 @@ class ElasticStore(Questions[Query]):
     def purge(self) -> int:
         self.flush()
         self._cluster.check()
-        return merge_out(self._cluster, self._catalogue.names.all)
+        return merge_out(self._cluster, self._catalogue.names)
 
     def expire(self, now: int) -> Sequence[Partition]:
         self._catalogue.load()
@@ -170,7 +171,10 @@ class ElasticStore(Questions[Query]):
     def _refresh(self) -> None:
         if aliases := self._catalogue.aliases(self._catalogue.held):
             with self._cluster.asked():
-                self._cluster.client.indices.refresh(index=aliases, ignore_unavailable=True)
+                answer = self._cluster.client.indices.refresh(
+                    index=aliases, ignore_unavailable=True
+                )
+                shaped(answer, Broadcast)
         self._settled = True
 
     def _asked(self, scope: Scope) -> Sequence[Sequence[str]]:
