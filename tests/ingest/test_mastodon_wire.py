@@ -657,9 +657,9 @@ def test_what_a_server_still_allows_counts_over_all_that_is_asked_of_it(
         ({"address": "https://ours.example/api"}, "https://host"),
         ({"address": "https://p@ours.example"}, "https://host"),
         ({"token": KEY}, "Extra inputs"),
-        ({"token_variable": "PEIL_DATABASE__PASSWORD"}, "pattern"),
+        ({"token_variable": "PEIL_DATABASE__PASSWORD"}, "write MASTODON_TOKEN"),
         ({"tags": []}, "nothing is read there"),
-        ({"tags": ["#fiets"]}, "pattern"),
+        ({"tags": ["#fiets"]}, "as one word, without #"),
         ({"tags": [{"tag": "fiets", "any": list("abcde")}]}, "at most 4"),
     ],
 )
