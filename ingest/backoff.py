@@ -36,6 +36,7 @@ def trouble_of(
     if not isinstance(error, (PartsRetry, PartsStop)):
         return _trouble(error, failures=failures, endless=endless, rng=rng, answered=answered)
     lasting = error.lasting
+    answered = answered or lasting.others
     if lasting.asked:
         found = _trouble(error, failures=failures, endless=endless, rng=rng, answered=answered)
     else:

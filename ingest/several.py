@@ -11,12 +11,14 @@ from stream.errors import PeilError, Retry, Stop
 
 class Lasting(msgspec.Struct, frozen=True, kw_only=True):
     """How long parts of a source fail already: the worst of them `failures` times in a row, the
-    first `since` then (Unix ms). None of them was `asked` in this run: they rest.
+    first `since` then (Unix ms). Whether one of them was `asked` in this run: else they rest; and
+    whether there are `others`, which are well and only may not be asked yet.
     """
 
     failures: int
     since: int
     asked: bool
+    others: bool = False
 
 
 class PartsRetry(Retry):
@@ -85,12 +87,12 @@ class Parts:
         """What is to be remembered, as JSON values; what comes later does not change it."""
         return {name: msgspec.to_builtins(each) for name, each in self._failures.items()}
 
-    def check(self, what: str, *, after: float | None = None) -> None:
+    def check(self, what: str, *, after: float | None = None, others: bool = False) -> None:
         """At the end of a run: raise what the parts fail at, if any does, also those that were not
         asked this time: PartsStop when a person must look at one of them, else PartsRetry.
 
         `what` says what they failed at, `after` for how many seconds no part of the source may be
-        asked; None where another one may.
+        asked; None where another one may. `others` that are well and rest wait for nobody.
         """
         if not self._failures:
             return
@@ -100,6 +102,7 @@ class Parts:
             failures=max(each.times for each in failures),
             since=min(each.since for each in failures),
             asked=bool(self._asked),
+            others=others,
         )
         if any(each.recovery == "stop" for each in failures):
             raise PartsStop(message, lasting=lasting)

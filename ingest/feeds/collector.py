@@ -95,7 +95,8 @@ class FeedCollector:
             yield msgspec.structs.replace(
                 batch, cursor=_cursor(feeds, parts), watermark=watermark or None
             )
-        parts.check(f"{len(parts)} of {len(feeds)} feeds failed", after=self._rest(feeds, parts))
+        what, others = f"{len(parts)} of {len(feeds)} feeds failed", len(parts) < len(feeds)
+        parts.check(what, after=self._rest(feeds, parts), others=others)
 
     def woken(self, cursor: Cursor) -> Cursor:
         feeds = cursor.get("feeds", {})

@@ -1,5 +1,6 @@
 import json
 import os
+import random
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.backoff import trouble_of
 from ingest.contract import Batch, Reference
 from ingest.feeds import jsonfeed
 from ingest.feeds.collector import FeedCollector, FeedSettings
 from ingest.feeds.documents import Document, read
 from ingest.feeds.identities import canonical
 from ingest.feeds.visits import Visits
+from ingest.several import PartsRetry
 from ingest.web.client import Web
 from stream.clock import DAY_MS, ManualClock, to_datetime
 from stream.errors import PeilError, Retry, Stop
@@ -198,6 +201,24 @@ def test_a_batch_says_whether_its_server_answered(site: Any) -> None:
     assert [each.answered for each in reader.poll()] == [False, False], "one rests, one fails"
     reader.later()
     assert sorted(each.answered for each in reader.poll()) == [False, True]
+
+
+def test_a_feed_that_is_away_makes_no_other_one_wait(site: Any) -> None:
+    site.answers["/good"] = (200, {"Cache-Control": "max-age=7200"}, rss(1))
+    site.answers["/bad"] = (500, {}, b"")
+    reader = Reader(site.url("/good"), site.url("/bad"))
+    for times in (1, 2):
+        reader.poll()
+        assert isinstance(reader.error, PartsRetry)
+        assert reader.error.lasting.failures == times
+        wait = trouble_of(reader.error, failures=5, endless=False, rng=random.Random(1)).wait
+        assert wait is None, "the other one may be asked at any slot"
+        reader.later(3_600_000)
+    site.answers["/good"] = (500, {}, b"")
+    reader.later(7_200_000)
+    reader.poll()
+    assert isinstance(reader.error, PartsRetry)
+    assert trouble_of(reader.error, failures=5, endless=False, rng=random.Random(1)).wait
 
 
 def test_a_busy_feed_is_left_alone_as_long_as_it_asks(site: Any) -> None:

@@ -93,5 +93,9 @@ def test_parts_that_rest_make_a_source_neither_wait_longer_nor_seem_worse() -> N
     found = trouble_of(raised.value, failures=9, endless=False, rng=rng)
     assert (found.wait, found.failures, found.since) == (HOUR_MS // 2, 1, START)
     assert found.answered is None
+    with pytest.raises(PartsRetry) as others:
+        second.check("1 of 2 feeds failed", others=True)
+    found = trouble_of(others.value, failures=9, endless=False, rng=rng)
+    assert (found.wait, found.answered) == (None, True)
     beside = trouble_of(raised.value, failures=9, endless=False, rng=rng, answered=True)
     assert (beside.wait, beside.failures, beside.answered) == (None, 1, True)
