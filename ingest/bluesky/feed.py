@@ -40,10 +40,12 @@ def pages(view: AppView, account: Account, walk: dict[str, Any]) -> Iterator[Fee
     an empty page as the last. Then the feed is read from its newest item once more.
     """
     page = _left(view, account, walk) or _newest(view, account)
+    asked = {walk.get("page")}
     while True:
-        if page.cursor is not None and page.cursor == walk.get("page"):
+        if page.cursor is not None and page.cursor in asked:
             raise Stop("its feed goes round in a circle; see whether peil has a newer version")
         walk["page"] = page.cursor
+        asked.add(page.cursor)
         yield page
         if page.cursor is None:
             return

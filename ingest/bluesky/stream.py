@@ -20,6 +20,7 @@ from ingest.contract import Batch, Cursor
 from ingest.web.addresses import checked_address, shown
 from ingest.web.answers import SAID
 from ingest.web.client import Web
+from ingest.web.limits import reset_of
 from stream.clock import HOUR_MS, Clock
 from stream.errors import PeilError, Retry, Stop
 
@@ -160,7 +161,7 @@ class JetstreamCollector:
         try:
             wire, connection = self._connect(host, listening.position)
         except Refused as refused:
-            return _judge(host, refused, listening.position)
+            return _judge(host, refused, listening.position, now=self._clock.now())
         except (Retry, Stop) as error:
             return Ended(error, again=False)
         with connection:
@@ -213,7 +214,7 @@ class JetstreamCollector:
                 return Ended(Retry(f"{host} was silent for {silence:.0f} seconds"), again=False)
 
 
-def _judge(host: str, refused: Refused, position: Position) -> Ended:
+def _judge(host: str, refused: Refused, position: Position, *, now: int) -> Ended:
     """What to do when the server answers with something else than a stream."""
     status, kind = refused.status, refused.headers.get("content-type", "no content type")
     name, message = _said(refused)
@@ -222,8 +223,8 @@ def _judge(host: str, refused: Refused, position: Position) -> Ended:
         position.forget_number()
         return Ended(Retry(f"{host} says {name}: {message}; it is asked by time"), again=True)
     if status in BUSY or status >= FIRST_SERVER_ERROR:
-        seconds = refused.headers.get("retry-after", "")
-        after = float(seconds[:6]) if seconds.isdecimal() else None
+        until = reset_of(refused.headers.get("retry-after"), now=now)
+        after = None if until is None else (until - now) / 1000
         return Ended(Retry(f"{host} is busy (status {status})", after=after), again=False)
     if message:
         return Ended(Stop(f"{host} refuses what it was asked ({name}: {message})"), again=False)

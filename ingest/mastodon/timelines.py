@@ -4,7 +4,7 @@ Facts: docs.joinmastodon.org/methods/timelines and /entities/Instance; Mastodon'
 `app/controllers/api/v1/timelines`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
@@ -73,11 +73,13 @@ def forward(server: Server, timeline: Timeline, state: dict[str, Any]) -> Iterat
 
     `min_id` gives the page right after it; `since_id` would give the newest and leave a hole.
     """
+    asked: set[str] = set()
     while "min_id" in state:
         page = server.page(timeline.path, (*timeline.query, ("min_id", state["min_id"])))
         if page.newer is None:
             return
-        state["min_id"] = _moved(timeline, state["min_id"], page.newer)
+        asked.add(state["min_id"])
+        state["min_id"] = _new(timeline, page.newer, asked)
         yield page
 
 
@@ -86,6 +88,7 @@ def backward(server: Server, timeline: Timeline, sweep: dict[str, Any]) -> Itera
     holds nothing from `sweep["to"]` (Unix ms) or later, or the timeline ends, which an empty page
     must say twice. Then `sweep["over"]` is true.
     """
+    asked: set[str] = set()
     while not sweep.get("over"):
         bound = (("max_id", sweep["max_id"]),) if "max_id" in sweep else ()
         page = server.page(timeline.path, (*timeline.query, *bound))
@@ -93,7 +96,8 @@ def backward(server: Server, timeline: Timeline, sweep: dict[str, Any]) -> Itera
             page = server.page(timeline.path, (*timeline.query, *bound))
         dates = [date for date in map(written, page.items) if date is not None]
         if page.older is not None:
-            sweep["max_id"] = _moved(timeline, sweep.get("max_id"), page.older)
+            asked.add(sweep.get("max_id", ""))
+            sweep["max_id"] = _new(timeline, page.older, asked)
         sweep["over"] = page.older is None or (bool(dates) and max(dates) < sweep["to"])
         yield page
 
@@ -106,9 +110,9 @@ def _of_tag(server: str, tag: TagSettings) -> Timeline:
     return Timeline(server, path, (*query, *local), "hashtag_feeds", local=tag.local)
 
 
-def _moved(timeline: Timeline, before: str | None, after: str) -> str:
+def _new(timeline: Timeline, after: str, asked: Collection[str]) -> str:
     """Where to go on; ids are opaque, so all that can be told of two is that they differ."""
-    if after == before:
+    if after in asked:
         raise Stop(
             f"{timeline.address} sends back to where it was asked (header Link); "
             "its format has changed, see whether peil has a newer version"

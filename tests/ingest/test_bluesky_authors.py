@@ -673,13 +673,15 @@ def test_the_end_of_a_feed_is_believed_when_it_is_said_twice(
     assert read(server.url, ONE, clock=start).texts() == ["bericht 1", "bericht 2"]
 
 
+@pytest.mark.parametrize("places", ["1", "12", "123"])
 def test_a_feed_that_goes_round_in_a_circle_is_an_error(
-    read: Read, server: Server, start: ManualClock
+    read: Read, server: Server, start: ManualClock, places: str
 ) -> None:
-    server.page(ONE, said({"feed": [shown(1)], "cursor": "again"}))
-    server.page(ONE, said({"feed": [shown(2)], "cursor": "again"}), cursor="again")
+    server.page(ONE, said({"feed": [shown(1)], "cursor": "1"}))
+    for here, there in zip(places, places[1:] + "1", strict=True):
+        server.page(ONE, said({"feed": [shown(int(here))], "cursor": there}), cursor=here)
     reader = read(server.url, ONE, clock=start)
-    assert reader.texts() == ["bericht 1"]
+    assert reader.texts() == [f"bericht {place}" for place in ("1" + places)[:-1]]
     assert isinstance(reader.error, Stop)
     assert "circle" in str(reader.error)
 

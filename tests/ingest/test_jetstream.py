@@ -463,6 +463,27 @@ def test_all_hosts_busy_is_to_be_tried_again(world: World) -> None:
     assert "status 500" in str(ear.error)
 
 
+@pytest.mark.parametrize(
+    ("said", "after"),
+    [
+        ("30", 30),
+        ("9" * 400, None),
+        ("999999", 86_400),
+        ("2050-01-01T00:00:00Z", 86_400),
+        ("1 Jan 99999999999999999999 00:00:00 GMT", None),
+    ],
+    ids=range(5),
+)
+def test_a_busy_host_is_left_alone_for_a_day_at_most(
+    world: World, server: Jetstream, said: str, after: int | None
+) -> None:
+    server.faults.refusals = [(503, {"Retry-After": said}, b"")]
+    ear = Ear(server, clock=world.clock)
+    ear.hear(lambda _batches: False)
+    assert isinstance(ear.error, Retry)
+    assert ear.error.after == after
+
+
 @pytest.mark.parametrize("status", [200, 302, 401, 403])
 def test_a_page_in_place_of_a_stream_stops(world: World, server: Jetstream, status: int) -> None:
     page = (status, {"Content-Type": "text/html"}, b"<html>" + PLANTED.encode())

@@ -260,6 +260,23 @@ def test_a_server_that_sends_in_a_circle_is_left(site: Any, clock: ManualClock) 
     assert "sends back to where it was asked" in str(reader.error)
 
 
+def test_a_server_that_sends_in_a_larger_circle_is_left(site: Any, clock: ManualClock) -> None:
+    ways = {"?limit=40": "1", "?max_id=1&limit=40": "2", "?max_id=2&limit=40": "1"}
+    site.answers["/api/v2/instance"] = (200, {}, b'{"domain": "ours.example"}')
+    for query, older in ways.items():
+        link = f'<{PATH}?max_id={older}>; rel="next", <{PATH}?min_id=9>; rel="prev"'
+        body = json.dumps([a_status(created_at=NEW)]).encode()
+        site.answers[f"{PATH}{query}"] = (200, {"Link": link}, body)
+    for after, newer in (("9", "8"), ("8", "9")):
+        link = f'<{PATH}?min_id={newer}>; rel="prev"'
+        site.answers[f"{PATH}?min_id={after}&limit=40"] = (200, {"Link": link}, body)
+    reader = Reader(clock, site.url(""))
+    for _ in range(2):  # backward, then forward
+        reader.poll(batches=20)
+        assert isinstance(reader.error, Stop)
+        assert "sends back to where it was asked" in str(reader.error)
+
+
 @pytest.mark.parametrize("reset", ["2026-01-01T00:05:00.000000Z", "1767225900"])
 def test_the_reset_of_a_limit_is_a_date_or_a_number(site: Any, reset: str) -> None:
     clock = ManualClock(1_767_225_600_000)  # 2026-01-01T00:00Z
