@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from index.contract import Store
 from index.local.store import LocalStore
-from peil.database import open_database
+from peil.database import check_tables, open_database
 from peil.folder import WorkingFolder
 from peil.leases import Leases
 from peil.locks import Locks
@@ -52,7 +52,7 @@ class Backend(Protocol):
         ...
 
     def broker(self) -> Broker:
-        """The log, its topics checked."""
+        """The log, with its topics, which are made where they lack."""
         ...
 
     def store(self) -> Store:
@@ -83,6 +83,14 @@ def open_operational(folder: WorkingFolder, settings: Settings) -> Engine:
         return open_database(folder.database)
     password = secret(database.password, database.password_file, setting="database.password")
     return open_database(database.url, password=password)
+
+
+def check_operational(settings: Settings) -> None:
+    """Stop when `open_operational` would make or change tables of a PostgreSQL."""
+    database = settings.database
+    if database.url:
+        password = secret(database.password, database.password_file, setting="database.password")
+        check_tables(database.url, password=password)
 
 
 def open_kafka(settings: Settings, *, clock: Clock) -> "KafkaBroker":

@@ -95,6 +95,27 @@ def _open_sqlite(path: Path) -> Engine:
     return engine
 
 
+def check_tables(address: str, *, password: str) -> None:
+    """Stop when the PostgreSQL at `address` has other tables than those of this peil, which
+    `open_database` would make. Changes nothing.
+    """
+    engine = postgres_engine(address, password=password)
+    try:
+        check_server(engine)
+        with engine.connect() as connection:
+            revision = _revision(connection)
+    finally:
+        engine.dispose()
+    if revision is None:
+        raise Stop(f"{place(engine.url)} has no tables of peil: `peil doctor --setup` makes them")
+    _check_known(revision)
+    if revision != REVISIONS[-1]:
+        raise Stop(
+            f"{place(engine.url)} has the tables of an older peil (revision {revision}): "
+            "`peil doctor --setup` brings them to this release"
+        )
+
+
 def look_at(engine: Engine) -> tuple[bool, str]:
     """Whether the database is well, and what it says of itself."""
     with engine.connect() as connection:
@@ -113,7 +134,9 @@ def _name_error(context: ExceptionContext) -> None:
     """What the database cannot do as an error of peil; a fault of the program stays what it is."""
     original = context.original_exception
     if isinstance(original, sqlite3.OperationalError):
-        raise named(original, "the operational database", waited=BUSY_MS / 1000) from original
+        file = context.engine.url.database if context.engine else ""
+        what = f"the operational database {file}"
+        raise named(original, what, waited=BUSY_MS / 1000) from original
 
 
 def _prepare(connection: Any, _record: Any) -> None:
@@ -133,14 +156,19 @@ def _migrate(engine: Engine) -> None:
             return
     with alone(engine, "migration") as connection:  # all of it or nothing
         current = _revision(connection)
-        if current is not None and current not in REVISIONS:
-            raise Stop(
-                f"the operational database was written by a newer peil (revision {current}); "
-                "upgrade this installation"
-            )
+        if current is not None:
+            _check_known(current)
         if current != newest:
             _check_may_change(connection)
             _upgrade(connection)
+
+
+def _check_known(revision: str) -> None:
+    if revision not in REVISIONS:
+        raise Stop(
+            f"the operational database was written by a newer peil (revision {revision}); "
+            "upgrade this installation"
+        )
 
 
 def _upgrade(connection: Connection) -> None:

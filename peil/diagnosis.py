@@ -1,8 +1,8 @@
 """What `peil doctor` looks at: each part is tried, and what fails says how to mend it."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,7 @@ from dashboard.purposes import load_purposes
 from dashboard.site import Site
 from dashboard.translations import load_translations
 from index.drift import Drift
-from peil.backends import open_kafka
+from peil.backends import check_operational, open_kafka
 from peil.bulletins import bulletins
 from peil.certificates import end_in, end_of, places
 from peil.database import look_at
@@ -27,6 +27,7 @@ from rules.lint.linter import check, known_of
 from stream.broker import Broker, Record, TopicName
 from stream.clock import HOUR_MS, to_datetime
 from stream.errors import PeilError
+from stream.quarantine import Quarantine
 from stream.topics import LABELLED, POSTS, QUARANTINE, TEXT_RETENTION_MS
 
 LOW_SPACE = 1_000_000_000
@@ -49,21 +50,40 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def diagnose(pipeline: Pipeline) -> list[Finding]:
-    """Try every part of the working folder; an error of one does not keep others from it."""
+    """Try every part of the working folder; an error of one does not keep others from it. On a
+    server it makes no table, topic or index.
+    """
     findings: list[Finding] = []
     failed: set[str] = set()
     for what, look in LOOKS.items():
         if what in SERVERS and not _on_cluster(pipeline):
             continue
-        if (needed := NEEDS.get(what)) in failed:
-            findings.append(Finding(what, "wrong", f"not looked at, because of `{needed}` above"))
+        if missing := failed.intersection(_needs(pipeline, what)):
+            because = f"not looked at, because of `{min(missing)}` above"
+            findings.append(Finding(what, "wrong", because))
             continue
         try:
             findings += [Finding(what, state, detail) for state, detail in look(pipeline)]
         except PeilError as error:
             failed.add(what)
             findings.append(Finding(what, "wrong", str(error)))
+        except OSError as error:  # as of a full disk
+            failed.add(what)
+            where = error.filename or pipeline.folder.root
+            findings.append(
+                Finding(
+                    what,
+                    "wrong",
+                    f"{where}: {error.strerror or error}; check its rights and the free space",
+                )
+            )
     return findings
+
+
+def _needs(pipeline: Pipeline, what: str) -> Sequence[str]:
+    if _on_cluster(pipeline):
+        return NEEDS.get(what, ())
+    return ("database",) if what in NEEDS or what == "index" else ()  # where its locks are
 
 
 def _on_cluster(pipeline: Pipeline) -> bool:
@@ -86,6 +106,7 @@ def _disk(pipeline: Pipeline) -> Said:
 
 
 def _database(pipeline: Pipeline) -> Said:
+    check_operational(pipeline.settings)  # first: who opens it makes its tables
     well, detail = look_at(pipeline.database)
     return _said(detail, well=well)
 
@@ -187,17 +208,28 @@ def told(drift: Drift) -> str:
     )
 
 
+@contextmanager
+def _opened_log(pipeline: Pipeline) -> Generator[Broker]:
+    """The log as it is: on a cluster no topic is made."""
+    if not _on_cluster(pipeline):
+        yield pipeline.broker
+        return
+    with closing(open_kafka(pipeline.settings, clock=pipeline.clock)) as broker:
+        yield broker
+
+
 def _log(pipeline: Pipeline) -> Said:
-    waiting = {
-        topic: sum(end - start for start, end in pipeline.broker.ends(topic).values())
-        for topic in pipeline.broker.topics()
-    }
     late = pipeline.clock.now() - TEXT_RETENTION_MS - 2 * HOUR_MS
-    overdue = [
-        topic
-        for topic in (POSTS.name, LABELLED.name, QUARANTINE.name)
-        if any(record.appended_at < late for record in _oldest(pipeline.broker, topic))
-    ]
+    with _opened_log(pipeline) as broker:
+        waiting = {
+            topic: sum(end - start for start, end in broker.ends(topic).values())
+            for topic in broker.topics()
+        }
+        overdue = [
+            topic
+            for topic in (POSTS.name, LABELLED.name, QUARANTINE.name)
+            if any(record.appended_at < late for record in _oldest(broker, topic))
+        ]
     found = ", ".join(f"{topic}: {records} records" for topic, records in waiting.items())
     if overdue:
         found += f"; {', '.join(overdue)} hold texts over their term: `peil run` or `peil expire`"
@@ -211,7 +243,8 @@ def _oldest(broker: Broker, topic: TopicName) -> Iterator[Record]:
 
 
 def _quarantine(pipeline: Pipeline) -> Said:
-    waiting = sum(1 for _ in pipeline.quarantine.items())
+    with _opened_log(pipeline) as broker:
+        waiting = sum(1 for _ in Quarantine(broker, clock=pipeline.clock).items())
     return _said(f"{waiting} items (`peil quarantine list`)", well=waiting == 0)
 
 
@@ -272,15 +305,15 @@ LOOKS: Mapping[str, Look] = {
 SERVERS = ("kafka", "certificates")
 """What only a cluster has."""
 
-NEEDS: Mapping[str, str] = {
-    "keys": "database",
-    "register": "database",
-    "sources": "database",
-    "sources' files": "database",
-    "rules": "database",
-    "log": "kafka",
-    "quarantine": "kafka",
-    "access log": "database",
-    "drift": "index",
+NEEDS: Mapping[str, Sequence[str]] = {
+    "keys": ("database",),
+    "register": ("database",),
+    "sources": ("database",),
+    "sources' files": ("database",),
+    "rules": ("database",),
+    "log": ("kafka",),
+    "quarantine": ("kafka",),
+    "access log": ("database",),
+    "drift": ("database", "index"),
 }
 """What cannot be looked at without something else."""

@@ -45,7 +45,9 @@ def find_problems(
             found.append(f"index {name} is not peil's: rename or remove it")
     found += _of_aliases(names, indices, ours)
     found += overdue({each.partition for each in ours.values()}, now=now)
-    if not indices:  # nothing is a right answer, and that of who answers nothing to everything
+    if not (
+        indices or found
+    ):  # nothing is a right answer, and that of who answers nothing to everything
         count_posts(cluster, [names.all], EVERYTHING)
     return found
 

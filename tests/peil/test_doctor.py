@@ -28,7 +28,7 @@ from kafka.protocol.metadata import (
     MetadataRequest,
     MetadataResponse,
 )
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, inspect, make_url
 
 from bench.servers.certificates import Authority
 from bench.servers.secured import Secured
@@ -216,6 +216,27 @@ def test_on_one_machine_nothing_is_set_up(city: WorkingFolder) -> None:
         setting_up(city, {}, NOBODY)
 
 
+def test_a_look_at_a_cluster_makes_nothing_there(plain: dict[str, str], tmp_path: Path) -> None:
+    """No topic, no table: a prefix that is mistyped would leave them behind."""
+    kafka = json.loads(plain["PEIL_STREAM__KAFKA__SERVERS"])[0]
+    prefix = plain["PEIL_STREAM__KAFKA__PREFIX"]
+    folder = WorkingFolder.init(tmp_path / "city")
+    engine = create_engine(plain["PEIL_DATABASE__URL"])
+    for _ in range(2):
+        told = wrong(looked_at(folder, plain))
+        assert "has no tables of peil: `peil doctor --setup` makes them" in told["database"]
+        assert "is missing, or hidden from this user" in told["kafka"]
+        assert f"Kafka has no topic {prefix}" in told["log"]
+    on_one_machine = plain | {"PEIL_ENGINE": "embedded"}
+    assert set(wrong(looked_at(folder, on_one_machine))) == {"database"}
+    assert inspect(engine).get_table_names() == []
+    engine.dispose()
+    with KafkaAdminClient(bootstrap_servers=kafka) as admin:
+        assert not [each for each in admin.list_topics() if each.startswith(prefix)]
+    setting_up(folder, plain, NOBODY)
+    assert wrong(looked_at(folder, plain)) == {}
+
+
 # Logins, certificates, rights.
 
 
@@ -318,7 +339,7 @@ def test_a_privilege_that_is_missing_is_told_of_each_server_and_at_start(
     )
     told = wrong(looked_at(city, guest))
     assert "topic peil.rules is missing, or hidden from this user" in told["kafka"]
-    assert "the user 'peil_guest' is not allowed to" in told["log"]
+    assert "or hides it from this user; `peil doctor --setup` makes it" in told["log"]
     assert "does not allow cluster:monitor/main (403)" in told["index"]
     assert "`peil doctor --setup`" in told["index"]
     assert "withholds a privilege from this user; `peil doctor --setup`" in told["register"]
