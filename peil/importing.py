@@ -125,7 +125,11 @@ def bring(
         raise
     indexed = _drain(pipeline, progress, stopping)
     if indexed is None:
-        return Accounting(account, drained=False, ended=stopping())
+        if ended := stopping():
+            account.warnings.append(
+                "not all that waits in the log was indexed: the next import or `peil run` goes on"
+            )
+        return Accounting(account, drained=False, ended=ended)
     earlier = indexed - account.appended - account.deletes - account.gaps
     if earlier > 0:
         account.warnings.append(f"{earlier} records beside those of this run were indexed as well")

@@ -74,6 +74,8 @@ def test_what_was_left_is_said_to_be_left(pipeline: Pipeline) -> None:
     assert ended.rows() == [
         {"outcome": "collected, for the next import or peil run to index", "items": 3}
     ]
+    (warning,) = account.warnings
+    assert "not all that waits in the log was indexed" in warning
 
 
 def test_who_asks_to_end_does_not_wait_for_another_process(pipeline: Pipeline) -> None:
