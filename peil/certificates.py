@@ -58,7 +58,7 @@ def end_of(place: Place) -> datetime | None:
                     return None
             with anybody.wrap_socket(plain, server_hostname=place.host) as secured:
                 shown = secured.getpeercert(binary_form=True)
-    except OSError:
+    except (OSError, OverflowError, UnicodeError):  # the last two: an address that is none
         return None
     return x509.load_der_x509_certificate(shown).not_valid_after_utc if shown else None
 

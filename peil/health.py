@@ -106,9 +106,10 @@ class HealthServer:
 
         try:
             self._server = ThreadingHTTPServer((host, int(port)), Handler)
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, UnicodeError) as error:
             raise Stop(
-                f"service.listen: cannot listen at {address} ({error}); choose a free port"
+                f"service.listen: cannot listen at {address} ({error}); choose an address of this "
+                "machine and a free port"
             ) from error
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="health")

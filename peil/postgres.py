@@ -1,6 +1,6 @@
 """PostgreSQL as the operational database: how it is reached, and its errors as those of peil."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
@@ -30,6 +30,7 @@ RECYCLE_SECONDS = 1_800
 
 NO_TLS = "did not get through TLS"
 IN_URL = "check database.url"
+OPTIONS = f"does not take what stands in `options`; {IN_URL}"
 
 REFUSALS = {
     "no password supplied": "asks for a password; set database.password_file",
@@ -50,8 +51,18 @@ REFUSALS = {
     'role "': f"does not know this user; {IN_URL}",
     'database "': f"does not exist; make it, or {IN_URL}",
     "connection option": f"cannot be asked: an option is unknown or has a wrong value; {IN_URL}",
-    "configuration parameter": f"does not know what stands in `options`; {IN_URL}",
+    "configuration parameter": OPTIONS,
+    "requires a value": OPTIONS,
+    "command-line argument": OPTIONS,
+    "invalid value for parameter": OPTIONS,
+    "cannot be changed": OPTIONS,
     "invalid sslmode": f"cannot be asked: sslmode has a wrong value; {IN_URL}",
+    ' value: "': f"cannot be asked: an option has a wrong value; {IN_URL}",
+    "bad value for": f"cannot be asked: an option has a wrong value; {IN_URL}",
+    "connection info string": f"cannot be asked: its address cannot be read; {IN_URL}",
+    "could not parse network address": f"cannot be asked: hostaddr is no address; {IN_URL}",
+    "definition of service": f"cannot be asked: the service is not defined here; {IN_URL}",
+    "channel binding required": f"{NO_TLS}: it does not bind logins to it; {IN_URL}",
     "invalid port": f"cannot be asked: the port is none; {IN_URL}",
 }
 """What only a person can mend, by what the driver says when it cannot connect. It gives no code
@@ -96,6 +107,11 @@ def postgres_engine(address: str, *, password: str) -> Engine:
         raise Stop(f"database.url is no URL; write {_form()}") from None
     if url.drivername not in {"postgresql", "postgresql+psycopg"}:
         raise Stop(f"database.url begins with {url.drivername}; write {_form()}")
+    if wrong := [each for each in _hosts(url) if not _can_be_looked_up(each)]:
+        raise Stop(
+            f"database.url: {', '.join(map(repr, wrong))} is no name of a host: it has an empty "
+            f"part or one of more than 63 letters; write {_form()}"
+        )
     arguments = {name: value for name, value in CONNECTION.items() if name not in url.query}
     settings = [f"-c {name}={value}" for name, value in SESSION.items()]
     arguments["options"] = " ".join([*settings, str(url.query.get("options", ""))])
@@ -112,6 +128,8 @@ def postgres_engine(address: str, *, password: str) -> Engine:
         )
     except ImportError as error:
         raise Stop("database.url needs a driver: pip install 'peil[cluster]'") from error
+    except ArgumentError:  # as of more ports than hosts
+        raise Stop(f"database.url: its hosts and ports do not fit; write {_form()}") from None
     event.listen(engine, "handle_error", _naming(place(url)))
     return engine
 
@@ -122,10 +140,27 @@ def _form() -> str:
 
 def place(url: URL) -> str:
     """The database at `url`, for a message."""
-    hosts = url.query.get("host", url.host or "this machine")
-    host = hosts if isinstance(hosts, str) else ", ".join(hosts)
+    host = ", ".join(_hosts(url)) or "this machine"
     port = f":{url.port}" if url.port else ""
     return f"the operational database {url.database or ''} at {host}{port}"
+
+
+def _hosts(url: URL) -> Sequence[str]:
+    """The servers at `url`, of which the first that answers is taken: names, addresses, or folders
+    of sockets.
+    """
+    given = url.query.get("host", url.host or "")
+    asked = [given] if isinstance(given, str) else given
+    return [host for each in asked for host in each.split(",") if host]
+
+
+def _can_be_looked_up(host: str) -> bool:
+    """The driver fails otherwise, with an error that is none of its own."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return host.startswith(("/", "@"))
+    return True
 
 
 def check_server(engine: Engine) -> None:

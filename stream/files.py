@@ -33,7 +33,7 @@ def create(path: Path, data: bytes) -> bool:
 @contextmanager
 def _draft(path: Path, data: bytes, mode: int = PRIVATE) -> Generator[Path]:
     """`data` in a file beside `path`, for those whom `mode` and the umask let; what was done with
-    it within the block is on disk after it.
+    it within the block is on disk after it. An OSError names a file.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -44,6 +44,9 @@ def _draft(path: Path, data: bytes, mode: int = PRIVATE) -> Generator[Path]:
             file.flush()
             os.fsync(file.fileno())
         yield draft
+    except OSError as error:
+        error.filename = error.filename or str(path)  # that of a full disk names none
+        raise
     finally:
         draft.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)

@@ -1,5 +1,6 @@
 """Secrets: they come from a file or from the environment, never from the settings file."""
 
+import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,13 @@ NO_SECRET = SecretStr("")
 UNSHOWN: Final = "unshown"
 """Marks a setting whose value an error must not repeat: somebody may have put a secret in it."""
 
-HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)"
+HOST = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)"
 BROKER = re.compile(rf"{HOST}:([0-9]{{1,5}})")
 NODE = re.compile(rf"https?://{HOST}:([0-9]{{1,5}})(?:/[A-Za-z0-9._/-]*)?")
+
+LABEL = r"[A-Za-z0-9_-]{1,63}"
+NAME = re.compile(rf"(?=.{{1,254}}$){LABEL}(?:\.{LABEL})*\.?")
+"""The name of a host, or its address of IPv4: labels of 63 letters at most, RFC 1035, 2.3.4."""
 
 
 LAST_PORT = 65_535
@@ -28,6 +33,17 @@ def refusal(message: str) -> PydanticCustomError:
     return PydanticCustomError("address", "{message}", {"message": message})
 
 
+def is_host(text: str) -> bool:
+    """Whether a connection to that can be tried: a name, or an address, of IPv6 in brackets."""
+    if not text.startswith("["):
+        return NAME.fullmatch(text) is not None
+    try:
+        ipaddress.IPv6Address(text[1:-1])
+    except ValueError:
+        return False
+    return True
+
+
 def _like(pattern: re.Pattern[str], form: str) -> Callable[[str], str]:
     def check(address: str) -> str:
         if "@" in address:
@@ -35,7 +51,7 @@ def _like(pattern: re.Pattern[str], form: str) -> Callable[[str], str]:
                 "a user or password must not stand in the address; there are settings for them"
             )
         found = pattern.fullmatch(address)
-        if found is None or not 1 <= int(found[1]) <= LAST_PORT:
+        if found is None or not is_host(found[1]) or not 1 <= int(found[2]) <= LAST_PORT:
             raise refusal(f"write each address as {form}, with a port from 1 to {LAST_PORT}")
         return address
 

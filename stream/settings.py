@@ -19,22 +19,26 @@ class KafkaSettings(BaseModel):
     prefix: str = Field(
         default="peil.",
         pattern=r"^[a-z0-9._-]*$",
+        max_length=200,  # a topic's whole name may have 249 letters
         description="What the names of topics and consumer groups begin with.",
     )
     partitions: int = Field(
         default=PARTITIONS,
         ge=1,
+        le=1_000,
         description="In how many partitions each topic of posts lies: at most so many workers of "
         "a role share the work. It cannot be changed while records wait.",
     )
     replication: int = Field(
         default=1,
         ge=1,
+        le=100,
         description="On how many brokers each record lies; 3 where there are three.",
     )
     timeout_seconds: float = Field(
         default=30.0,
         ge=1,
+        le=500,  # its client wants less than the nine minutes after which brokers close
         description="How long a call waits for the brokers before it is tried again.",
     )
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
@@ -63,12 +67,16 @@ class StreamSettings(BaseModel):
     )
     lease_seconds: float = Field(
         default=30.0,
-        gt=0,
+        ge=0.1,
+        le=3_600,
         description="A worker that does not poll for so long loses its partitions to the others; "
         "on Kafka one that lives does so after four times as long.",
     )
     record_bytes: int = Field(
-        default=4_000_000, ge=1_000, description="A record above this size is refused."
+        default=4_000_000,
+        ge=1_000,
+        le=1_000_000_000,
+        description="A record above this size is refused.",
     )
     quarantine_share: float = Field(
         default=0.2,

@@ -1,6 +1,5 @@
 """How the brokers are reached, and what Kafka's errors mean to us."""
 
-import ssl
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
@@ -10,6 +9,7 @@ from kafka import errors as kafka_errors
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
+from stream.authority import trusting
 from stream.errors import PeilError, Retry, Stop
 from stream.kafka.probe import Login, explain
 from stream.secrets import secret
@@ -25,7 +25,6 @@ Client = TypeVar("Client", KafkaAdminClient, KafkaConsumer, KafkaProducer)
 TOO_LARGE = (
     kafka_errors.MessageSizeTooLargeError,
     kafka_errors.RecordListTooLargeError,
-    kafka_errors.InvalidRecordError,
 )
 NEW_PRODUCER_HELPS = (
     kafka_errors.OutOfOrderSequenceNumberError,
@@ -45,7 +44,10 @@ class Connection:
         self.patience = settings.timeout_seconds
         self._user = settings.user
         self._secured = "SASL" in settings.security
-        self._tls = _tls(settings) if "SSL" in settings.security else None
+        encrypted = "SSL" in settings.security
+        self._tls = (
+            trusting(settings.ca_file, setting="stream.kafka.ca_file") if encrypted else None
+        )
         self._login = _login(settings) if self._secured else None
         self._options: dict[str, Any] = {
             "bootstrap_servers": list(settings.servers),
@@ -135,6 +137,16 @@ class Connection:
                 )
             case kafka_errors.KafkaStorageError():
                 return Retry(f"{what}: a broker cannot use its disk; check its free space")
+            case kafka_errors.InvalidRecordError():
+                return Stop(
+                    f"{what}: the brokers find a record not valid for its topic ({kind}); set the "
+                    "topic to what `peil doctor` says; the brokers' log says more"
+                )
+            case kafka_errors.KafkaConfigurationError():
+                return Stop(
+                    f"{what}: Kafka's client refuses these settings, and no broker was asked; "
+                    "check stream.lease_seconds and section [stream.kafka]"
+                )
             case _ if isinstance(error, TOO_LARGE):
                 return Stop(
                     f"{what}: the brokers find a record too large ({kind}); set the topic's "
@@ -144,17 +156,6 @@ class Connection:
                 return Retry(f"{what}: Kafka does not answer as it should for now ({kind})")
             case _:
                 return Stop(f"{what}: Kafka refuses it ({kind}); see the brokers' log")
-
-
-def _tls(settings: KafkaSettings) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=settings.ca_file or None)
-    except (OSError, ssl.SSLError) as error:
-        reason = error.strerror or "it holds no certificate"
-        raise Stop(
-            f"stream.kafka.ca_file: {settings.ca_file} cannot be used ({reason}); it must hold "
-            "the brokers' certificate authority as PEM"
-        ) from None
 
 
 def _login(settings: KafkaSettings) -> Login:

@@ -23,7 +23,14 @@ from kafka.protocol.sasl import (
 from stream.errors import Retry, Stop
 
 SECONDS = 3.0
+LARGEST = 1 << 20
+"""Bytes: no answer to what is asked here is longer."""
+
 MAYBE = "it may be starting, or stream.kafka.security is not what it expects"
+
+
+class NoKafkaError(Exception):
+    """Something else than Kafka answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,11 @@ def explain(
             reasons.append(f"{server}: TLS was broken off; {MAYBE}")
         except OSError as error:
             reasons.append(f"{server}: {error.strerror or error}")
+        except NoKafkaError:
+            reasons.append(
+                f"{server} does not answer as Kafka does; check stream.kafka.servers, and "
+                "stream.kafka.security"
+            )
         else:
             reasons.append(f"{server} accepts the connection and no more; {MAYBE}")
     return Retry(f"no broker answers: {'; '.join(reasons)}")
@@ -116,14 +128,23 @@ def _log_in(connection: socket.socket, server: str, login: Login | None) -> None
             )
         if answer.error_code:
             return
-        mechanism.receive(answer.auth_bytes)
+        try:
+            mechanism.receive(answer.auth_bytes)
+        except Exception as error:
+            raise NoKafkaError from error
 
 
 def _ask(connection: socket.socket, request: Any, response: Any) -> Any:
     request.with_header(correlation_id=1, client_id="peil")
     connection.sendall(request.encode(header=True, framed=True))
     size = int.from_bytes(_receive(connection, 4))
-    return response.decode(_receive(connection, size), version=request.API_VERSION, header=True)
+    if size > LARGEST:
+        raise NoKafkaError
+    answer = _receive(connection, size)
+    try:
+        return response.decode(answer, version=request.API_VERSION, header=True)
+    except Exception as error:  # whatever its bytes led the decoder to
+        raise NoKafkaError from error
 
 
 def _receive(connection: socket.socket, size: int) -> bytes:

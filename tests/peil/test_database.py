@@ -114,6 +114,15 @@ def test_a_locked_database_can_be_tried_again(
     engine.dispose()
 
 
+def test_what_keeps_the_file_from_being_used_is_said_with_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "peil.db"
+    open_database(path).dispose()
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(Stop, match=f"the operational database {path} cannot be used"):
+        open_database(path)
+
+
 def test_a_damaged_database_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "peil.db").write_bytes(b"this is not a database " * 100)
     with pytest.raises(Stop, match="restore it from a backup"):

@@ -1,17 +1,22 @@
 """What `peil doctor` says of the dashboard, by its settings."""
 
+import errno
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from bench.servers.certificates import Authority
-from peil.diagnosis import Finding, diagnose
+from peil.certificates import Place, end_of
+from peil.diagnosis import LOOKS, Finding, Said, diagnose
 from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
 from peil.settings import load_settings
 from stream.clock import ManualClock, SystemClock
+from stream.files import replace
 
 PUBLIC = "https://peil.example.org"
 
@@ -33,6 +38,33 @@ def said(folder: WorkingFolder, section: str = "", *, ago: timedelta = timedelta
     assert len(findings) > 5  # one part that is wrong keeps nobody from looking at the others
     (found,) = [each for each in findings if each.what == "dashboard"]
     return found
+
+
+def test_a_full_disk_keeps_nothing_else_from_being_looked_at(
+    folder: WorkingFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Pipeline) -> Said:
+        replace(folder.data / "file", b"something")
+        return []
+
+    monkeypatch.setitem(cast("dict[str, object]", LOOKS), "keys", full)
+    settings = load_settings(folder.settings, environ={})
+    with (
+        Pipeline(folder, settings, clock=SystemClock()) as pipeline,
+        monkeypatch.context() as patch,
+    ):
+        patch.setattr(os, "fsync", _no_space)
+        findings = {each.what: each for each in diagnose(pipeline)}
+    assert findings["keys"].state == "wrong"
+    assert findings["keys"].detail == (
+        f"{folder.data / 'file'}: No space left on device; check its rights and the free space"
+    )
+    assert findings["disk"].detail.endswith("GB free")
+    assert findings["dashboard"].state == "well"
+
+
+def _no_space(_: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_dashboard_for_this_machine_is_well(folder: WorkingFolder) -> None:
@@ -78,3 +110,8 @@ def test_a_register_of_purposes_that_cannot_be_read_is_told(folder: WorkingFolde
     found = said(folder)
     assert found.state == "wrong"
     assert "purpose new-year: basis is missing" in found.detail
+
+
+@pytest.mark.parametrize(("host", "port"), [("a..b", 443), ("127.0.0.1", 99_999_999)])
+def test_no_certificate_is_shown_at_an_address_that_is_none(host: str, port: int) -> None:
+    assert end_of(Place("postgres", host, port)) is None

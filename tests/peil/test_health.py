@@ -111,9 +111,15 @@ def test_a_port_in_use_is_told() -> None:
     pulse, metrics = Pulse(clock=ManualClock(START)), PrometheusMetrics()
     with (
         HealthServer(address, pulse=pulse, metrics=metrics),
-        pytest.raises(Stop, match="choose a free port"),
+        pytest.raises(Stop, match="and a free port"),
     ):
         HealthServer(address, pulse=pulse, metrics=metrics)
+
+
+@pytest.mark.parametrize("address", ["a..b:9464", "127.0.0.1:99999", "203.0.113.1:9464"])
+def test_an_address_that_is_none_of_this_machine_is_told(address: str) -> None:
+    with pytest.raises(Stop, match=r"^service\.listen: cannot listen at "):
+        HealthServer(address, pulse=Pulse(clock=ManualClock(START)), metrics=PrometheusMetrics())
 
 
 def test_each_role_has_a_port_of_its_own() -> None:

@@ -22,6 +22,7 @@ from ingest.tables import cursor
 from peil.database import look_at, open_database
 from peil.grants import put_rights
 from peil.leases import Leases
+from peil.postgres import place, postgres_engine
 from peil.rights import RIGHTS
 from privacy.access import AccessLog
 from privacy.keys import KeyRing
@@ -76,6 +77,11 @@ def other_authority(url: URL, folder: Path) -> URL:
         (lambda url, _: url.update_query_dict({"sslmood": "on"}), PLANTED, "option is unknown"),
         (lambda url, _: url.update_query_dict({"sslmode": "on"}), PLANTED, "sslmode has a wrong"),
         (lambda url, _: url.set(drivername="mysql"), PLANTED, "begins with mysql; write it as"),
+        (lambda url, _: url.update_query_dict({"port": "1,2"}), PLANTED, "hosts and ports do not"),
+        (lambda url, _: url.update_query_dict({"hostaddr": "z"}), PLANTED, "hostaddr is no"),
+        (lambda url, _: url.update_query_dict({"service": "z"}), PLANTED, "service is not defined"),
+        (lambda url, _: url.update_query_dict({"gssencmode": "z"}), PLANTED, "has a wrong value"),
+        (lambda url, _: url.update_query_dict({"connect_timeout": "z"}), PLANTED, "a wrong value"),
     ],
 )
 def test_what_a_person_must_mend_is_said_without_the_password(
@@ -89,6 +95,31 @@ def test_what_a_person_must_mend_is_said_without_the_password(
     with pytest.raises(Stop, match=words) as caught:
         open_database(str(url), password=password)
     assert not password or password not in told(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["-c bad", "bad", "-Z", "-c work_mem=x", "-c no_such=1", "-c ssl=on", "-p 3", "-c search_path"],
+)
+def test_options_that_the_server_does_not_take_are_said(secure: Postgres, options: str) -> None:
+    url = make_url(secure.url).update_query_dict({"options": options})
+    with pytest.raises(Stop, match=r"does not take what stands in `options`; check database\.url"):
+        open_database(url.render_as_string(hide_password=False), password=PLANTED)
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example", "db-1,db..2"])
+@pytest.mark.parametrize("form", ["//peil@{}/city", "//peil@/city?host={}"])
+def test_a_host_that_is_none_is_said(form: str, host: str) -> None:
+    with pytest.raises(Stop, match=r"database\.url: .* is no name of a host"):
+        postgres_engine(f"postgresql+psycopg:{form.format(host)}", password="")
+
+
+@pytest.mark.parametrize("host", ["db", "db.", "127.0.0.1", "[::1]", "/var/run/postgresql"])
+def test_hosts_of_every_form_are_taken(host: str) -> None:
+    address = f"postgresql+psycopg://peil@/city?host={host.strip('[]')}"
+    engine = postgres_engine(address, password="")
+    assert place(engine.url) == f"the operational database city at {host.strip('[]')}"
+    engine.dispose()
 
 
 def test_an_expired_certificate_is_refused() -> None:

@@ -57,8 +57,9 @@ def test_a_fault_leaves_the_old_file_whole(
             monkeypatch.setattr(Path, "replace", fail)
         case _:
             monkeypatch.setattr(os, "fdopen", fail)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as caught:
         replace(path, b"new")
+    assert caught.value.filename == str(path)
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
