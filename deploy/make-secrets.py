@@ -12,6 +12,7 @@ it; only root can give files away, so run it as root, or with `--mine` for serve
 import argparse
 import ipaddress
 import os
+import re
 import secrets
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,6 +50,9 @@ OWNERS: Mapping[str, tuple[int, int]] = {
     "operator": PEIL,
 }
 """A folder for each container, and the user and group that its process has: those of the images."""
+
+HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*")
+"""A name that a certificate can have, or a name for all below it."""
 
 SERVERS = ("kafka", "elasticsearch", "postgres")
 DASHBOARD = "dashboard"
@@ -112,6 +116,14 @@ class Authority:
         if not key.exists() and not certificate.exists():
             self._found()
 
+    def _certificate(self) -> x509.Certificate:
+        path = self._folder.path("ca.crt")
+        held = _read(path) if path.exists() else None
+        if held is None:
+            state = "holds no certificate" if path.exists() else "is not there"
+            sys.exit(f"{path} {state}: bring it back, or remove {path.parent} and begin anew")
+        return held
+
     def _key(self) -> ec.EllipticCurvePrivateKey:
         """It may lie elsewhere as long as nothing is to be signed."""
         path = self._folder.path("authority/ca.key")
@@ -120,7 +132,10 @@ class Authority:
                 f"{path} is not there, and without it no certificate can be made that the others "
                 f"trust: bring it back, or remove {self._folder.path('')} and begin anew"
             )
-        held = load_pem_private_key(path.read_bytes(), password=None)
+        try:
+            held = load_pem_private_key(path.read_bytes(), password=None)
+        except (TypeError, ValueError):  # the first: it has a password
+            held = None
         if not isinstance(held, ec.EllipticCurvePrivateKey):
             sys.exit(f"{path} is no key that this program made")
         return held
@@ -140,7 +155,7 @@ class Authority:
     def issue(self, server: str, hosts: Iterable[str], *, days: int) -> None:
         """Make the files that `server` shows itself with, under all names in `hosts`."""
         signing, key = self._key(), ec.generate_private_key(ec.SECP256R1())
-        issuer = x509.load_pem_x509_certificate(self._folder.path("ca.crt").read_bytes()).subject
+        issuer = self._certificate().subject
         usages = [ExtendedKeyUsageOID.SERVER_AUTH]
         if server != DASHBOARD:  # whose key must not pass for that of a node among the servers
             usages.append(ExtendedKeyUsageOID.CLIENT_AUTH)
@@ -169,11 +184,26 @@ def _name(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
-def _host(name: str) -> x509.GeneralName:
+def _is_address(name: str) -> bool:
     try:
-        return x509.IPAddress(ipaddress.ip_address(name))
+        ipaddress.ip_address(name)
     except ValueError:
-        return x509.DNSName(name)
+        return False
+    return True
+
+
+def _host(name: str) -> x509.GeneralName:
+    if _is_address(name):
+        return x509.IPAddress(ipaddress.ip_address(name))
+    return x509.DNSName(name)
+
+
+def _read(path: Path) -> x509.Certificate | None:
+    """The first certificate in that file; None when it holds none."""
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except ValueError:
+        return None
 
 
 def _builder(
@@ -225,7 +255,9 @@ def make_certificates(
             hosts = (server, "localhost", "127.0.0.1", *also.get(server, ()))
             authority.issue(server, dict.fromkeys(hosts), days=days)
             continue
-        held = x509.load_pem_x509_certificate(last.read_bytes())
+        held = _read(last)
+        if held is None:
+            sys.exit(f"{last} holds no certificate: look what it is, or --renew {server}")
         if held.not_valid_after_utc < datetime.now(UTC) + SOON:
             sys.stdout.write(
                 f"{last} ends on {held.not_valid_after_utc:%Y-%m-%d}: --renew {server}\n"
@@ -267,7 +299,17 @@ def _named(text: str) -> tuple[str, str]:
     server, _, host = text.partition("=")
     if not host:
         raise argparse.ArgumentTypeError("write it as SERVER=HOST")
+    if HOST.fullmatch(host) is None and not _is_address(host):
+        raise argparse.ArgumentTypeError(
+            f"{host!r} is no name of a host, which has letters, digits, hyphens and dots alone"
+        )
     return _server(server), host
+
+
+def _days(text: str) -> int:
+    if re.fullmatch("[0-9]{1,4}", text) is None or not 1 <= int(text) <= AUTHORITY_DAYS:
+        raise argparse.ArgumentTypeError(f"write a whole number from 1 to {AUTHORITY_DAYS}")
+    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -285,7 +327,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="make a new certificate for it",
     )  # fmt: skip
     parser.add_argument(
-        "--days", type=int, default=CERTIFICATE_DAYS, help="how long certificates are valid"
+        "--days", type=_days, default=CERTIFICATE_DAYS, help="how long certificates are valid"
     )
     parser.add_argument("--mine", action="store_true", help="all files stay those of who runs it")
     given = parser.parse_args(arguments)
@@ -294,9 +336,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     also: dict[str, list[str]] = {}
     for server, host in given.also:
         also.setdefault(server, []).append(host)
-    folder = Folder(given.folder, mine=given.mine)
-    make_certificates(folder, days=given.days, also=also, renew=given.renew)
-    make_passwords(folder)
+    try:
+        folder = Folder(given.folder, mine=given.mine)
+        make_certificates(folder, days=given.days, also=also, renew=given.renew)
+        make_passwords(folder)
+    except OSError as error:
+        sys.exit(f"{error.filename or given.folder}: {error.strerror}; what was made before stays")
 
 
 if __name__ == "__main__":

@@ -493,7 +493,8 @@ def test_another_authority_is_not_trusted(script: ModuleType, made: Path, tmp_pa
 def test_an_expired_certificate_is_told_and_renewed(
     script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    script.main([str(tmp_path), "--mine", "--days", "0"])
+    folder = script.Folder(tmp_path, mine=True)
+    script.make_certificates(folder, days=0, also={}, renew=())
     said = handshake(kafka(tmp_path), name="kafka", client=trusting(tmp_path))
     assert said is not None
     assert "expired" in said
@@ -549,6 +550,79 @@ def test_the_authoritys_key_may_lie_elsewhere_until_it_is_needed(
     script.main([str(tmp_path), "--mine"])
     with pytest.raises(SystemExit, match=r"ca\.key is not there"):
         script.main([str(tmp_path), "--mine", "--renew", "kafka"])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--days", "99999999"], "from 1 to 3650"),
+        (["--days", "-5", "--renew", "kafka"], "from 1 to 3650"),
+        (["--days", "0"], "from 1 to 3650"),
+        (["--days", "many"], "from 1 to 3650"),
+        (["--also", "kafka=ünïcode", "--renew", "kafka"], "no name of a host"),
+        (["--also", "kafka=a..b"], "no name of a host"),
+        (["--also", "kafka=https://a"], "no name of a host"),
+        (["--also", "kafka="], "SERVER=HOST"),
+        (["--also", "nobody=a"], "there is no server 'nobody'"),
+    ],
+)
+def test_what_no_certificate_can_say_is_refused_before_anything_is_made(
+    script: ModuleType,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    told: str,
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        script.main([str(tmp_path / "new"), "--mine", *words])
+    assert caught.value.code == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["localhost", "a.example.org", "*.example.org", "::1", "10.0.0.1"])
+def test_a_name_or_address_of_every_form_is_taken(script: ModuleType, name: str) -> None:
+    assert script._named(f"kafka={name}") == ("kafka", name)
+
+
+@pytest.mark.parametrize(
+    ("name", "renew", "told"),
+    [
+        ("elasticsearch/server.crt", [], "server.crt holds no certificate.*--renew elasticsearch"),
+        ("kafka/kafka.pem", [], "kafka.pem holds no certificate.*--renew kafka"),
+        ("ca.crt", ["--renew", "kafka"], "ca.crt holds no certificate.*bring it back"),
+        ("authority/ca.key", ["--renew", "kafka"], "ca.key is no key that this program made"),
+    ],
+)
+def test_a_file_that_is_none_of_ours_is_told(
+    script: ModuleType, tmp_path: Path, name: str, renew: list[str], told: str
+) -> None:
+    script.main([str(tmp_path), "--mine"])
+    path = tmp_path / name
+    path.chmod(0o600)
+    path.write_bytes(b"junk\xff")
+    with pytest.raises(SystemExit, match=told):
+        script.main([str(tmp_path), "--mine", *renew])
+    if not renew:  # what it says to do helps
+        script.main([str(tmp_path), "--mine", "--renew", name.partition("/")[0]])
+
+
+def test_an_authority_of_which_a_part_is_gone_is_told(script: ModuleType, tmp_path: Path) -> None:
+    script.main([str(tmp_path), "--mine"])
+    (tmp_path / "ca.crt").unlink()
+    with pytest.raises(SystemExit, match=r"ca\.crt is not there.*bring it back"):
+        script.main([str(tmp_path), "--mine", "--renew", "kafka"])
+
+
+@pytest.mark.parametrize("name", [".", "kafka"])
+def test_a_file_in_the_place_of_a_folder_is_told(
+    script: ModuleType, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "secrets" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("a file")
+    with pytest.raises(SystemExit, match=r"^.*secrets.*: (File exists|Not a directory)"):
+        script.main([str(tmp_path / "secrets"), "--mine"])
 
 
 def test_the_script_gives_files_to_the_containers_users_or_says_that_it_cannot(
