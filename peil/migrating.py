@@ -18,6 +18,7 @@ from peil.pipeline import Pipeline
 from stream.batches import batched
 from stream.broker import Broker, Entry
 from stream.errors import Stop
+from stream.files import replace
 from stream.lifecycle import Located
 from stream.partitions import Partition
 from stream.post import Post
@@ -40,21 +41,24 @@ class Moved(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What was moved and verified: the folder's own state then, and where it went."""
+    """What was moved and verified: the folder's own state then, and where it went. `removing`
+    says that the folder's own is being deleted: some of it may be gone.
+    """
 
     tables: tuple[tuple[str, str], ...]
     ends: tuple[tuple[str, int, int], ...]
     target: tuple[str, ...]
+    removing: bool = False
 
 
 def move_to_cluster(pipeline: Pipeline, *, progress: Progress) -> Sequence[Moved]:
     """Copy the database, the quarantine and the index of the folder to the cluster, and compare.
 
     Doing it again goes on where it was cut off and changes nothing that is there already. Stop
-    when something still runs or waits in the folder, or when the cluster holds other data:
-    nothing is written then.
+    when something still runs or waits in the folder, when its own was removed in part, or when
+    the cluster holds other data: nothing is written then.
     """
-    with _alone(pipeline) as (broker, store, database):
+    with _alone(pipeline), _source(pipeline) as (broker, store, database):
         _check_drained(broker)
         _check_free(pipeline, store)
         pipeline.keys_marked_in(database)
@@ -72,58 +76,105 @@ def move_to_cluster(pipeline: Pipeline, *, progress: Progress) -> Sequence[Moved
             if name.until_ms > pipeline.clock.now()
         ]
         if all(each.equal for each in moved):
-            _path(pipeline).write_bytes(msgspec.json.encode(_mark(pipeline, broker, tables)))
+            _write(pipeline, _mark(pipeline, broker, tables))
     return moved
 
 
 def remove_moved(pipeline: Pipeline) -> None:
-    """Delete the folder's own log, index and database, which nobody keeps house in any more. Stop
-    when no move to this cluster was verified, or the folder was used after it.
+    """Delete the folder's own log, index and database, which nobody keeps house in any more; goes
+    on where it was ended. Stop when no move to this cluster was verified, or the folder was used
+    after it.
     """
-    path, folder = _path(pipeline), pipeline.folder
-    if not path.is_file():
-        raise Stop("nothing was moved and verified yet: `peil migrate embedded-to-cluster` first")
-    with _alone(pipeline) as (broker, _, database):
-        moved = msgspec.json.decode(path.read_bytes(), type=Mark)
-        now = _mark(pipeline, broker, checksums(database))
-    if moved.target != now.target:
-        raise Stop("the move was verified to another cluster than these settings name")
+    folder = pipeline.folder
+    with _alone(pipeline):
+        moved = _read(pipeline)
+        if moved is None and not folder.database.is_file():
+            raise Stop("nothing of one machine is here any more")
+        if moved is None:
+            raise Stop(
+                "nothing was moved and verified yet: `peil migrate embedded-to-cluster` first"
+            )
+        if moved.target != _target(pipeline):
+            raise Stop("the move was verified to another cluster than these settings name")
+        if not moved.removing:
+            with _source(pipeline) as (broker, _, database):
+                _check_unused(pipeline, moved, _mark(pipeline, broker, checksums(database)))
+            _write(pipeline, msgspec.structs.replace(moved, removing=True))
+        elif folder.database.is_file():  # it goes last, and whoever uses the folder writes to it
+            database = open_database(folder.database)
+            now = msgspec.structs.replace(moved, tables=_sums(checksums(database)))
+            database.dispose()
+            _check_unused(pipeline, moved, now)
+        for place in (folder.log, folder.index, folder.places("embedded")):
+            if place.exists():
+                shutil.rmtree(place)
+        for place in sorted(folder.data.glob(f"{folder.database.name}*")):
+            place.unlink()
+        _path(pipeline).unlink()
+
+
+def _check_unused(pipeline: Pipeline, moved: Mark, now: Mark) -> None:
     if moved != now:
         raise Stop(
             "this folder was used on one machine after the move, so it holds what the cluster does "
             "not: import that there again, then delete the folder's data/log, data/index and "
-            f"{folder.database.name} by hand"
+            f"{pipeline.folder.database.name} by hand"
         )
-    for place in (folder.log, folder.index, folder.places("embedded")):
-        if place.exists():
-            shutil.rmtree(place)
-    for place in folder.data.glob(f"{folder.database.name}*"):
-        place.unlink()
-    path.unlink()
 
 
 def _path(pipeline: Pipeline) -> Path:
     return pipeline.folder.data / MOVED
 
 
+def _write(pipeline: Pipeline, mark: Mark) -> None:
+    replace(_path(pipeline), msgspec.json.encode(mark))
+
+
+def _read(pipeline: Pipeline) -> Mark | None:
+    """What was moved and verified; None when nothing was."""
+    path = _path(pipeline)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Mark)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not what was written"
+        raise Stop(
+            f"{path} cannot be read ({why}): delete it, and move again with `peil migrate "
+            "embedded-to-cluster`, which writes it anew and changes nothing that is there already"
+        ) from None
+
+
 @contextmanager
-def _alone(pipeline: Pipeline) -> Generator[tuple[Broker, Store, Engine]]:
-    """The log, the store and the database of the folder, while nobody else uses them or the
-    cluster.
-    """
-    folder, settings, clock = pipeline.folder, pipeline.settings, pipeline.clock
+def _alone(pipeline: Pipeline) -> Generator[None]:
+    """Nobody else uses the folder while the block runs."""
+    folder, settings = pipeline.folder, pipeline.settings
     if settings.engine != "cluster" or not settings.database.url:
         raise Stop(
             'the settings must name where to go: engine = "cluster", database.url, '
             "stream.kafka.servers and index.elastic.servers"
         )
-    if not folder.database.is_file():
-        raise Stop(f"there is no {folder.database}: nothing of one machine is here to be moved")
     with ExitStack() as stack:
         for role in (SERVICE, INDEX, "collect"):
             if not stack.enter_context(folder.hold(role)):
                 raise Stop(f"a peil still runs on this folder (role {role}); end it first")
-        source = Embedded(folder, settings, locks=folder, clock=clock)
+        yield
+
+
+@contextmanager
+def _source(pipeline: Pipeline) -> Generator[tuple[Broker, Store, Engine]]:
+    """The log, the store and the database of the folder."""
+    folder, clock = pipeline.folder, pipeline.clock
+    moved = _read(pipeline)
+    if moved is not None and moved.removing:
+        raise Stop(
+            "the folder's own was moved, and its removal was begun: `peil migrate "
+            "embedded-to-cluster --remove` ends it"
+        )
+    if not folder.database.is_file():
+        raise Stop(f"there is no {folder.database}: nothing of one machine is here to be moved")
+    with ExitStack() as stack:
+        source = Embedded(folder, pipeline.settings, locks=folder, clock=clock)
         broker, store = source.broker(), source.store()
         stack.callback(broker.close)
         stack.callback(store.close)
@@ -133,22 +184,30 @@ def _alone(pipeline: Pipeline) -> Generator[tuple[Broker, Store, Engine]]:
 
 
 def _mark(pipeline: Pipeline, broker: Broker, tables: Sequence[Copied]) -> Mark:
-    settings = pipeline.settings
-    kafka, elastic = settings.stream.kafka, settings.index.elastic
     return Mark(
-        tables=tuple((str(each.name), each.checksum) for each in tables),
+        tables=_sums(tables),
         ends=tuple(
             (topic, partition, end)
             for topic in (POSTS.name, LABELLED.name, QUARANTINE.name)
             for partition, (_, end) in sorted(broker.ends(topic).items())
         ),
-        target=(
-            settings.database.url,
-            kafka.prefix,
-            *kafka.servers,
-            elastic.prefix,
-            *elastic.servers,
-        ),
+        target=_target(pipeline),
+    )
+
+
+def _sums(tables: Sequence[Copied]) -> tuple[tuple[str, str], ...]:
+    return tuple((str(each.name), each.checksum) for each in tables)
+
+
+def _target(pipeline: Pipeline) -> tuple[str, ...]:
+    settings = pipeline.settings
+    kafka, elastic = settings.stream.kafka, settings.index.elastic
+    return (
+        settings.database.url,
+        kafka.prefix,
+        *kafka.servers,
+        elastic.prefix,
+        *elastic.servers,
     )
 
 

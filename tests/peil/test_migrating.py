@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from index.elastic.store import ElasticStore
 from index.local.store import LocalStore
 from index.testing import TIMEZONE, fill
+from peil import migrating
 from peil.folder import WorkingFolder
 from peil.importing import import_files
-from peil.migrating import move_to_cluster, remove_moved
+from peil.migrating import MOVED, move_to_cluster, remove_moved
 from peil.pipeline import Pipeline
 from peil.settings import Settings
 from stream.clock import SystemClock, to_datetime
@@ -115,3 +117,105 @@ def test_other_keys_stop_what_was_moved(folder: WorkingFolder, target: Settings)
         pytest.raises(Stop, match=r"the key .* is gone"),
     ):
         pipeline.ingestion.intake  # noqa: B018  (it opens the keys)
+
+
+# What is ended in the middle.
+
+
+class Killed(BaseException):
+    """Ends a process where a test wants it to."""
+
+
+@pytest.mark.parametrize("flushes", [1, 2, 3])
+def test_a_copy_of_the_index_that_was_cut_off_goes_on(
+    folder: WorkingFolder, target: Settings, monkeypatch: pytest.MonkeyPatch, flushes: int
+) -> None:
+    """After some of a partition's posts are there, and while others are on their way."""
+    monkeypatch.setattr(migrating, "BATCH", 7)
+    real, calls = ElasticStore.flush, 0
+
+    def killed(self: ElasticStore) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == flushes:
+            raise Killed
+        real(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ElasticStore, "flush", killed)
+        with pytest.raises(Killed):
+            move(folder, target)
+    with pytest.raises(Stop, match="nothing was moved and verified"):
+        remove(folder, target)
+    assert move(folder, target)
+    with Pipeline(folder, target, clock=SystemClock()) as pipeline:
+        assert sum(pipeline.store.partitions().values()) == 20
+
+
+STEPS = ("rmtree log", "rmtree index", "unlink peil.db", f"unlink {MOVED}")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_removal_that_was_cut_off_goes_on(
+    folder: WorkingFolder, target: Settings, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Right after each step; nothing of the folder's own stays past its term."""
+    assert move(folder, target)
+    cut_off(folder, target, monkeypatch, step)
+    if step != STEPS[-1]:
+        with pytest.raises(Stop, match=r"its removal was begun.*--remove"):
+            move(folder, target)
+        remove(folder, target)
+    left = {each.name for each in folder.data.iterdir()}
+    assert left.isdisjoint({"log", "index", "peil.db", MOVED})
+    with pytest.raises(Stop, match="nothing of one machine is here"):
+        remove(folder, target)
+
+
+def cut_off(
+    folder: WorkingFolder, target: Settings, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Begin to remove, and end after this step."""
+    rmtree, unlink = shutil.rmtree, Path.unlink
+
+    def removed(path: Path) -> None:
+        rmtree(path)
+        if step == f"rmtree {path.name}":
+            raise Killed
+
+    def unlinked(path: Path, *, missing_ok: bool = False) -> None:
+        unlink(path, missing_ok=missing_ok)
+        if step == f"unlink {path.name}":
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(migrating.shutil, "rmtree", removed)
+        patch.setattr(Path, "unlink", unlinked)
+        with pytest.raises(Killed):
+            remove(folder, target)
+
+
+def test_what_was_used_after_half_a_removal_is_not_deleted(
+    folder: WorkingFolder, target: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert move(folder, target)
+    cut_off(folder, target, monkeypatch, "rmtree log")
+    with Pipeline(folder, Settings(purpose="a test"), clock=SystemClock()) as pipeline:
+        bring(pipeline, "later")
+    with pytest.raises(Stop, match="used on one machine after the move"):
+        remove(folder, target)
+    assert folder.index.exists()
+
+
+@pytest.mark.parametrize("held", [b"", b"\xff\xff", b'{"tables": 1}', b"{}", b"[]", b"null"])
+def test_a_mark_that_cannot_be_read_is_told(
+    folder: WorkingFolder, target: Settings, held: bytes
+) -> None:
+    path = folder.data / MOVED
+    path.write_bytes(held)
+    for do in (remove, move):
+        with pytest.raises(Stop, match=f"{path} cannot be read .* delete it, and move again"):
+            do(folder, target)
+    assert folder.database.exists()
+    path.unlink()
+    assert move(folder, target)
