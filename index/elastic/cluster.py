@@ -1,7 +1,6 @@
 """The connection to Elasticsearch, and its errors as those of peil."""
 
 import re
-import ssl
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from msgspec import ValidationError
 
 from index.contract import TooBroad
 from index.settings import ElasticSettings
+from stream.authority import trusting
 from stream.errors import Retry, Stop
 from stream.secrets import secret
 
@@ -71,7 +71,7 @@ class Cluster:
         self.name = f"Elasticsearch at {', '.join(settings.servers)}"
         options = _login(settings)
         if settings.ca_file:
-            _check_authority(settings.ca_file)
+            trusting(settings.ca_file, setting="index.elastic.ca_file")
             options["ca_certs"] = settings.ca_file
         try:
             self.client = Elasticsearch(
@@ -237,17 +237,6 @@ def _login(settings: ElasticSettings) -> dict[str, Any]:
             "api_key_file"
         )
     return {"basic_auth": (settings.user, password)}
-
-
-def _check_authority(file: str) -> None:
-    try:
-        ssl.create_default_context(cafile=file)
-    except (OSError, ssl.SSLError) as error:
-        reason = error.strerror if not isinstance(error, ssl.SSLError) else "it holds none"
-        raise Stop(
-            f"index.elastic.ca_file: {file} cannot be used ({reason}); it must hold the nodes' "
-            "certificate authority as PEM"
-        ) from None
 
 
 def _tls(message: str) -> str:
