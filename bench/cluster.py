@@ -1,5 +1,6 @@
 """A whole cluster on this machine for benchmarks: real servers, and peil's roles as processes."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -7,10 +8,10 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import psutil
 
@@ -23,6 +24,11 @@ from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
 from peil.settings import load_settings
 from stream.clock import SystemClock
+from stream.errors import Retry
+
+Found = TypeVar("Found")
+
+PATIENCE = 300
 
 PEIL = (sys.executable, "-c", "from peil.command import main; main()")
 
@@ -190,6 +196,38 @@ class Watch:
                 if before >= 0:
                     self.longest = max(self.longest, now - changed)
                 changed, before = now, posts
+
+
+def patiently(look: Callable[[], Found]) -> Found:
+    """What `look` returns, when the servers are whole again: one that was killed a moment ago is
+    not, and that says nothing about posts.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return look()
+        except Retry:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """How a command reads a whole number that is no smaller than `least`."""
+
+    def number(given: str) -> int:
+        if (found := int(given)) < least:
+            raise argparse.ArgumentTypeError(f"{given} is less than {least}")
+        return found
+
+    return number
+
+
+def file(given: str) -> Path:
+    """How a command reads the name of a file, which must be there."""
+    if not (found := Path(given)).is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {given}")
+    return found
 
 
 def texts(path: Path | None) -> Sequence[str]:

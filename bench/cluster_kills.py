@@ -8,7 +8,8 @@ workers, two index workers, Kafka and Elasticsearch are killed (`kill -9`) in an
 seed decides, and started again. With `--faults` nothing is killed: proxies before Kafka,
 Elasticsearch and PostgreSQL delay, cut, half-close, reset, refuse and stall connections.
 
-Exit code 1 when a post is lost, stands twice, is of a stale version, or is back from the dead.
+Exit code 3 when a post is lost, stands twice, is of a stale version, or is back from the dead;
+1 when that cannot be said.
 """
 
 import argparse
@@ -19,12 +20,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench.cluster import City, Watch, cluster, texts
+from bench.cluster import City, Watch, cluster, file, patiently, texts, whole
 from peil.pipeline import Pipeline
 from stream.batches import batched
 from stream.broker import Entry
@@ -46,6 +48,8 @@ POSTS_AN_ERASURE = 4_000
 CHUNK = 250
 PATIENCE = 600
 AT_ONCE = 1_000
+WRONG = 3
+"""The exit code when posts are not as they must be."""
 
 
 class Deeds:
@@ -214,20 +218,21 @@ def main(words: argparse.Namespace, root: Path) -> int:
             with city.opened() as pipeline:
                 send(pipeline, deeds.events, lambda: 0.0 if calm.is_set() else gap)
 
-        producer = threading.Thread(target=produce)
-        with Watch(city) as watch:
-            producer.start()
-            done = (disturb if words.faults else kill)(city, rounds, rng)
-            calm.set()
-            producer.join()
+        with Watch(city) as watch, ThreadPoolExecutor() as pool:
+            producing = pool.submit(produce)
+            try:
+                done = (disturb if words.faults else kill)(city, rounds, rng)
+            finally:
+                calm.set()
+            producing.result()  # what was not sent is not lost
             deadline = time.monotonic() + PATIENCE
             with city.opened() as pipeline:
-                while any((wrong := look(pipeline, deeds)).values()):
+                while any((wrong := patiently(lambda: look(pipeline, deeds))).values()):
                     if time.monotonic() > deadline:
                         break
                     time.sleep(2)
                 time.sleep(5)  # nothing comes back afterwards either
-                wrong = look(pipeline, deeds)
+                wrong = patiently(lambda: look(pipeline, deeds))
         said = city.kafka.log.read_text("utf-8", "replace")
         rebalances = said.count("Preparing to rebalance group")
         lost = sum(role.said("went to another member") for role in city.roles.values())
@@ -235,17 +240,17 @@ def main(words: argparse.Namespace, root: Path) -> int:
     print(f"{rebalances} rebalances; {lost} batches were given up for a lost partition")
     print(f"longest time in which the index did not change: {watch.longest:.1f} s")
     print(f"wrong: {dict(wrong)}")
-    return 1 if any(wrong.values()) else 0
+    return WRONG if any(wrong.values()) else 0
 
 
 SETTINGS = {"PEIL_STREAM__LEASE_SECONDS": "6", "PEIL_ENRICH__AFFORDABLE": "1"}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--posts", type=int, default=200_000)
-    parser.add_argument("--kills", type=int, default=100, help="or faults")
+    parser.add_argument("--posts", type=whole(1), default=200_000)
+    parser.add_argument("--kills", type=whole(0), default=100, help="or faults")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--texts", type=Path)
+    parser.add_argument("--texts", type=file)
     parser.add_argument("--faults", action="store_true")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:

@@ -8,8 +8,8 @@ catch up.
 Posts are appended at a steady rate all the while; none gets a label that takes a model.
 `elastic-full` sets the block that Elasticsearch sets by itself when its disk passes the flood
 stage. `kafka-full` gives Kafka a small disk (a tmpfs, which takes root to mount) and fills it
-until the broker ends; then room is made and it is started again. Exit code 1 when a post is lost
-or stands twice.
+until the broker ends; then room is made and it is started again. Exit code 3 when a post is lost
+or stands twice; 1 when that cannot be said.
 """
 
 import argparse
@@ -22,11 +22,12 @@ import time
 import urllib.request
 from pathlib import Path
 
-from bench.cluster import City, cluster, texts
-from bench.cluster_kills import send
+from bench.cluster import City, cluster, patiently, texts, whole
+from bench.cluster_kills import WRONG, send
 from bench.cluster_pipeline import NO_LABELS, make_posts
 from stream.batches import batched
 from stream.clock import DAY_MS
+from stream.errors import Stop
 from stream.events import Upsert
 from stream.post import Post
 
@@ -45,9 +46,17 @@ class Producer(threading.Thread):
         self._rate = rate
         self._over = threading.Event()
         self._words = texts(None)
+        self._error: BaseException | None = None
         self.posts: list[Post] = []
 
     def run(self) -> None:
+        try:
+            self._produce()
+        except BaseException as error:
+            self._error = error
+            raise
+
+    def _produce(self) -> None:
         begun = time.monotonic()
         with self._city.opened() as pipeline:
             while not self._over.is_set():
@@ -63,8 +72,11 @@ class Producer(threading.Thread):
                 time.sleep(TICK)
 
     def end(self) -> None:
+        """Stop when it ended by itself before: what was not sent is not lost."""
         self._over.set()
         self.join()
+        if self._error is not None:
+            raise Stop("not all posts were sent") from self._error
 
 
 def block(city: City, *, full: bool) -> None:
@@ -109,7 +121,13 @@ def harm(city: City, what: str, seconds: float) -> None:
 
 
 def missing(city: City, posts: list[Post]) -> tuple[int, int]:
-    """How many are not in the index, and how many stand there more than once."""
+    """How many are not in the index, and how many stand there more than once; asked until
+    Elasticsearch answers.
+    """
+    return patiently(lambda: _missing(city, posts))
+
+
+def _missing(city: City, posts: list[Post]) -> tuple[int, int]:
     lost = twice = 0
     with city.opened() as pipeline:
         pipeline.store.reload()
@@ -146,14 +164,14 @@ def main(words: argparse.Namespace, root: Path) -> int:
     print(f"{words.what} for {words.minutes:g} minutes at {words.rate} posts/s")
     print(f"of {len(producer.posts)} posts {wrong[0]} are lost and {wrong[1]} stand twice")
     print(f"what had waited was searchable {caught_up:.0f} s after the end, while more came")
-    return 0 if wrong == (0, 0) else 1
+    return 0 if wrong == (0, 0) else WRONG
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=["elastic-down", "elastic-full", "kafka-full"])
     parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--rate", type=int, default=1_000)
+    parser.add_argument("--rate", type=whole(1), default=1_000)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         disk = Path(temporary) / "kafka"
