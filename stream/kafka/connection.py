@@ -142,6 +142,11 @@ class Connection:
                     f"{what}: the brokers find a record not valid for its topic ({kind}); set the "
                     "topic to what `peil doctor` says; the brokers' log says more"
                 )
+            case kafka_errors.CorruptRecordError():
+                return Stop(
+                    f"{what}: a record there is damaged, or another program gave it a header that "
+                    "is no text; drop the records up to it with Kafka's kafka-delete-records.sh"
+                )
             case kafka_errors.KafkaConfigurationError():
                 return Stop(
                     f"{what}: Kafka's client refuses these settings, and no broker was asked; "

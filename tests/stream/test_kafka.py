@@ -368,6 +368,28 @@ def test_a_record_that_another_program_wrote_costs_no_other(
     assert all(isinstance(item, QuarantinedRecord) and item.value == value for _, item in waiting)
 
 
+class Mangled(str):
+    """The name of a header that is no text once it is sent."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        del encoding, errors
+        return b"\xff\xfe"
+
+
+def test_a_record_that_no_client_can_read_is_told(kafka_server: str, broker: KafkaBroker) -> None:
+    producer = KafkaProducer(bootstrap_servers=kafka_server, allow_auto_create_topics=False)
+    headers = [(Mangled("h"), b"v")]
+    name = f"{broker._prefix}{POSTS.name}"
+    producer.send(name, key=b"k", value=b"v", partition=0, headers=headers).get(10)
+    producer.close()
+    with pytest.raises(
+        Stop, match=r"^reading posts: a record there is damaged, or.*delete-records"
+    ):
+        broker.read(POSTS.name, 0)
+
+
 def drained(broker: KafkaBroker, clock: SystemClock) -> list[Record]:
     """What a worker did with all that waits in topic `posts`, and did not reject."""
     done: list[Record] = []
