@@ -16,14 +16,21 @@ class ElasticSettings(BaseModel):
     prefix: str = Field(
         default="peil",
         pattern=r"^[a-z][a-z0-9_]*$",
+        max_length=200,  # a name of an index has 255 characters at most
         description="What the names of indices begin with.",
     )
     replicas: int = Field(
         default=0,
         ge=0,
+        le=100,
         description="Copies of each index beside the first; 1 where there are nodes.",
     )
-    shards: int = Field(default=1, ge=1, description="Shards of each index of kept posts.")
+    shards: int = Field(
+        default=1,
+        ge=1,
+        le=1024,  # as many as Elasticsearch allows
+        description="Shards of each index of kept posts.",
+    )
     user: str = Field(default="", description="Who logs in with a password.")
     password: SecretStr = Field(
         default=NO_SECRET, description="From the environment only; else `password_file`."
@@ -39,7 +46,11 @@ class ElasticSettings(BaseModel):
         default="", description="The certificate authority of the nodes; empty: the system's."
     )
     seconds: float = Field(
-        default=30.0, gt=0, description="An answer that takes longer is given up and tried again."
+        default=30.0,
+        gt=0,
+        le=3_600,
+        allow_inf_nan=False,
+        description="An answer that takes longer is given up and tried again.",
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from index.elastic.cluster import MISSING, Cluster
 from index.elastic.mapping import Names
+from index.elastic.shapes import Created, shaped
 from index.settings import ElasticSettings
 
 Role = Literal["writer", "reader"]
@@ -34,7 +35,7 @@ def privileges(prefix: str) -> Mapping[Role, Mapping[str, Any]]:
 
 
 class Access:
-    """Makes roles, users and keys, logged in as somebody who may (`manage_security`)."""
+    """Makes roles and users, logged in as somebody who may (`manage_security`)."""
 
     def __init__(self, settings: ElasticSettings) -> None:
         self._cluster = Cluster(settings)
@@ -45,7 +46,10 @@ class Access:
         name = self._name(role)
         self._cluster.check()
         with self._cluster.asked():
-            self._cluster.client.security.put_role(name=name, **privileges(self._prefix)[role])
+            answer = self._cluster.client.security.put_role(
+                name=name, **privileges(self._prefix)[role]
+            )
+            shaped(answer, dict[str, Created])
         return name
 
     def has_user(self, user: str) -> bool:
@@ -61,22 +65,10 @@ class Access:
         """
         self._cluster.check()
         with self._cluster.asked():
-            self._cluster.client.security.put_user(
+            answer = self._cluster.client.security.put_user(
                 username=user, password=password, roles=[self._name(role)]
             )
-
-    def make_key(self, role: Role, *, days: int | None = None) -> str:
-        """A new API key of that role, encoded as `index.elastic.api_key_file` holds it; it ends
-        after `days`, or never.
-        """
-        self._cluster.check()
-        with self._cluster.asked():
-            answer = self._cluster.client.security.create_api_key(
-                name=self._name(role),
-                role_descriptors={role: privileges(self._prefix)[role]},
-                expiration=f"{days}d" if days else None,
-            )
-        return str(answer["encoded"])
+            shaped(answer, Created)
 
     def close(self) -> None:
         """Give the connections back."""

@@ -12,18 +12,10 @@ from typing import Any, TypeVar
 from index.contract import Counted
 from index.document import column_of, counted_as
 from index.elastic.cluster import Cluster
+from index.elastic.hits import Answered, Author, Busy, Cell, Cells, Found, PeopledCell
 from index.elastic.query import Query
 from index.elastic.reading import WHOLE
-from index.elastic.shapes import (
-    Answered,
-    Author,
-    Busy,
-    Cell,
-    Cells,
-    Found,
-    PeopledCell,
-    shaped,
-)
+from index.elastic.shapes import shaped
 from index.tally import AT_FIRST, Tally
 from privacy.suppress import MOST_A_DAY
 

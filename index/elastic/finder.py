@@ -7,9 +7,9 @@ from index.compiler import Compiled, Compiler
 from index.contract import Dimension, Question, Scope
 from index.elastic import counting
 from index.elastic.cluster import Cluster, TooWide
+from index.elastic.hits import Page, Stored
 from index.elastic.query import ElasticEngine, Query, may_be_too_wide
 from index.elastic.reading import AS_THEY_LIE, BY_ID, count_posts, first, post_of, read
-from index.elastic.shapes import Page, Stored
 from index.tally import Tally
 from rules.tree import Prefix
 from stream.post import Post

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from index.elastic import shapes
 from index.elastic.catalogue import known
 from index.elastic.cluster import Cluster
+from index.elastic.hits import All, Answered, ByIndex, Found, Moment, Number, Page, Placed, Stored
 from index.elastic.mapping import Names
 from index.elastic.query import EVERYTHING, Query
-from index.elastic.shapes import Moment, Page, Stored, shaped
+from index.elastic.shapes import shaped
 from stream.batches import batched
 from stream.codec import decode_post
 from stream.errors import Stop
@@ -65,7 +65,7 @@ def post_counts(cluster: Cluster, aliases: Sequence[str]) -> Mapping[str, int]:
     with cluster.asked():
         answer = shaped(
             cluster.client.search(index=aliases, size=0, aggs=request, **WHOLE),
-            shapes.Answered[shapes.ByIndex],
+            Answered[ByIndex],
         )
     buckets = answer.aggregations.indices.buckets if answer.aggregations else ()
     return {each.key: each.doc_count for each in buckets}
@@ -86,7 +86,7 @@ def locate(
                 track_total_hits=True,
                 **WHOLE,
             )
-            found = shaped(answer, shapes.All[shapes.Located]).hits
+            found = shaped(answer, All[Placed]).hits
         if found.total.value > len(found.hits):
             raise Stop(f"{cluster.name}: posts stand in more than {WINDOW // PAGE} places each")
         for hit in found.hits:
@@ -106,7 +106,7 @@ def count_posts(cluster: Cluster, aliases: Sequence[str], query: Query) -> int:
         answer = cluster.client.search(
             index=aliases, query=query, size=0, track_total_hits=True, **WHOLE
         )
-        return shaped(answer, shapes.Number).hits.total.value
+        return shaped(answer, Number).hits.total.value
 
 
 def first(
@@ -124,7 +124,7 @@ def first(
         answer = cluster.client.search(
             index=aliases, query=query, sort=sort, size=limit, track_total_hits=False, **WHOLE
         )
-        return shaped(answer, shapes.Found[Stored]).hits.hits
+        return shaped(answer, Found[Stored]).hits.hits
 
 
 def read(

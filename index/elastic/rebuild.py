@@ -17,10 +17,11 @@ from index.contract import Progress
 from index.elastic.bulk import Buffer
 from index.elastic.catalogue import Catalogue, Seen
 from index.elastic.cluster import Cluster, Gone
+from index.elastic.hits import Entry, Page
 from index.elastic.mapping import VERSION
 from index.elastic.query import EVERYTHING
 from index.elastic.reading import BY_ID, count_posts, everything_in, posts_of, read
-from index.elastic.shapes import Acknowledged, Broadcast, Entry, Page, shaped
+from index.elastic.shapes import Acknowledged, Broadcast, shaped
 from stream.batches import batched
 from stream.partitions import Partition
 from stream.post import Post

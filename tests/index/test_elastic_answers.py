@@ -108,6 +108,19 @@ def test_a_name_that_no_index_can_hold_and_a_version_that_is_none_cost_one_post(
         assert store.where([post.id for post in (*good, bad)]).keys() == {each.id for each in good}
 
 
+def test_an_index_that_cannot_be_made_names_the_settings(between: Between, prefix: str) -> None:
+    """More shards than a node takes."""
+    settings = ElasticSettings(servers=(between.url,), prefix=prefix, shards=1_024)
+    store = ElasticStore(settings, clock=ManualClock(START), timezone=TIMEZONE, k=2)
+    with (
+        closing(store),
+        pytest.raises(
+            Stop, match=r"cannot make index .*index\.elastic\.prefix, shards and replicas"
+        ),
+    ):
+        fill(store, POSTS)
+
+
 # Aliases and indices of others.
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from index.elastic.cluster import Cluster
 from index.settings import ElasticSettings
@@ -50,6 +51,40 @@ def test_what_does_not_tell_its_version_is_no_elasticsearch(site: Any) -> None:
             assert PLANTED not in str(caught.value)
         site.answers["/"] = (200, HEADERS, b'{"version": {"number": "8.19.3"}}')
         cluster.check()
+
+
+@pytest.mark.parametrize("number", ["8.99999", "8." + "9" * 5_000, "9" * 5_000 + ".1", "8", "-8.1"])
+def test_a_number_that_no_version_has_is_no_elasticsearch(site: Any, number: str) -> None:
+    site.answers["/"] = (200, HEADERS, json.dumps({"version": {"number": number}}).encode())
+    cluster = cluster_at(site)
+    with closing(cluster.client), pytest.raises(Stop, match="is not Elasticsearch"):
+        cluster.check()
+
+
+@pytest.mark.parametrize(
+    "error", [7, [7], {"failed_shards": 7}, {"failed_shards": [{"reason": 7}]}]
+)
+def test_an_error_of_another_form_is_one_all_the_same(site: Any, error: object) -> None:
+    site.answers["/"] = (503, HEADERS, json.dumps({"error": error}).encode())
+    cluster = cluster_at(site)
+    with closing(cluster.client), pytest.raises(Retry, match="busy or not whole"):
+        cluster.check()
+
+
+@pytest.mark.parametrize(
+    ("setting", "given"),
+    [
+        ("seconds", "inf"),
+        ("seconds", "nan"),
+        ("seconds", 1e300),
+        ("shards", 99_999_999),
+        ("replicas", 99_999_999_999),
+        ("prefix", "a" * 240),
+    ],
+)
+def test_a_setting_that_elasticsearch_cannot_have_is_told(setting: str, given: object) -> None:
+    with pytest.raises(ValidationError, match=setting):
+        ElasticSettings.model_validate({setting: given})
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Logins, certificates, roles, and an Elasticsearch that is killed while it is written."""
 
+import secrets
 import socket
 import ssl
 import threading
@@ -15,7 +16,7 @@ from pydantic import SecretStr
 from bench.servers.certificates import Authority
 from bench.servers.elasticsearch import Elasticsearch
 from index.contract import Question
-from index.elastic.access import Access
+from index.elastic.access import Access, Role
 from index.elastic.cluster import Cluster
 from index.elastic.store import ElasticStore
 from index.settings import ElasticSettings
@@ -28,6 +29,7 @@ from stream.testing import START
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
 
+PASSWORD = secrets.token_hex(8)
 Open = Callable[[ElasticSettings], ElasticStore]
 
 
@@ -116,19 +118,27 @@ def test_an_expired_certificate_is_told(tmp_path: Path, store_at: Open) -> None:
 
 
 def test_each_role_can_do_its_work_and_no_more(admin: ElasticSettings, store_at: Open) -> None:
+    """Logged in as a user, or with a key that was made in the name of one."""
     admin = admin.model_copy(update={"prefix": "roles"})
-    access = Access(admin)
-    keys = {role: access.make_key(role, days=1) for role in ("writer", "reader")}
-    assert access.put_role("writer") == "roles-writer"
-    access.close()
+    keys: dict[str, str] = {}
+    roles: tuple[Role, ...] = ("writer", "reader")
+    with closing(Access(admin)) as access, closing(Cluster(admin).client) as client:
+        for role in roles:
+            assert access.put_role(role) == f"roles-{role}"
+            access.put_user(role, role=role, password=PASSWORD)
+            keys[role] = client.security.grant_api_key(
+                grant_type="password", username=role, password=PASSWORD, api_key={"name": role}
+            )["encoded"]
     store_at(admin).setup()
 
-    def keyed(role: str) -> ElasticSettings:
-        return admin.model_copy(
-            update={"user": "", "password": SecretStr(""), "api_key": SecretStr(keys[role])}
-        )
+    def logged_in(role: Role) -> ElasticSettings:
+        return admin.model_copy(update={"user": role, "password": SecretStr(PASSWORD)})
 
-    writer, reader = store_at(keyed("writer")), store_at(keyed("reader"))
+    def keyed(role: Role) -> ElasticSettings:
+        key = {"user": "", "password": SecretStr(""), "api_key": SecretStr(keys[role])}
+        return admin.model_copy(update=key)
+
+    writer, reader = store_at(logged_in("writer")), store_at(keyed("reader"))
     posts = [text_post(n, f"woord {n}") for n in range(5)]
     writer.upgrade()
     fill(writer, posts)
