@@ -40,7 +40,7 @@ class Rates:
 
     def wait(self, key: str) -> int:
         """The seconds that `key` has to wait; 0 when it may go on, which is counted."""
-        now = self._clock.now()
+        now = self._clock.elapsed()
         with self._lock:
             end = max(self._used_up.get(key, 0), now) + self._step
             if end - now > MINUTE_MS:
@@ -62,7 +62,7 @@ class Attempts:
         self._clock = clock
         self._lock = Lock()
         self._failed: OrderedDict[str, tuple[int, int]] = OrderedDict()
-        """How often, and when last (Unix ms)."""
+        """How often, and when last (`Clock.elapsed`)."""
 
     def begin(self, *, account: str, address: str) -> int:
         """The seconds to wait before a password may be tried; 0 when it may be now."""
@@ -97,7 +97,7 @@ class Attempts:
 
     def _note(self, key: str) -> None:
         count, _ = self._count(key)
-        self._failed[key] = (count + 1, self._clock.now())
+        self._failed[key] = (count + 1, self._clock.elapsed())
         self._failed.move_to_end(key)
         if len(self._failed) > MOST_KEYS:
             self._failed.popitem(last=False)
@@ -107,9 +107,9 @@ class Attempts:
         if count < free:
             return 0
         seconds = min(1 << min(count - free, 20), longest)  # a large count is no larger number
-        return max(0, math.ceil((last + seconds * 1000 - self._clock.now()) / 1000))
+        return max(0, math.ceil((last + seconds * 1000 - self._clock.elapsed()) / 1000))
 
     def _count(self, key: str) -> tuple[int, int]:
         """What is held of `key`; an hour after the last failure it is forgotten."""
         count, last = self._failed.get(key, (0, 0))
-        return (0, 0) if self._clock.now() - last >= HOUR_MS else (count, last)
+        return (0, 0) if self._clock.elapsed() - last >= HOUR_MS else (count, last)

@@ -72,7 +72,7 @@ class Connection:
         )
         self._early: list[bytes] = []
         port = parts.port or WEBSOCKET_PORTS[parts.scheme]
-        self._until = clock.now() + int(SLOWEST_SECONDS * 1000)
+        self._until = clock.elapsed() + int(SLOWEST_SECONDS * 1000)
         try:
             self._socket = web.guard.connect(self.host, port, seconds=OPEN_SECONDS)
         except OSError as error:
@@ -107,7 +107,7 @@ class Connection:
 
     def _bound(self) -> None:
         """The next step of connecting ends in time; Retry when there is none left."""
-        left = (self._until - self._clock.now()) / 1000
+        left = (self._until - self._clock.elapsed()) / 1000
         if left <= 0:
             raise Retry(f"{self.host} takes longer than {SLOWEST_SECONDS:.0f} seconds to answer")
         self._socket.settimeout(min(OPEN_SECONDS, left))

@@ -190,24 +190,24 @@ class JetstreamCollector:
         self, host: str, wire: Wire, connection: Connection, listening: Listening
     ) -> Generator[Batch, None, Ended]:
         """Take what comes, until the connection is over or dead."""
-        heard = told = self._clock.now()
+        heard = told = self._clock.elapsed()
         silence = self._settings.silence_seconds
         while True:
             try:
                 frames = connection.receive(seconds=WAIT_SECONDS)
             except Retry as error:
                 return Ended(error, again=False)
-            now = self._clock.now()
             for frame in frames:
-                ended = listening.take(frame, host=host, wire=wire, now=now)
+                ended = listening.take(frame, host=host, wire=wire, now=self._clock.now())
                 if ended is not None:
                     return ended
                 if len(listening.harvest) >= BATCH_ITEMS:
                     yield listening.batch()
-                    told = self._clock.now()
+                    told = self._clock.elapsed()
+            now = self._clock.elapsed()
             if now - told >= (FULL_MS if len(listening.harvest) else EMPTY_MS):
                 yield listening.batch()
-                told = self._clock.now()
+                told = self._clock.elapsed()
             if frames:
                 heard = now
             elif now - heard >= silence * 1000:

@@ -44,12 +44,12 @@ class _Bounds:
         self._host = host
         self._clock = clock
         self._seconds = seconds
-        self._over = clock.now() + int(seconds * 1000)
+        self._over = clock.elapsed() + int(seconds * 1000)
         self._size = self._left = size
 
     def seconds(self) -> float:
         """How long the next step may wait; Retry when the time is over."""
-        left = (self._over - self._clock.now()) / 1000
+        left = (self._over - self._clock.elapsed()) / 1000
         if left <= 0:
             raise Retry(f"{self._host} took longer than {self._seconds:.0f} seconds for one answer")
         return min(left, LONGEST_WAIT)

@@ -30,11 +30,11 @@ class Robots:
         """Stop when the server's robots.txt forbids `url`; as `read` raises, of `url`."""
         origin = _origin(url)
         read_at, rules = self._rules.get(origin, (0, None))
-        if rules is None or self._clock.now() - read_at >= DAY_MS:
+        if rules is None or self._clock.elapsed() - read_at >= DAY_MS:
             rules = Protego.parse(self._text(url, origin))
             with self._reading:
                 self._rules.pop(origin, None)
-                self._rules[origin] = self._clock.now(), rules
+                self._rules[origin] = self._clock.elapsed(), rules
                 if len(self._rules) > REMEMBERED:
                     del self._rules[next(iter(self._rules))]
         if not rules.can_fetch(url, self._agent):

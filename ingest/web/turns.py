@@ -16,7 +16,7 @@ REMEMBERED = 1_000
 @dataclass(slots=True)
 class _Host:
     """A host that `wanted` threads hold or wait for, when it was asked last, and until when it
-    wants to be left alone (Unix ms).
+    wants to be left alone (`Clock.elapsed`).
     """
 
     queue: threading.Lock = field(default_factory=threading.Lock)
@@ -46,28 +46,27 @@ class Turns:
         """
         pause = min(LONGEST_PAUSE_MS, max(self._pause_ms, int(delay * 1000)))
         with self._want(name) as host, host.queue:
-            now = self._clock.now()
+            now = self._clock.elapsed()
             if host.rest > now:
                 after = (host.rest - now) / 1000
                 raise Retry(f"{name} wants to be left alone for a while", after=after)
             wait = 0 if host.asked is None else host.asked + pause - now
             if wait > 0:
-                # A clock that was set back makes nobody wait for longer than the pause.
-                self._clock.sleep(min(wait, pause) / 1000)
-            host.asked = self._clock.now()
+                self._clock.sleep(wait / 1000)
+            host.asked = self._clock.elapsed()
             yield
 
     def rest(self, name: str, *, seconds: float) -> None:
         """Nobody asks the host of that name for so long: it said so."""
         with self._want(name) as host:
-            host.rest = self._clock.now() + int(seconds * 1000)
+            host.rest = self._clock.elapsed() + int(seconds * 1000)
 
     @contextmanager
     def _want(self, name: str) -> Generator[_Host]:
         """The host, which nobody forgets meanwhile."""
         with self._looking:
             if name not in self._hosts and len(self._hosts) >= REMEMBERED:
-                now = self._clock.now()
+                now = self._clock.elapsed()
                 self._hosts = {
                     each: host for each, host in self._hosts.items() if not host.is_over(now)
                 }

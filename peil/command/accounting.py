@@ -46,13 +46,13 @@ def stages(*, lines: Clock | None = None) -> Generator[Progress]:
 
 def _in_lines(screen: Console, clock: Clock) -> Progress:
     passed: dict[str, int] = {}
-    last = clock.now()
+    last = clock.elapsed()
 
     def tell(stage: str, items: int, _total: int | None) -> None:
         nonlocal last
         passed[stage] = passed.get(stage, 0) + items
-        if clock.now() - last >= LINE_MS:
-            last = clock.now()
+        if clock.elapsed() - last >= LINE_MS:
+            last = clock.elapsed()
             said = ", ".join(f"{count:,} {name}" for name, count in passed.items())
             screen.print(f"So far {said}.", markup=False)
 

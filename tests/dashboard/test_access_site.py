@@ -9,13 +9,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from bench.servers.certificates import Authority
-from dashboard.limits import MOST_KEYS, Rates
+from dashboard.limits import FREE_TRIES, MOST_KEYS, Attempts, Rates
 from dashboard.roles import MATRIX, Role
 from dashboard.security import POLICY
 from dashboard.settings import DashboardSettings
 from dashboard.site import Site
 from dashboard.testing import PASSWORD
-from stream.clock import MINUTE_MS, ManualClock
+from stream.clock import HOUR_MS, MINUTE_MS, ManualClock
 from stream.errors import Stop
 
 Build = Callable[..., Any]
@@ -303,6 +303,18 @@ def test_rates_hold_no_more_keys_than_there_is_room_for(clock: ManualClock) -> N
     for number in range(MOST_KEYS + 5):
         rates.wait(str(number))
     assert len(rates._used_up) == MOST_KEYS
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out(clock: ManualClock) -> None:
+    rates, attempts = Rates(a_minute=1, clock=clock), Attempts(clock=clock)
+    assert (rates.wait("jan"), rates.wait("jan") > 0) == (0, True)
+    for _ in range(FREE_TRIES):
+        assert attempts.begin(account="jan", address="10.0.0.1") == 0
+    assert attempts.begin(account="jan", address="10.0.0.1") > 0
+    clock.set(clock.now() - HOUR_MS)
+    clock.advance(MINUTE_MS)
+    assert rates.wait("jan") == 0
+    assert attempts.begin(account="jan", address="10.0.0.1") == 0
 
 
 @pytest.mark.parametrize("announced", [True, False])
