@@ -27,7 +27,7 @@ demo: setup  ## The whole pipeline over fictional posts.
 	@rm -rf .cache/demo-city
 	$(BIN)/peil demo .cache/demo-city
 
-test: setup  ## Run every test, with real servers (Java, Maven and PostgreSQL must be there).
+test: setup  ## Run every test, with real servers (Java, Maven, curl and PostgreSQL must be there).
 	@$(BIN)/python -m bench.servers fetch > /dev/null
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 

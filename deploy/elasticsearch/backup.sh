@@ -5,7 +5,7 @@
 #     docker compose exec -T elasticsearch bash -s < elasticsearch/backup.sh
 #
 # Just after midnight UTC, every day: that is when terms end. A snapshot's name begins with the day
-# on which it must go, `until-2026-12-07-of-20261201000500`. It ends with code 1 when something
+# on which it must go, `until-2026-12-07-of-20261201000500123`. It ends with code 1 when something
 # was not done, and says what.
 set -uo pipefail
 
@@ -44,7 +44,7 @@ take() {
     done
     [[ $list ]] || return 0
     ask --request PUT \
-        "$repository/until-$first-of-$(date --utc +%Y%m%d%H%M%S)?wait_for_completion=true" \
+        "$repository/until-$first-of-$(date --utc +%Y%m%d%H%M%S%3N)?wait_for_completion=true" \
         --data "{\"indices\": \"$list\", \"include_global_state\": false}" |
         grep --quiet '"state":"SUCCESS"'
 }
