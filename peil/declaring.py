@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 
@@ -83,10 +84,10 @@ def known(pipeline: Pipeline, source: str) -> Source:
 
 def _checked(declaration: Declaration, entry: Entry | None) -> Checked:
     settings, wrong = read_settings(declaration)
-    try:
-        declared = Declared.model_validate(declaration.document.get("register", {}))
-    except ValidationError:  # told with the rest of the file
-        declared = None
+    declared = None
+    if declaration.document:  # of a file that cannot be read, nothing is known to lack
+        with suppress(ValidationError):  # told with the rest of the file
+            declared = Declared.model_validate(declaration.document.get("register", {}))
     return Checked(declaration=declaration, entry=entry, settings=settings, declared=declared,
                    problems=(*declaration.problems, *wrong))  # fmt: skip
 

@@ -16,6 +16,7 @@ STRING = re.compile(
     r'"""(?:[^\\]|\\.)*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'', re.DOTALL
 )
 SCALAR = re.compile(r"[^,\]}\n#]+")
+ENDLESS = re.compile(r"\d(?:_?\d){4300}")
 BROKEN = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
 
 
@@ -44,6 +45,12 @@ def read(text: str) -> Mapping[str, Any] | Broken:
         return Broken(found[1], Mark(int(found[2]), int(found[3])))
     except RecursionError:
         return Broken("its brackets are nested too deeply; write it flat", Mark(1, 1))
+    except ValueError:  # Python reads no integer of more than 4,300 digits
+        found = ENDLESS.search(text)
+        return Broken(
+            "a number has thousands of digits; write a shorter one",
+            mark_of(text, found.start() if found else 0),
+        )
 
 
 def mark_of(text: str, offset: int) -> Mark:

@@ -188,6 +188,27 @@ def test_one_wrong_file_does_not_stop_the_others(
     assert {source for source, *_ in problems()} == {"broken", "rare"}
 
 
+DIGITS = "retention_days = " + "9" * 5_000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (FILE.replace("[settings]", f"{DIGITS}\n[settings]").encode(), "digits"),
+        (FILE.encode("utf-16"), "no UTF-8"),
+        (b"id = [", "no TOML"),
+    ],
+    ids=["digits", "encoding", "toml"],
+)
+def test_of_a_file_that_cannot_be_read_no_more_is_said(
+    city: WorkingFolder, problems: Problems, wrong: bytes, said: str
+) -> None:
+    (city.config / "sources" / "wrong.toml").write_bytes(wrong)
+    first, second = (message for *_, message in problems())
+    assert said in first
+    assert "is not open" in second
+
+
 def test_two_sources_that_read_the_same_are_told(write: Write, problems: Problems) -> None:
     write("news", FILE)
     write("again", FILE.replace('"news"', '"again"'))

@@ -128,3 +128,11 @@ def test_any_depth_that_can_be_read_has_places_or_none() -> None:
         text = "a = " + "[" * depth + "]" * depth
         if not isinstance(read(text), Broken):
             assert len(marks(text)) in {0, depth}
+
+
+@pytest.mark.parametrize("digits", ["9" * 5_000, "9_9" * 2_500], ids=["plain", "with_bars"])
+def test_a_number_without_end_is_refused_where_it_is(digits: str) -> None:
+    broken = read(f"a = 1\nb = {digits}\n")
+    assert isinstance(broken, Broken)
+    assert broken.mark == Mark(2, 5)
+    assert "digits" in broken.why
