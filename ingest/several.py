@@ -66,8 +66,15 @@ class Parts:
         """A part answered: what it failed at is over."""
         self._failures.pop(name, None)
 
-    def failed(self, name: str, error: Retry | Stop) -> None:
-        """A part was asked, and failed."""
+    def failed(self, name: str, error: Exception) -> None:
+        """A part was asked, and failed. An error that nobody foresaw is told by its kind alone, as
+        its words may be a stranger's: a person must look.
+        """
+        if not isinstance(error, PeilError):
+            error = Stop(
+                f"{name} could not be read ({type(error).__name__}); look at what it answers, and "
+                "see whether peil has a newer version"
+            )
         now, before = self._clock.now(), self._failures.get(name)
         after = error.after if isinstance(error, Retry) else None
         self._failures[name] = Failure(

@@ -4,6 +4,7 @@ A reference is sealed under its source's own key and bound to its row. Only a co
 about to ask its platform gets it back; there is no way to show one to a person.
 """
 
+import json
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -140,13 +141,13 @@ class Vault:
 
     def _seal(self, source: str, key: str, found: Reference) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)
-        plain = msgspec.json.encode(found)
+        plain = json.dumps(msgspec.to_builtins(found)).encode()  # any text, lone surrogates too
         return nonce + self._cipher(source).encrypt(nonce, plain, _bound(source, key))
 
     def _open(self, source: str, key: str, sealed: bytes) -> Reference:
         nonce, rest = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
         plain = self._cipher(source).decrypt(nonce, rest, _bound(source, key))
-        return msgspec.json.decode(plain, type=Reference)
+        return msgspec.convert(json.loads(plain), Reference)
 
     def _cipher(self, source: str) -> AESGCM:
         return AESGCM(self._keys.key(f"vault-{source}"))

@@ -17,7 +17,7 @@ from ingest.several import Parts
 from ingest.web.addresses import checked_address
 from ingest.web.client import Page, Web
 from stream.clock import DAY_MS, MINUTE_MS, Clock
-from stream.errors import PeilError, Retry, Stop
+from stream.errors import Retry, Stop
 from stream.events import Gap
 from stream.post import Kind, RawDelete, RawPost
 
@@ -147,7 +147,7 @@ class FeedCollector:
         """One visit, as it goes: a feed that fails brings nothing, and is put off."""
         try:
             found, batch = self._visit(url, visits)
-        except (Retry, Stop) as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, it may cost one feed only)
             parts.failed(url, error)
             return self._put_off(visits, error), Batch(cursor={}, answered=False)
         if found.gone:
@@ -164,7 +164,7 @@ class FeedCollector:
         ]
         return min(waits) / 1000 if len(waits) == len(feeds) and min(waits) > 0 else None
 
-    def _put_off(self, visits: Visits, error: PeilError) -> Visits:
+    def _put_off(self, visits: Visits, error: Exception) -> Visits:
         """The feed failed. Where a person must look, the address that it was declared with counts
         again: where it moved may be wrong now.
         """
@@ -173,7 +173,7 @@ class FeedCollector:
             visits,
             gone=False,
             not_before=self._clock.now() + (int(wait * 1000) + GRACE_MS if wait else 0),
-            address=None if isinstance(error, Stop) else visits.address,
+            address=visits.address if isinstance(error, Retry) else None,
         )
 
     def _batch(self, url: str, document: Document, visits: Visits, *, now: int) -> Batch:

@@ -14,6 +14,7 @@ import msgspec
 from ingest.contract import Rejected, skeleton
 from ingest.text import as_text_of_feed
 from ingest.timestamps import parse_moment
+from ingest.web.answers import encodable
 from stream.clock import MINUTE_MS
 from stream.errors import Stop
 
@@ -154,7 +155,7 @@ def _entry(item: Any, language: str | None, url: str) -> Entry:
     contents = [each.get("value", "") for each in item.get("content", ())]
     updated = _moment(item, "updated") if "updated" in item else None
     return Entry(
-        identity=str(item.get("id", "")).strip(),
+        identity=encodable(str(item.get("id", ""))).strip(),
         title=as_text_of_feed(str(item.get("title", ""))),
         text=as_text_of_feed(str(item.get("summary", "") or next(iter(contents), ""))),
         link=web_link(item.get("link"), url),
@@ -181,7 +182,7 @@ def _moment(item: Any, name: str) -> int | None:
 def web_link(link: Any, url: str) -> str:
     """The address of a page of the web, empty when it is none (`javascript:`, `data:` …)."""
     try:
-        joined = urljoin(url, str(link).strip()) if link else ""
+        joined = urljoin(url, encodable(str(link)).strip()) if link else ""
     except ValueError:
         return ""
     return joined if joined.lower().startswith(("http://", "https://")) else ""

@@ -6,7 +6,7 @@ from typing import Any
 from ingest.feeds.documents import Document, Entry, entries_of, web_link
 from ingest.text import as_text_of_feed
 from ingest.timestamps import parse_moment
-from ingest.web.answers import json_in
+from ingest.web.answers import encodable, json_in
 from stream.errors import Stop
 
 
@@ -31,7 +31,7 @@ def _entry(item: Any, feed: Mapping[str, Any], url: str) -> Entry:
     author = authors[0] if isinstance(authors, list) and isinstance(authors[0], Mapping) else {}
     html = item.get("summary") or item.get("content_html") or ""
     return Entry(
-        identity=_string(item.get("id")),
+        identity=encodable(_string(item.get("id"))),
         title=_string(item.get("title")),
         text=_string(item.get("content_text")) or as_text_of_feed(_string(html)),
         link=web_link(_string(item.get("url")), url),

@@ -130,7 +130,7 @@ class MastodonCollector:
                 continue
             try:
                 yield from self._read(settings, reading, places)
-            except (Retry, Stop) as error:
+            except Exception as error:  # noqa: BLE001  (whatever it is, it may cost one server only)
                 places.parts.failed(settings.address, error)
                 places.rest(settings, error, now=self._clock.now())
                 yield Batch(cursor=places.cursor(), answered=False)
@@ -149,7 +149,7 @@ class MastodonCollector:
                     yield msgspec.structs.replace(batch, cursor=places.cursor())
                 places.parts.answered(timeline.address)
                 answered = True
-            except (Retry, Stop) as error:
+            except Exception as error:
                 if isinstance(error, Retry) and error.after:
                     raise  # it said how long it wants to be left alone, as a whole
                 places.parts.failed(timeline.address, error)

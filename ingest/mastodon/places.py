@@ -11,7 +11,7 @@ from ingest.mastodon.timelines import Timeline, timelines
 from ingest.several import Parts
 from ingest.web.limits import rests
 from stream.clock import Clock
-from stream.errors import PeilError, Retry
+from stream.errors import Retry
 
 
 class Places:
@@ -48,7 +48,7 @@ class Places:
         """Up to when all timelines were read (Unix ms); None when one never was."""
         return min(state.get("read", 0) for state in self._states.values()) or None
 
-    def rest(self, server: ServerSettings, error: PeilError, *, now: int) -> None:
+    def rest(self, server: ServerSettings, error: Exception, *, now: int) -> None:
         """Leave `server` alone as long as its error says."""
         after = error.after if isinstance(error, Retry) else None
         self._rest[server.address] = now + int((after or 0) * 1000)

@@ -10,6 +10,7 @@ import msgspec
 
 from ingest.text import as_text
 from ingest.timestamps import parse_moment
+from ingest.web.answers import encodable
 from stream.errors import Reject
 from stream.post import Kind, RawPost
 
@@ -83,6 +84,8 @@ def read(item: Any) -> Status:
         raise Reject(str(error)) from None
     if not status.id or not status.uri or not status.account.acct:
         raise Reject("its id, its uri or its account's name is empty")
+    if any(encodable(each) != each for each in (status.id, status.uri)):
+        raise Reject("its id or its uri is no good Unicode")
     return status
 
 

@@ -24,6 +24,15 @@ def json_in(body: bytes) -> Any:
         raise ValueError("it is nested too deep") from error
 
 
+def encodable(text: str) -> str:
+    """An id or an address as it can be sent and kept: U+FFFD for a lone surrogate, as browsers read
+    addresses (url.spec.whatwg.org). Texts are mended by the gate, which flags it.
+    """
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def _whole(digits: str) -> int | float:
     try:
         return int(digits)

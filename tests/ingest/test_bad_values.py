@@ -136,7 +136,7 @@ def test_an_item_that_nobody_foresaw_costs_itself(
         return text
 
     for module in ("documents", "jsonfeed"):
-        monkeypatch.setattr(f"ingest.feeds.{module}.as_text", as_text)
+        monkeypatch.setattr(f"ingest.feeds.{module}.as_text_of_feed", as_text)
     titles = ["een", "slecht geheim", "twee"]
     items = "".join(f"<item><guid>{t}</guid><title>{t}</title></item>" for t in titles)
     entries = [{"id": each, "content_html": each} for each in titles]
