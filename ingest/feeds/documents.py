@@ -12,6 +12,7 @@ import feedparser
 import msgspec
 
 from ingest.contract import Rejected, skeleton
+from ingest.feeds.references import mended
 from ingest.text import as_text_of_feed
 from ingest.timestamps import parse_moment
 from ingest.web.answers import encodable
@@ -43,9 +44,6 @@ _ROOT_ENDS = re.compile(rb"</(?:[\w-]+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
 _DELETED = re.compile(
     rb"<(?:[\w-]+:)?deleted-entry(?=[\s/>])((?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>"
 )
-_ENDLESS = re.compile(rb"&#[xX]?[0-9a-fA-F]{20,}")
-"""A reference to no character: of thousands of digits it would cost the document."""
-
 _ATTRIBUTE = re.compile(rb"\b(ref|when)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
 
@@ -90,7 +88,7 @@ def read(body: bytes, *, content_type: str, url: str) -> Document | None:
     """
     plain = body.replace(b"\0", b"")  # what UTF-16 says, near enough to look at
     _check(plain, content_type, url)
-    body = _ENDLESS.sub(b"&#xFFFD", body)
+    body = mended(body)
     if len(_BASE.findall(body)) > MAX_BASES:
         body = _BASE.sub(lambda found: found[0].replace(b"b", b"d"), body)
     try:
