@@ -19,6 +19,7 @@ from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from ingest.web.client import Web
+from ingest.web.quotation import quoted
 from stream.clock import Clock
 from stream.errors import Retry, Stop
 
@@ -127,7 +128,9 @@ class Connection:
             headers = {name.lower(): value for name, value in response.headers.raw_items()}
             raise Refused(response.status_code, headers, bytes(response.body or b""))
         if failure is not None:
-            raise Retry(f"{self.host} does not speak as a websocket does: {failure}") from failure
+            raise Retry(
+                f"{self.host} does not speak as a websocket does: {quoted(str(failure))}"
+            ) from failure
         self._early = self._messages()
 
     def receive(self, *, seconds: float) -> list[bytes]:
@@ -179,8 +182,8 @@ class Connection:
 
     def _why(self) -> str:
         if self._protocol.close_rcvd is not None:
-            return str(self._protocol.close_rcvd)
-        return str(self._protocol.parser_exc or "without a word")
+            return quoted(str(self._protocol.close_rcvd))
+        return quoted(str(self._protocol.parser_exc or "without a word"))
 
     def close(self) -> None:
         """End it at once. A stream that is only listened to leaves nothing unsaid."""

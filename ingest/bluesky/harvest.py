@@ -15,6 +15,11 @@ RECENT = 10_000
 and more than what is asked for again.
 """
 
+WARNINGS = 20
+"""So many are told in a batch; a host may say as much as it likes."""
+
+MORE = "more was to be warned of than is kept"
+
 
 class Harvest:
     """Gathers what the next batch will bring. `retention_days` are those of the source."""
@@ -105,7 +110,9 @@ class Harvest:
         self._gaps.append(gap)
 
     def warn(self, warning: str) -> None:
-        """Add what should be told of how it went, once."""
+        """Add what should be told of how it went, once; what is too much leaves that it was."""
+        if len(self._warnings) >= WARNINGS:
+            warning = MORE
         if warning not in self._warnings:
             self._warnings.append(warning)
 

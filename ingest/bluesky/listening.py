@@ -6,6 +6,7 @@ from ingest.bluesky.harvest import Harvest
 from ingest.bluesky.position import Position
 from ingest.bluesky.wire import Event, Notice, Wire
 from ingest.contract import Batch
+from ingest.web.quotation import quoted
 from stream.errors import PeilError, Reject, Retry, Stop
 
 UNREADABLE_RUN = 100
@@ -105,7 +106,7 @@ class Listening:
         )
 
     def _notice(self, notice: Notice, host: str) -> Ended | None:
-        said = f"{host} says {notice.name}: {notice.message[:200]}"
+        said = f"{host} says {quoted(notice.name)}: {quoted(notice.message)}"
         if notice.final:
             return Ended(Retry(said), again=False)
         self.harvest.warn(said)

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from ingest.web.answers import SAID, UNREADABLE
+from ingest.web.answers import UNREADABLE
+from ingest.web.quotation import quoted
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -13,9 +14,10 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 def refusal_in(body: bytes) -> Refusal | None:
-    """The refusal in a body, cut to what is kept of it; None when it is none, such as a page."""
+    """The refusal in a body, as it may be shown; None when it is none, such as a page."""
     try:
         said = msgspec.json.decode(body, type=Refusal)
     except UNREADABLE:
         return None
-    return Refusal(said.error[:SAID], said.message[:SAID]) if said.error else None
+    error = quoted(said.error)
+    return Refusal(error, quoted(said.message)) if error else None

@@ -18,9 +18,9 @@ from ingest.bluesky.refusal import refusal_in
 from ingest.bluesky.wire import V1, V2, Wire
 from ingest.contract import Batch, Cursor
 from ingest.web.addresses import checked_address, shown
-from ingest.web.answers import SAID
 from ingest.web.client import Web
 from ingest.web.limits import reset_of
+from ingest.web.quotation import quoted
 from stream.clock import HOUR_MS, Clock
 from stream.errors import PeilError, Retry, Stop
 
@@ -216,7 +216,7 @@ class JetstreamCollector:
 
 def _judge(host: str, refused: Refused, position: Position, *, now: int) -> Ended:
     """What to do when the server answers with something else than a stream."""
-    status, kind = refused.status, refused.headers.get("content-type", "no content type")
+    status, kind = refused.status, quoted(refused.headers.get("content-type", "no content type"))
     name, message = _said(refused)
     if status == WRONG_CURSOR and position.seq is not None:
         # `CursorTooOld`, or a number that means nothing to it: whatever it is, time goes on.
@@ -246,7 +246,7 @@ def _said(refused: Refused) -> tuple[str, str]:
         return refusal.error, refusal.message or "no message"
     plain = refused.headers.get("content-type", "").startswith("text/plain")
     text = refused.body.decode("utf-8", "replace").strip() if plain else ""
-    return f"status {refused.status}", text[:SAID]
+    return f"status {refused.status}", quoted(text)
 
 
 def _together(errors: list[PeilError]) -> PeilError:

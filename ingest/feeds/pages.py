@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urljoin, urlsplit
 
+from ingest.web.addresses import mistake, shown
 from ingest.web.client import Page
 
 LOOKED_AT = 200_000
@@ -42,7 +43,7 @@ def refusal(status: int) -> str:
 def no_feed(page: Page, *, asked: str) -> str:
     """What `page` is instead of the feed that was asked for at `asked`, and what to do."""
     body = page.body[:LOOKED_AT]
-    moved = "" if page.url == asked else f" (it led to {page.url})"
+    moved = "" if page.url == asked else f" (it led to {shown(page.url)})"
     if not body.strip():
         return f"gave an empty answer{moved}; look at it in a browser"
     if not _HTML.search(body):
@@ -52,12 +53,22 @@ def no_feed(page: Page, *, asked: str) -> str:
         return f"asks for a login{moved}; only what is public without one is read"
     if _BLOCKING.search(body):
         return f"gave a page that keeps programs out{moved}; ask its owner, or take it out"
-    offered = _OFFERED.search(body)
-    if offered:
-        address = urljoin(page.url, offered[1].decode("utf-8", "replace"))
+    if address := _offered(body, base=page.url):
         return f"is an HTML page{moved} that names a feed: put {address} in the source"
     if moved and parts.path in ("", "/"):
         return (
             f"led to the home page of {parts.hostname}: the feed is gone; look for its new address"
         )
     return f"is an HTML page{moved}; look at it in a browser and mend the address of the source"
+
+
+def _offered(body: bytes, *, base: str) -> str | None:
+    """The feed that a page names; None when its address may not be asked, or not be shown whole."""
+    offered = _OFFERED.search(body)
+    if offered is None:
+        return None
+    try:
+        address = urljoin(base, offered[1].decode("utf-8", "replace"))
+    except ValueError:  # brackets that hold no address
+        return None
+    return address if not mistake(address) and shown(address) == address else None

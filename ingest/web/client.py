@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import httpx2
 import msgspec
@@ -18,6 +18,7 @@ from ingest.web.addresses import mistake, shown
 from ingest.web.connection import GuardedTransport
 from ingest.web.guard import Guard, Resolve, resolve
 from ingest.web.limits import reset_of
+from ingest.web.quotation import quoted
 from ingest.web.robots import Robots
 from ingest.web.turns import Turns
 from stream.clock import Clock
@@ -154,7 +155,7 @@ class Web:
             caller = stamina.RetryingCaller(attempts=ATTEMPTS, timeout=None)
             page = caller((httpx2.TransportError, _Passing), self._once, url, headers, max_bytes)
         except (httpx2.RequestError, _Passing) as error:
-            what = str(error) or type(error).__name__
+            what = quoted(str(error)) or type(error).__name__
             raise Retry(f"{url} could not be fetched: {what}") from error
         except (httpx2.InvalidURL, UnicodeError) as error:
             raise Stop(f"{url} is not an address on the web: {error}") from error
@@ -241,7 +242,7 @@ def _target(here: str, location: str) -> str:
             f"{here} redirects from https to {target}, where anybody on the way could change what "
             "it says; when that is meant, write that address in the source"
         )
-    return target
+    return "".join(each if each.isprintable() else quote(each) for each in target)
 
 
 def _check_encoding(url: str, encoding: str) -> None:
