@@ -36,7 +36,7 @@ def parse_moment(value: Any) -> int | None:
         return None
     try:
         moment = _read(str(value).strip()[:MAX_LENGTH])
-    except (ValueError, TypeError, OverflowError):  # what Python raises on numbers too large
+    except (ValueError, TypeError, OverflowError, RecursionError):  # too large, or nested too deep
         return None
     return moment if EARLIEST <= moment < LATEST else None
 

@@ -1,6 +1,8 @@
 """One value that nobody could have meant costs the item that it stands in, and no other one."""
 
 import json
+import time
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -98,11 +100,12 @@ def test_a_date_of_no_calendar_costs_no_feed(site: Any, web: Web, date: str) -> 
 
 
 @pytest.mark.parametrize("place", ["id", "title", "date_published", "image", "x"])
-def test_a_number_without_end_costs_no_feed(site: Any, web: Web, place: str) -> None:
-    bad = {"id": "1", "url": "https://x.example/1", "content_text": "een"} | {place: "LONG"}
+@pytest.mark.parametrize("value", ["LONG", "DEEP"])
+def test_a_value_without_end_costs_no_feed(site: Any, web: Web, place: str, value: str) -> None:
+    bad = {"id": "1", "url": "https://x.example/1", "content_text": "een"} | {place: value}
     items = [bad, {"id": "2", "content_text": "twee"}]
     feed = {"version": "https://jsonfeed.org/version/1.1", "items": items}
-    site.answers["/feed"] = (200, {}, body(feed, LONG=LONG))
+    site.answers["/feed"] = (200, {}, body(feed, LONG=LONG, DEEP=DEEP[90_000:-90_000]))
     batches, error = poll(feeds(site, web, "/feed"))
     assert error is None
     assert [each.text for each in posts(batches)] == ["een", "twee"]
@@ -182,6 +185,10 @@ def mastodon(site: Any, web: Web) -> MastodonCollector:
         ({"replies_count": "LONG"}, 1),
         ({"id": "LONG"}, 1),
         ({"quote": "LONG"}, 0),
+        ({"x": "DEEP"}, 0),
+        ({"quote": "DEEP"}, 0),
+        ({"account": "DEEP"}, 1),
+        ({"created_at": "DEEP"}, 1),
         ({"content": 7}, 1),
     ],
 )
@@ -195,7 +202,7 @@ def test_a_bad_value_of_a_status_costs_that_status(
         {},
         b'{"domain": "ours.example", "x": LONG}'.replace(b"LONG", LONG.encode()),
     )
-    site.answers[TAG] = (200, {"Link": link}, body(page, LONG=LONG))
+    site.answers[TAG] = (200, {"Link": link}, body(page, LONG=LONG, DEEP=DEEP[90_000:-90_000]))
     site.answers[TAG.replace("limit", "max_id=1&limit")] = (200, {}, b"[]")
     batches, error = poll(mastodon(site, web))
     assert error is None
@@ -283,6 +290,38 @@ def test_json_of_an_answer_is_read_as_far_as_it_can_be() -> None:
     assert json_in(b'\xef\xbb\xbf{"a": "\xff\t", "b": 12, "c": -' + LONG.encode() + b"}") == {
         "a": "\ufffd\t", "b": 12, "c": float("-inf")
     }  # fmt: skip
-    for wrong in (b"", b"{", b'{"a": ', DEEP.encode()):
+    for wrong in (
+        b"",
+        b"{",
+        b'{"a": ',
+        DEEP[:-1].encode(),
+        DEEP[1:].encode(),
+        DEEP[:100_000].encode(),
+    ):
         with pytest.raises(ValueError, match=r"."):
             json_in(wrong)
+
+
+@pytest.mark.parametrize(
+    "deep",
+    [DEEP, '{"a":' * 90_000 + "1" + "}" * 90_000, '[["]"],{"\\"[":[' * 9_000 + "]}]" * 9_000],
+    ids=["lists", "objects", "texts"],
+)
+def test_what_is_nested_too_deep_costs_itself(deep: str) -> None:
+    said = json_in(f'{{"a": "[\\"]}}", "b": [{deep}, 1, {{"c": {deep}}}], "d": [2]}}'.encode())
+    assert (said["a"], said["b"][1], said["d"]) == ('["]}', 1, [2])
+    assert "null" in json.dumps(said["b"][0])
+    assert "null" in json.dumps(said["b"][2])
+
+
+def test_what_is_nested_too_deep_takes_seconds() -> None:
+    began = time.monotonic()
+    for many in (
+        DEEP * 40,
+        DEEP + '\\"' * 4_000_000,
+        DEEP + '"' + '\\"' * 4_000_000,
+        "[" * 8_000_000,
+    ):
+        with suppress(ValueError):
+            json_in(many.encode())
+    assert time.monotonic() - began < 30

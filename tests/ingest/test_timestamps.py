@@ -71,3 +71,10 @@ def test_every_moment_of_a_calendar_is_read(moment: datetime) -> None:
 
 def test_numbers_may_be_of_any_length_where_python_reads_them() -> None:
     assert sys.get_int_max_str_digits() < 5_000, "else the values above prove nothing"
+
+
+def test_what_is_nested_too_deep_is_no_moment() -> None:
+    nested: list[Any] = []
+    for _ in range(100_000):
+        nested = [nested]
+    assert parse_moment(nested) is None
