@@ -40,28 +40,43 @@ _OTHERS = frozenset(
     "thead time track tt u var wbr xmp".split()
 )
 
-# A name in angle brackets that HTML does not know (`<jan@example.org>`) is text. Each alternative
-# takes for good what it has begun, so that no character is tried twice.
 _NAMES = "|".join(sorted(_LINES | _CELLS | _UNREAD | _OTHERS, key=len, reverse=True))
-_ATTRIBUTES = r"""(?:[^>=]++|=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z))?)*+"""
-_MARKUP = regex.compile(
-    r"(?P<mark><!--|<[!?])"
-    rf"|<(?P<end>/?)(?P<name>(?:{_NAMES}|[a-z][a-z0-9]*+[-:][a-z][\w.:-]*+)(?=[\s/>]|\Z))"
-    rf"(?P<attributes>{_ATTRIBUTES})(?:>|\Z)",
-    regex.IGNORECASE | regex.DOTALL,
-)
+
+
+def _markup(attributes: str) -> regex.Pattern[str]:
+    """Finds what is no text. A name in angle brackets that HTML does not know
+    (`<jan@example.org>`) is text. Each alternative takes for good what it has begun, so that no
+    character is tried twice.
+    """
+    return regex.compile(
+        r"(?P<mark><!--|<[!?])"
+        rf"|<(?P<end>/?)(?P<name>(?:{_NAMES}|[a-z][a-z0-9]*+[-:][a-z][\w.:-]*+)(?=[\s/>]))"
+        rf"(?P<attributes>{attributes})(?P<close>>|\Z)",
+        regex.IGNORECASE | regex.DOTALL,
+    )
+
+
+_MARKUP = _markup(r"""(?:[^>=]++|=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z))?)*+""")
+_UNQUOTED = _markup("[^>]*+")
+"""The same where a quotation mark is not closed: every tag ends at its first bracket then."""
+
 _ENDS = {
     "<!--": regex.compile("--!?>"),
     "<!": regex.compile(">"),
     "<?": regex.compile(">"),
-    "script": regex.compile(r"</script(?=[\s/>])[^>]*+(?:>|\Z)", regex.IGNORECASE),
-    "style": regex.compile(r"</style(?=[\s/>])[^>]*+(?:>|\Z)", regex.IGNORECASE),
+    "script": regex.compile(r"</script(?=[\s/>])[^>]*+>", regex.IGNORECASE),
+    "style": regex.compile(r"</style(?=[\s/>])[^>]*+>", regex.IGNORECASE),
 }
 """What holds no markup, and where it ends."""
 
 _CLOSED = regex.compile(rf"</(?:{_NAMES})\s*+>|<br\s*+/?>", regex.IGNORECASE)
-_QUOTED_AGAIN = "quote-inline"
-"""Mastodon repeats the link of a quoted post in an element of this class, for older clients."""
+"""Tells `<p>twee keer</p>`, markup that was escaped, from `de <script> leest`, which is a text."""
+
+_ATTRIBUTE = regex.compile(
+    r"""(?P<name>[^\s"'>/=]++)(?:\s*+=\s*+(?:"(?P<value>[^"]*+)"|'(?P<value>[^']*+)'"""
+    r"""|(?P<value>[^\s"'>]++)))?+"""
+)
+"""An attribute of a tag."""
 
 _SPACE = regex.compile(r"[ \t\n\r\f]+")
 _REFERENCE = regex.compile(
@@ -69,17 +84,19 @@ _REFERENCE = regex.compile(
 )
 
 
-def as_text(html: str) -> str:
+def as_text(html: str, *, unread: str = "") -> str:
     """What a reader sees of a piece of HTML, a block a line; a plain text comes back as it is.
+    Elements of the class `unread` are left out: Mastodon repeats the link of a quoted post in one
+    of class `quote-inline`, for older clients.
 
     Never raises, and never gives more characters than it got. What is escaped is text, whatever it
-    looks like, and an element without its end hides nothing: one word never takes the rest with it.
-    A link whose ends a page hides is whole.
+    looks like, and neither an element without its end nor a tag without its own hides anything: one
+    word never takes the rest with it. A link whose ends a page hides is whole.
     """
     text = html[:MAX_CHARACTERS].strip()
     if ">" not in text or not _MARKUP.search(text):
         return _unescape(text).strip()
-    lines = "".join(_pieces(text)).split("\n")
+    lines = "".join(_pieces(text, unread)).split("\n")
     return "\n".join(line for each in lines if (line := " ".join(each.split())))
 
 
@@ -88,29 +105,34 @@ def as_text_of_feed(html: str) -> str:
     markup that closes something is then read after all, and references always.
     """
     text = html[:MAX_CHARACTERS]
-    for _ in range(DEEPEST):
+    for _ in range(DEEPEST):  # `&amp;lt;p&amp;gt;…` to the markup that it was
         if _MARKUP.search(text):
             break
         text = _unescape(text)
     text = as_text(text if _CLOSED.search(text) else html)
-    for _ in range(DEEPEST):
+    for _ in range(DEEPEST):  # `<b>Caf&amp;eacute;</b>`, escaped within markup that was not
         text = _unescape(text)
     return text.strip()
 
 
-def _pieces(html: str) -> Sequence[str]:
+def _pieces(html: str, unread: str) -> Sequence[str]:
     """What is read, piece by piece; a break of a line is a piece."""
     pieces: list[str] = []
     begin = 0
+    end = html.rfind(">") + 1  # no tag ends after that, so what follows is text
+    markup = _MARKUP
     # Of what hides: where it began in the pieces; None for elements of its name within it.
     opened: dict[str, list[int | None]] = {}
     endless: set[str] = set()
-    while found := _MARKUP.search(html, begin):
+    while found := markup.search(html, begin, end):
+        if found["name"] and not found["close"]:
+            markup = _UNQUOTED
+            continue
         pieces.append(_piece(html[begin : found.start()]))
         begin = found.end()
         name = (found["mark"] or found["name"]).lower()
         if name in _ENDS and not found["end"]:
-            last = None if name in endless else _ENDS[name].search(html, begin)
+            last = None if name in endless else _ENDS[name].search(html, begin, end)
             if last is None:
                 endless.add(name)  # is not looked for again: it would take the length squared
             else:
@@ -120,7 +142,7 @@ def _pieces(html: str) -> Sequence[str]:
         if found["end"]:
             if within and (start := within.pop()) is not None:
                 del pieces[start:]
-        elif _hides(name, found["attributes"]):
+        elif _hides(name, found["attributes"], unread):
             opened.setdefault(name, []).append(len(pieces))
         elif within:
             within.append(None)
@@ -132,11 +154,18 @@ def _pieces(html: str) -> Sequence[str]:
     return pieces
 
 
-def _hides(name: str, attributes: str) -> bool:
+def _hides(name: str, attributes: str, unread: str) -> bool:
     """Whether an element begins here that is not read."""
     if attributes.endswith("/"):
         return False
-    return name in _UNREAD or _QUOTED_AGAIN in attributes
+    if name in _UNREAD:
+        return True
+    if not unread or unread not in attributes:
+        return False
+    classes = (
+        each["value"] for each in _ATTRIBUTE.finditer(attributes) if each["name"].lower() == "class"
+    )
+    return unread in (next(classes, None) or "").split()
 
 
 def _piece(html: str) -> str:

@@ -166,9 +166,9 @@ def _open_envelope(item: Item) -> tuple[Item, Item]:
     opened: dict[str, Any] = {}
     for inner in (*map(data.get, COUNTS), data, data.get("legacy")):
         opened |= inner if isinstance(inner, Mapping) else {}
-    for name in NAMES["text"]:  # some platforms write HTML
+    for name in NAMES["text"]:  # some platforms write HTML, Truth Social as Mastodon does
         if isinstance(opened.get(name), str):
-            opened[name] = as_text(opened[name])
+            opened[name] = as_text(opened[name], unread="quote-inline")
     return item, opened
 
 

@@ -123,7 +123,7 @@ def to_post(status: Status, *, domain: str, observed_at: int) -> RawPost:
     """
     answers = [option.title for option in status.poll.options] if status.poll else []
     warning = (status.spoiler_text or "").strip()  # a plain text, as the answers are
-    parts = [warning, as_text(status.content or ""), *answers]
+    parts = [warning, as_text(status.content or "", unread="quote-inline"), *answers]
     acct = status.account.acct.casefold()
     created = parse_moment(status.created_at)
     return RawPost(

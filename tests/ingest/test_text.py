@@ -85,12 +85,58 @@ def test_a_plain_text_comes_back_as_it_is(text: str) -> None:
         ("voor<!-- <p>nooit</p> -->na<!DOCTYPE html>", "voorna"),
         ("<o:p>Word</o:p> <STYLE>b{}</style >", "Word"),
         (LINK, "zie https://e.example/a/b/c"),
-        ('<p class="quote-inline">RE: <a href="x"><span>q</span></a></p><p>Eens</p>', "Eens"),
-        ('<span class="quote-inline"><br/>RE: <a><span>q</span></a></span>Eens', "Eens"),
+        ("voor<script>x</script na", "voorx</script na"),
     ],
 )  # fmt: skip
 def test_what_a_reader_sees_is_what_is_kept_of_html(html: str, text: str) -> None:
     assert as_text(html) == text
+
+
+LINKS = [
+    '<p>vanavond <a href="https://x.nl/quote-inline/7">rellen</a> om acht</p>',
+    """<p>vanavond <a title='class="quote-inline"'>rellen</a> om acht</p>""",
+    '<p>vanavond <a data-class="quote-inline" class="a quote-inlined">rellen</a> om acht</p>',
+    '<p>vanavond <a class=x class="quote-inline">rellen</a> om acht</p>',
+]
+
+
+@READINGS
+@pytest.mark.parametrize("html", [*LINKS, '<p>vanavond <b class="quote-inline">rellen</b> om acht'])
+def test_no_link_is_taken_for_a_repeated_one(read: Callable[[str], str], html: str) -> None:
+    assert read(html) == "vanavond rellen om acht"
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ('<p class="quote-inline">RE: <a href="x"><span>q</span></a></p><p>Eens</p>', "Eens"),
+        ('<span class="quote-inline"><br/>RE: <a><span>q</span></a></span>Eens', "Eens"),
+        ("<p id=a CLASS = 'b quote-inline'>RE: q</p>Eens", "Eens"),
+        ("<p class=quote-inline>RE: q</p>Eens", "Eens"),
+        *((html, "vanavond rellen om acht") for html in LINKS),
+    ],
+)
+def test_what_mastodon_repeats_of_a_quoted_post_is_left_out(html: str, text: str) -> None:
+    assert as_text(html, unread="quote-inline") == text
+
+
+@READINGS
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        (
+            '<p>kijk <a href="x>hier</a> fatbikes op het plein</p>',
+            "kijk hier fatbikes op het plein",
+        ),
+        ("<p>kijk</p> ik ben <i boos vandaag", "kijk\nik ben <i boos vandaag"),
+        ("<p>kijk</p><a href='x y", "kijk\n<a href='x y"),
+        ("<b>a</b> <a href=\"x>b</a> <a title='c > d'>e", "a b d'>e"),
+    ],
+)
+def test_a_tag_that_does_not_end_hides_nothing(
+    read: Callable[[str], str], html: str, text: str
+) -> None:
+    assert read(html) == text
 
 
 @pytest.mark.parametrize(
@@ -114,10 +160,12 @@ def test_a_feed_that_escapes_all_of_it_again_is_read_all_the_same(html: str, tex
     "unit",
     ["<div>", "<ul><li>", "<a><b>", "<script>", "<!--", '<a b="', "<a ='>", "&amp;", "&#", "<svg>",
      "</p>", "<p>x", "<", "<p ", "<![CDATA[", "<script></script", "<font c=1>", "<o-", "</script ",
-     "<script></script ", "<!", "<svg></p>", "<video></video>", "<!-->", "&amp;lt;b&amp;gt;"],
+     "<script></script ", "<!", "<a b='>'", "<a b=\">'", "<p class=quote-inline ",
+     "<svg></p>", "<video></video>", "<!-->", "&amp;lt;b&amp;gt;"],
 )  # fmt: skip
 def test_hostile_html_takes_time_by_its_length(read: Callable[[str], str], unit: str) -> None:
     html = unit * (200_000 // len(unit)) + ">"
     started = time.process_time()
     read(html)
+    as_text(html, unread="quote-inline")
     assert time.process_time() - started < 5
