@@ -4,7 +4,7 @@ Facts: docs.joinmastodon.org/methods/timelines and /entities/Instance; Mastodon'
 `app/controllers/api/v1/timelines`.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
@@ -13,7 +13,10 @@ import msgspec
 from ingest.mastodon.server import Instance, Page, Server
 from ingest.mastodon.settings import ServerSettings, TagSettings
 from ingest.mastodon.statuses import written
-from stream.errors import Stop
+from stream.errors import Retry, Stop
+
+PAGES = 1_000
+"""So many are read of a timeline in one go. A server that limits requests gives fewer."""
 
 Query = tuple[tuple[str, str], ...]
 
@@ -73,13 +76,12 @@ def forward(server: Server, timeline: Timeline, state: dict[str, Any]) -> Iterat
 
     `min_id` gives the page right after it; `since_id` would give the newest and leave a hole.
     """
-    asked: set[str] = set()
+    way = _Way(timeline)
     while "min_id" in state:
         page = server.page(timeline.path, (*timeline.query, ("min_id", state["min_id"])))
         if page.newer is None:
             return
-        asked.add(state["min_id"])
-        state["min_id"] = _new(timeline, page.newer, asked)
+        state["min_id"] = way.on(page, asked=state["min_id"], after=page.newer)
         yield page
 
 
@@ -88,7 +90,7 @@ def backward(server: Server, timeline: Timeline, sweep: dict[str, Any]) -> Itera
     holds nothing from `sweep["to"]` (Unix ms) or later, or the timeline ends, which an empty page
     must say twice. Then `sweep["over"]` is true.
     """
-    asked: set[str] = set()
+    way = _Way(timeline)
     while not sweep.get("over"):
         bound = (("max_id", sweep["max_id"]),) if "max_id" in sweep else ()
         page = server.page(timeline.path, (*timeline.query, *bound))
@@ -96,8 +98,7 @@ def backward(server: Server, timeline: Timeline, sweep: dict[str, Any]) -> Itera
             page = server.page(timeline.path, (*timeline.query, *bound))
         dates = [date for date in map(written, page.items) if date is not None]
         if page.older is not None:
-            asked.add(sweep.get("max_id", ""))
-            sweep["max_id"] = _new(timeline, page.older, asked)
+            sweep["max_id"] = way.on(page, asked=sweep.get("max_id", ""), after=page.older)
         sweep["over"] = page.older is None or (bool(dates) and max(dates) < sweep["to"])
         yield page
 
@@ -110,11 +111,33 @@ def _of_tag(server: str, tag: TagSettings) -> Timeline:
     return Timeline(server, path, (*query, *local), "hashtag_feeds", local=tag.local)
 
 
-def _new(timeline: Timeline, after: str, asked: Collection[str]) -> str:
-    """Where to go on; ids are opaque, so all that can be told of two is that they differ."""
-    if after in asked:
-        raise Stop(
-            f"{timeline.address} sends back to where it was asked (header Link); "
-            "its format has changed, see whether peil has a newer version"
+class _Way:
+    """What a timeline showed while it is read: one that has no end holds up all others. Ids are
+    opaque, so all that can be told of two is that they differ.
+    """
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._address = timeline.address
+        self._asked: set[str] = set()
+        self._shown: set[str] = set()
+
+    def on(self, page: Page, *, asked: str, after: str) -> str:
+        """Where to go on after `page`, which was `asked` for: at `after`. Stop when that leads
+        nowhere, Retry when it is enough for now.
+        """
+        ids = [item.get("id") for item in page.items if isinstance(item, dict)]
+        shown = {each for each in ids if isinstance(each, str)}
+        self._asked.add(asked)
+        if after in self._asked:
+            raise self._wrong("sends back to where it was asked (header Link)")
+        if shown and shown <= self._shown:
+            raise self._wrong("shows the same page again at another place")
+        if len(self._asked) > PAGES:
+            raise Retry(f"{self._address} goes on after {PAGES} pages; the next run reads on there")
+        self._shown |= shown
+        return after
+
+    def _wrong(self, what: str) -> Stop:
+        return Stop(
+            f"{self._address} {what}; its format has changed, see whether peil has a newer version"
         )
-    return after

@@ -265,10 +265,11 @@ def test_a_server_that_sends_in_a_larger_circle_is_left(site: Any, clock: Manual
     site.answers["/api/v2/instance"] = (200, {}, b'{"domain": "ours.example"}')
     for query, older in ways.items():
         link = f'<{PATH}?max_id={older}>; rel="next", <{PATH}?min_id=9>; rel="prev"'
-        body = json.dumps([a_status(created_at=NEW)]).encode()
+        body = json.dumps([a_status(id=query, created_at=NEW)]).encode()
         site.answers[f"{PATH}{query}"] = (200, {"Link": link}, body)
     for after, newer in (("9", "8"), ("8", "9")):
         link = f'<{PATH}?min_id={newer}>; rel="prev"'
+        body = json.dumps([a_status(id=after, created_at=NEW)]).encode()
         site.answers[f"{PATH}?min_id={after}&limit=40"] = (200, {"Link": link}, body)
     reader = Reader(clock, site.url(""))
     for _ in range(2):  # backward, then forward
