@@ -15,7 +15,7 @@ from ingest.sources import Source
 from ingest.tallies import APPENDED, LOOKED
 from ingest.timestamps import EARLIEST, LATEST
 from peil.pipeline import Pipeline
-from peil.schedule import next_run
+from peil.schedule import next_run, tried_again
 from privacy.register import Entry
 from stream.clock import DAY_MS, HOUR_MS, to_datetime
 
@@ -160,7 +160,8 @@ def _bulletin(pipeline: Pipeline, source: Source, known: _Known) -> Bulletin:
     trouble = failing(condition, now=now) or silent or "; ".join(warnings) or None
     following = None
     if is_open and not at_work:
-        following = _following(source, condition, pause, timezone=pipeline.settings.timezone)
+        timezone = pipeline.settings.timezone
+        following = _following(source, condition, pause, timezone=timezone, now=now)
     return Bulletin(
         source=source.id,
         title=source.title,
@@ -213,17 +214,16 @@ def _state(
 
 
 def _following(
-    source: Source, condition: Condition, pause: Pause | None, *, timezone: str
+    source: Source, condition: Condition, pause: Pause | None, *, timezone: str, now: int
 ) -> int | None:
     """When it is to run next; None when that is not known."""
     if pause is not None and pause.until is None:
         return None
     not_before = pause.until if pause is not None and pause.until is not None else 0
-    if condition.wait is not None and condition.failed_at is not None:
-        following: int | None = condition.failed_at + condition.wait
-    elif is_endless(source):
+    following = tried_again(condition, now=now)
+    if following is None and is_endless(source):
         following = 0
-    else:
+    elif following is None:
         following = next_run(source, last=condition.slot, timezone=timezone)
     return None if following is None else max(following, not_before)
 

@@ -16,8 +16,10 @@ import msgspec
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from ingest.backoff import JITTER
 from ingest.runs import Condition, Runs, Slot
 from ingest.sources import Source
+from ingest.web.limits import LONGEST_MS
 from stream.clock import to_datetime, to_milliseconds
 from stream.metrics import Metrics
 
@@ -32,6 +34,9 @@ EVERY_HOUR = ("*", "*/1", "0-23")
 """How the hour of a `cron` says so."""
 
 NEVER_RAN = to_milliseconds(to_datetime(0).replace(year=2000))
+
+LONGEST_WAIT_MS = int(LONGEST_MS * (1 + JITTER))
+"""No wait after a failure is longer than what a server may ask for, and some more by chance."""
 
 logger = logging.getLogger(__name__)
 
@@ -177,7 +182,17 @@ class Schedule:
 
 
 def not_yet(condition: Condition, now: int) -> str | None:
-    """Why a source that failed is not tried again yet; a clock that went back does not hold it."""
+    """Why a source that failed is not tried again yet."""
+    again = tried_again(condition, now=now)
+    return FAILING if again is not None and now < again else None
+
+
+def tried_again(condition: Condition, *, now: int) -> int | None:
+    """When a source that failed runs again, whatever its slots (Unix ms); None when these say. A
+    clock that went back does not hold it, nor longer than it may a wait that is kept.
+    """
     if condition.wait is None or condition.failed_at is None:
         return None
-    return FAILING if condition.failed_at <= now < condition.failed_at + condition.wait else None
+    if condition.failed_at > now:
+        return now
+    return condition.failed_at + min(condition.wait, LONGEST_WAIT_MS)

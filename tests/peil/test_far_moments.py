@@ -81,6 +81,8 @@ def test_a_moment_that_is_kept_already_spoils_no_view(
     assert found["news"].budget is not None
     assert len(found["news"].gaps) == 1
     assert found["news"].gaps[0].end <= to_datetime(START + DAY_MS)
+    assert found["news"].next_run is not None
+    assert found["news"].next_run <= to_datetime(START + 2 * DAY_MS)
     assert {each.source for each in source_states(pipeline)} == {"news", "other", "upload"}
     assert diagnose(pipeline)
     for words in (["sources"], ["sources", "show", "news"], ["sources", "list", "--json"]):

@@ -286,6 +286,14 @@ def test_a_server_that_asks_for_time_gets_it() -> None:
     city.check()
 
 
+def test_a_wait_of_years_that_is_kept_already_is_over_within_days() -> None:
+    city = City(source(every="10m"))
+    city.error["s"] = Retry("busy", after=25 * 365 * 86_400)  # no server is believed that
+    city.go_on(START + 2 * DAY_MS, step=MINUTE_MS)
+    first, second = city.starts()
+    assert DAY_MS <= second - first <= 1.3 * DAY_MS
+
+
 def test_failures_in_a_row_are_tried_again_ever_more_rarely_and_then_forgotten() -> None:
     city = City(source(every="1d"))
     city.error["s"] = Retry("away")
