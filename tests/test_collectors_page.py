@@ -1,6 +1,7 @@
 """The page on collectors is built as a stranger would build it, and collects."""
 
 import importlib
+import inspect
 import json
 import os
 import re
@@ -73,10 +74,19 @@ def test_the_pages_contract_test_passes(site: Any, web: Web) -> None:
 @pytest.mark.usefixtures("package")
 @pytest.mark.parametrize(
     "name",
-    ["a_value_that_nobody_foresaw_costs_its_notice", "a_server_that_sends_in_a_circle_is_left"],
+    [
+        "a_value_that_nobody_foresaw_costs_its_notice",
+        "a_server_that_sends_in_a_circle_is_left",
+        "a_token_that_cannot_be_sent_back_is_an_error",
+        "a_server_that_always_has_more_is_read_on_in_the_next_run",
+    ],
 )
-def test_the_pages_tests_of_a_bad_server_pass(site: Any, web: Web, name: str) -> None:
-    getattr(importlib.import_module("test_noticeboard"), f"test_{name}")(site, web)
+def test_the_pages_tests_of_a_bad_server_pass(
+    site: Any, web: Web, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    test = getattr(importlib.import_module("test_noticeboard"), f"test_{name}")
+    given = {"site": site, "web": web, "monkeypatch": monkeypatch}
+    test(**{each: given[each] for each in inspect.signature(test).parameters})
 
 
 @pytest.mark.usefixtures("package")
