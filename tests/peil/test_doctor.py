@@ -423,7 +423,7 @@ def test_servers_that_are_something_else_are_told(
     assert set(told) == {"database", "kafka", "index"}
     assert "what answers there is not Elasticsearch" in told["index"]
     assert "is no PostgreSQL; check database.url" in told["database"]
-    assert "accepts the connection and no more" in told["kafka"]
+    assert "does not answer as Kafka does" in told["kafka"]
     assert "stream.kafka.security is not what it expects" in told["kafka"]
 
 
