@@ -13,6 +13,10 @@ SHOWN = 200
 
 WEB = ("http", "https")
 NO_HOST = re.compile(r"[\s%\\]")
+LONGEST_HOST = 253
+LABELS = re.compile(r"(?!xn--(?:\.|$))[^.]{1,63}(?:\.(?!xn--(?:\.|$))[^.]{1,63})*")
+"""What a name of a host is made of (RFC 1035, 2.3.4; `xn--` begins one in another script)."""
+
 LOGIN = re.compile(r"^(\w+://)?.*@", re.DOTALL)
 
 
@@ -25,7 +29,7 @@ def mistake(address: str, *, schemes: Collection[str] = WEB) -> str | None:
         return f"is longer than {LONGEST} characters; look for a shorter one"
     try:
         parts = urlsplit(address)
-        httpx2.URL(address)
+        written = httpx2.URL(address).raw_host.decode("ascii")
     except (ValueError, httpx2.InvalidURL):  # brackets or letters that stand in none
         return f"is not an address on the web; write it as {scheme}://…"
     if "@" in parts.netloc:
@@ -34,7 +38,7 @@ def mistake(address: str, *, schemes: Collection[str] = WEB) -> str | None:
             "out what stands before the @"
         )
     host = parts.hostname
-    if parts.scheme not in schemes or not host or NO_HOST.search(host):
+    if parts.scheme not in schemes or not host or NO_HOST.search(host) or not _is_host(written):
         return f"is not an address on the web; write it as {scheme}://…"
     try:
         is_port = parts.port != 0
@@ -43,6 +47,12 @@ def mistake(address: str, *, schemes: Collection[str] = WEB) -> str | None:
     if is_port:
         return None
     return f"names a port that is none; write one from 1 to {LAST_PORT}, or leave it out"
+
+
+def _is_host(written: str) -> bool:
+    """Whether a host, in the letters that names are looked up in, can be one at all."""
+    name = written.removesuffix(".")
+    return len(name) <= LONGEST_HOST and LABELS.fullmatch(name) is not None
 
 
 def shown(address: str) -> str:

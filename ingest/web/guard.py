@@ -19,8 +19,11 @@ TRIED = 4
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 """An IPv4 address in its last 32 bits (RFC 6052)."""
 
-LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
-"""The same within one network (RFC 8215)."""
+UNICAST = ipaddress.ip_network("2000::/3")
+"""All that is given out of IPv6 (RFC 4291, 2.4): nothing else is anybody's on the internet."""
+
+RELAYS = ipaddress.ip_network("192.88.99.0/24")
+"""Led to the nearest relay of 6to4, whoever runs it (RFC 7526)."""
 
 
 def resolve(host: str, port: int) -> Collection[str]:
@@ -79,6 +82,5 @@ def _is_public(address: str) -> bool:
             inner = parsed.teredo[1]
         if inner is not None:
             return _is_public(str(inner))
-        if parsed.is_site_local or parsed in LOCAL_NAT64:
-            return False
-    return parsed.is_global and not parsed.is_multicast
+        return parsed.is_global and parsed in UNICAST
+    return parsed.is_global and not parsed.is_multicast and parsed not in RELAYS

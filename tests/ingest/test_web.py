@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import stamina
 
+from ingest.web.addresses import mistake
 from ingest.web.client import Web, _target
 from ingest.web.guard import Guard
 from ingest.web.turns import Turns
@@ -69,7 +70,9 @@ def test_without_a_contact_nothing_is_fetched(clock: ManualClock) -> None:
      "0.0.0.0", "::", "fe80::1", "fe80::1%eth0", "fec0::1",  # noqa: S104
      "224.0.0.1", "ff02::1", "240.0.0.1",
      "255.255.255.255", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
-     "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "2002:7f00:1::1", "2001:0:1::80ff:fffe"],
+     "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "2002:7f00:1::1", "2001:0:1::80ff:fffe",
+     "::127.0.0.1", "::ffff:0:127.0.0.1", "192.88.99.1", "::ffff:192.88.99.1", "5f00::1",
+     "2001:db8::1", "4000::1"],
 )  # fmt: skip
 def test_private_addresses_are_refused_whatever_their_name(
     clock: ManualClock, address: str
@@ -195,7 +198,9 @@ def test_a_large_answer_is_not_read_to_its_end(site: Any, web: Web, *, packed: b
         "file:///etc/passwd", "ftp://example.org/a", "http://", "gopher://x", "http://[::1", "",
         "javascript:alert(1)", "//h/a", "not a url", "http://a b/", "http://h:x/", "http://h/\x01",
         "u:geheim@h", "http://u:geheim@[h/", "http://u:ge/heim@h/",
-        "http://u:ge\nheim@h/")]
+        "http://u:ge\nheim@h/", "https://a..b", "https://.a", "https://.", "https://xn--/",
+        "https://a.XN--.b/", "https://a..", f"https://{'a' * 64}.nl", f"https://{'a.' * 150}nl",
+        f"https://{'é' * 60}.nl")]
     + [(url, "take out what stands before the @") for url in (
         "http://u:geheim@h/", "http://@h/", "ftp://u:geheim@h/", "http://:geheim@h/", "http://u:geheim@h:99999/")]
     + [("http://h:99999/", "write one from 1 to 65535"), ("http://h:0/", "write one from 1 to")]
@@ -206,6 +211,15 @@ def test_only_addresses_of_the_web_are_asked(web: Web, url: str, said: str) -> N
         web.get(url)
     assert "heim" not in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://a.nl.", "https://xn--fa-hia.de/", "https://faß.de", "https://ex_a.nl", "https://[::1]:8/",
+     f"https://{'a' * 63}.nl", f"https://{'a.' * 125}nl", "https://127.0.0.1"],
+)  # fmt: skip
+def test_whatever_can_be_a_host_is_no_mistake(address: str) -> None:
+    assert mistake(address) is None
 
 
 def test_robots_txt_is_read_where_it_was_moved_to(site: Any, web: Web) -> None:
