@@ -424,7 +424,7 @@ def test_servers_that_are_something_else_are_told(
     assert "what answers there is not Elasticsearch" in told["index"]
     assert "is no PostgreSQL; check database.url" in told["database"]
     assert "does not answer as Kafka does" in told["kafka"]
-    assert "stream.kafka.security is not what it expects" in told["kafka"]
+    assert "check stream.kafka.servers, and stream.kafka.security" in told["kafka"]
 
 
 ELASTIC = {"Content-Type": "application/json", "X-Elastic-Product": "Elasticsearch"}
