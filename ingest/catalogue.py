@@ -28,7 +28,7 @@ from stream.errors import Stop
 GROUP = "peil.collectors"
 
 
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
+class Supplies(msgspec.Struct, frozen=True, kw_only=True):
     """What collectors that run on a schedule are made from."""
 
     open_web: Callable[[], Web]
@@ -55,7 +55,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     settings: type[BaseModel]
-    make: Callable[[Source, Any, Parts], Collector] | None = None
+    make: Callable[[Source, Any, Supplies], Collector] | None = None
     endless: bool = False
     reads: Callable[[Any], Collection[str]] = lambda _settings: ()
     """What a source with these settings reads, such as addresses: two that read the same are told
@@ -63,13 +63,13 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """
 
 
-def _watch(source: Source, settings: FileSettings, parts: Parts) -> FileCollector:
+def _watch(source: Source, settings: FileSettings, supplies: Supplies) -> FileCollector:
     if not settings.folder:
         raise Stop(
             f"source {source.id}: collector 'files' does not run by itself without a `folder` in "
             "[settings]; give it its files with `peil import`"
         )
-    return FileCollector(settings, folder=parts.root / settings.folder, clock=parts.clock)
+    return FileCollector(settings, folder=supplies.root / settings.folder, clock=supplies.clock)
 
 
 BUILT_IN: Mapping[str, Kind] = {
@@ -80,19 +80,19 @@ BUILT_IN: Mapping[str, Kind] = {
     ),
     FeedCollector.name: Kind(
         settings=FeedSettings,
-        make=lambda source, settings, parts: FeedCollector(
-            settings, source=source.id, web=parts.web, clock=parts.clock
+        make=lambda source, settings, supplies: FeedCollector(
+            settings, source=source.id, web=supplies.web, clock=supplies.clock
         ),
         reads=lambda settings: settings.urls,
     ),
     MastodonCollector.name: Kind(
         settings=MastodonSettings,
-        make=lambda _source, settings, parts: MastodonCollector(
+        make=lambda _source, settings, supplies: MastodonCollector(
             settings,
-            web=parts.web,
-            clock=parts.clock,
+            web=supplies.web,
+            clock=supplies.clock,
             environment=os.environ,
-            root=parts.root,
+            root=supplies.root,
         ),
         reads=lambda settings: [
             timeline.address for server in settings.servers for timeline in timelines(server)
@@ -100,20 +100,20 @@ BUILT_IN: Mapping[str, Kind] = {
     ),
     AuthorCollector.name: Kind(
         settings=AuthorSettings,
-        make=lambda _source, settings, parts: AuthorCollector(
-            settings, web=parts.web, clock=parts.clock
+        make=lambda _source, settings, supplies: AuthorCollector(
+            settings, web=supplies.web, clock=supplies.clock
         ),
         reads=lambda settings: settings.accounts,
     ),
     JetstreamCollector.name: Kind(
         settings=JetstreamSettings,
-        make=lambda source, settings, parts: JetstreamCollector(
+        make=lambda source, settings, supplies: JetstreamCollector(
             settings,
             source=source.id,
             retention_days=source.retention_days,
-            web=parts.web,
-            clock=parts.clock,
-            rng=parts.rng,
+            web=supplies.web,
+            clock=supplies.clock,
+            rng=supplies.rng,
         ),
         reads=lambda _settings: ("the whole network",),
         endless=JetstreamCollector.endless,
@@ -170,7 +170,7 @@ def is_endless(source: Source) -> bool:
         return False
 
 
-def make_collector(source: Source, parts: Parts) -> Collector:
+def make_collector(source: Source, supplies: Supplies) -> Collector:
     """The collector of a source that runs by itself; Stop when it is none of those."""
     kind = _kind(source)
     settings = settings_of(source)
@@ -179,7 +179,7 @@ def make_collector(source: Source, parts: Parts) -> Collector:
             f"source {source.id}: collector {source.collector!r} does not run by itself; give it "
             "its files with `peil import`"
         )
-    return kind.make(source, settings, parts)
+    return kind.make(source, settings, supplies)
 
 
 def _kind(source: Source) -> Kind:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from ingest.account import Account
 from ingest.admission import Admission
-from ingest.catalogue import Parts, make_collector
+from ingest.catalogue import Supplies, make_collector
 from ingest.contract import Collector, Resting
 from ingest.intake import Ask, Intake
 from ingest.memory import Memory
@@ -170,7 +170,7 @@ class Ingestion:
     def collector(self, source: Source) -> Collector:
         """The collector of a source that runs by itself."""
         rng = random.Random()  # noqa: S311  (when a server is come back to is no secret)
-        parts = Parts(
+        supplies = Supplies(
             open_web=lambda: self.web, clock=self._base.clock, rng=rng, root=self._base.folder.root
         )
-        return make_collector(source, parts)
+        return make_collector(source, supplies)

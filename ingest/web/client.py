@@ -31,7 +31,6 @@ HEAD_BYTES = 200_000
 """What headers and framing may add to an answer on the wire."""
 
 ROBOTS_BYTES = 512_000
-LONGEST_AFTER = 86_400.0
 PERMANENT = (301, 308)
 REDIRECTS = (301, 302, 303, 307, 308)
 BUSY = (429, 503)
@@ -200,7 +199,7 @@ class Web:
         now = self._clock.now()
         said = (reset_of(headers.get(name), now=now) for name in ("retry-after", *RESETS))
         until = next((each for each in said if each is not None), None)
-        return None if until is None else min(LONGEST_AFTER, max(1.0, (until - now) / 1000))
+        return None if until is None else max(1.0, (until - now) / 1000)
 
     def close(self) -> None:
         self._client.close()
