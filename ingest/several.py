@@ -67,18 +67,19 @@ class Parts:
         self._failures.pop(name, None)
 
     def failed(self, name: str, error: Exception) -> None:
-        """A part was asked, and failed. An error that nobody foresaw is told by its kind alone, as
-        its words may be a stranger's: a person must look.
+        """A part was asked, and failed: its error names it. One that nobody foresaw is told by its
+        kind alone, as its words may be a stranger's: a person must look.
         """
         if not isinstance(error, PeilError):
             error = Stop(
                 f"{name} could not be read ({type(error).__name__}); look at what it answers, and "
                 "see whether peil has a newer version"
             )
+        said = str(error)
         now, before = self._clock.now(), self._failures.get(name)
         after = error.after if isinstance(error, Retry) else None
         self._failures[name] = Failure(
-            error=str(error),
+            error=said if name in said else f"{name}: {said}",
             recovery="retry" if isinstance(error, Retry) else "stop",
             times=before.times + 1 if before else 1,
             since=before.since if before else now,

@@ -99,3 +99,15 @@ def test_parts_that_rest_make_a_source_neither_wait_longer_nor_seem_worse() -> N
     assert (found.wait, found.answered) == (None, True)
     beside = trouble_of(raised.value, failures=9, endless=False, rng=rng, answered=True)
     assert (beside.wait, beside.failures, beside.answered) == (None, 1, True)
+
+
+def test_an_error_names_its_part() -> None:
+    found = parts(ManualClock(START), names=("https://h/1", "https://h/2"))
+    found.failed("https://h/1", Retry("https://h/1 is busy", after=60))
+    found.failed("https://h/2", Retry("h wants to be left alone for a while", after=60))
+    with pytest.raises(PartsRetry) as raised:
+        found.check("2 of 2 feeds failed")
+    assert str(raised.value) == (
+        "2 of 2 feeds failed: https://h/1 is busy; "
+        "https://h/2: h wants to be left alone for a while"
+    )
