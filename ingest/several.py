@@ -12,7 +12,7 @@ from stream.errors import PeilError, Retry, Stop
 class Lasting(msgspec.Struct, frozen=True, kw_only=True):
     """How long parts of a source fail already: the worst of them `failures` times in a row, the
     first `since` then (Unix ms). Whether one of them was `asked` in this run: else they rest; and
-    whether there are `others`, which are well and only may not be asked yet.
+    whether there are `others`, which do not fail.
     """
 
     failures: int
@@ -100,7 +100,7 @@ class Parts:
         asked this time: PartsStop when a person must look at one of them, else PartsRetry.
 
         `what` says what they failed at, `after` for how many seconds no part of the source may be
-        asked; None where another one may. `others` that are well and rest wait for nobody.
+        asked; None where another one may. `others` that do not fail wait for nobody.
         """
         if not self._failures:
             return
