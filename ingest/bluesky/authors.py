@@ -139,6 +139,9 @@ class AuthorCollector:
                 rest = self._clock.now() + int((error.after or 0) * 1000)
                 if error.after or in_a_row == DOWN:
                     break
+            except Exception as error:  # noqa: BLE001  (whatever it is, it may cost one account only)
+                failed += 1
+                parts.failed(name, error)
         read = [state.get("read", 0) for state in states.values() if "gone" not in state]
         watermark = None if period else min(read, default=0) or None
         last = Batch(cursor={}, watermark=watermark, budget=self._view.budget, answered=not failed)

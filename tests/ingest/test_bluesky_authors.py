@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from bench.servers.atproto import ADMIN_PASSWORD, Atproto
+from ingest.bluesky.appview import AppView, Feed
 from ingest.bluesky.authors import AuthorCollector, AuthorSettings
 from ingest.contract import Batch, Budget, Reference
 from ingest.several import PartsStop
@@ -530,6 +531,25 @@ def test_what_is_no_feed_is_an_error_and_costs_that_account_alone(
     server.page(ONE, said({"feed": [shown(2), shown(3)]}))
     assert reader.texts()[:2] == ["bericht 2", "bericht 3"]
     assert reader.error is None
+
+
+def test_what_nobody_foresaw_costs_that_account_alone(
+    read: Read, server: Server, start: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = AppView.feed
+
+    def fails(view: AppView, did: str, *, cursor: str | None) -> Feed:
+        if did == ONE:
+            raise UnicodeEncodeError("utf-8", "geheim", 0, 1, "surrogates")
+        return ask(view, did, cursor=cursor)
+
+    monkeypatch.setattr(AppView, "feed", fails)
+    server.page(OTHER, said({"feed": [shown(1, did=OTHER)]}))
+    reader = read(server.url, ONE, OTHER, clock=start)
+    assert reader.texts() == ["bericht 1"]
+    assert isinstance(reader.error, Stop)
+    assert f"{ONE} could not be read (UnicodeEncodeError)" in str(reader.error)
+    assert "geheim" not in str(reader.error)
 
 
 def test_a_server_that_is_busy_is_left_alone_as_long_as_it_asks(
