@@ -28,7 +28,7 @@ def read_register(
     """
     try:
         written = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Stop(f"{path} cannot be read: {error}; {hint}") from error
     problems += [f"there is no such table: [{name}]" for name in written if name != table]
     found = written.get(table, [])

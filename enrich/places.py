@@ -4,7 +4,6 @@ These are words in texts, not where people are.
 """
 
 import hashlib
-import tomllib
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -43,7 +42,7 @@ class Places:
         try:
             data = path.read_bytes()
             known = msgspec.toml.decode(data, type=_File).place
-        except (OSError, msgspec.DecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, msgspec.DecodeError, ValueError, RecursionError) as error:
             raise Stop(f"{path} cannot be read: {error}; mend or restore it") from error
         self.version = f"spacy-{version('spacy')}-{_digest(data)}"
         self._vocabulary = spacy.blank("xx").vocab

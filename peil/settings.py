@@ -167,7 +167,7 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise Stop(f"{path} cannot be read ({error}); mend or replace it") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also a number without end, or what nests so
         raise Stop(f"{path} is not valid TOML: {error}; mend that line") from error
 
 
@@ -197,7 +197,7 @@ def _value(text: str) -> Any:
     """The text as TOML would read it (`5`, `true`, `["a"]`), else the text itself."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 

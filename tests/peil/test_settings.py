@@ -161,3 +161,11 @@ def test_where_a_wrong_value_came_from_is_told(tmp_path: Path) -> None:
     assert "stream.kafka.partitions (the environment variable PEIL_STREAM__KAFKA): " in told
     assert "index.elastic.shards (--set index.elastic): " in told
     assert ", got 0" in told
+
+
+@pytest.mark.parametrize("value", ["9" * 5_000, "[" * 5_000 + "]" * 5_000], ids=["digits", "depth"])
+def test_a_value_without_end_is_told(tmp_path: Path, value: str) -> None:
+    with pytest.raises(Stop, match=r"peil\.toml is not valid TOML"):
+        load_settings(settings_file(tmp_path, f"purpose = {value}"), environ={})
+    with pytest.raises(Stop, match="PEIL_PRIVACY__K"):
+        load_settings(settings_file(tmp_path), environ={"PEIL_PRIVACY__K": value})
