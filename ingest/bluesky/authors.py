@@ -206,6 +206,8 @@ class AuthorCollector:
             if DID.fullmatch(name):
                 state.setdefault("did", name)
             return error.error
+        if not DID.fullmatch(account.did):
+            raise Stop("what answers names no account; check `appview`, or leave it out")
         if state.setdefault("did", account.did) != account.did:
             raise Stop(
                 "it is another account now, under the same handle; see whose it is, and write the "

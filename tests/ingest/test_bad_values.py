@@ -252,6 +252,17 @@ def test_a_bad_value_of_a_post_costs_that_post(
     assert (len(posts(batches)), rejected(batches)) == (3 - bad, bad)
 
 
+def test_an_account_that_is_none_is_told(site: Any, web: Web) -> None:
+    profile = urlencode({"actor": "gemeente.example"})
+    said = {"did": "\x1b[31mdid:plc:x"}
+    site.answers[f"/xrpc/app.bsky.actor.getProfile?{profile}"] = (200, {}, body(said))
+    settings = AuthorSettings(accounts=("gemeente.example",), appview=site.url(""))
+    batches, error = poll(AuthorCollector(settings, web=web, clock=ManualClock(START)))
+    assert isinstance(error, Stop)
+    assert "names no account" in str(error)
+    assert posts(batches) == []
+
+
 def test_a_bad_value_of_a_post_costs_no_other_ones_standing(site: Any, web: Web) -> None:
     uris = [an_item(number)["uri"] for number in range(4)]
     shown = [an_item(0), an_item(1) | {"likeCount": "LONG"}, an_item(2) | {"record": "LONG"}]
