@@ -39,7 +39,7 @@ def peil(folder: Path) -> Peil:
     def call(*words: str, text: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [*COMMAND, "-C", str(folder), *words],
-            input=text, capture_output=True, text=True, timeout=120, check=False,
+            input=text, capture_output=True, text=True, timeout=280, check=False,
             env=os.environ | {"COLUMNS": "200"},
         )  # fmt: skip
         assert done.returncode == code, done.stdout + done.stderr

@@ -111,7 +111,7 @@ def test_a_full_disk_stops_the_import_and_the_next_one_finishes_it(
     limited = subprocess.run(
         ["/bin/sh", "-c", 'ulimit -f 800; exec "$@"', "sh",
          *COMMAND, "-C", str(folder), "import", path],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert limited.returncode != 0
     assert "cannot be" in limited.stderr or "free space" in limited.stderr
