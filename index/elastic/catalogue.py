@@ -23,12 +23,6 @@ class Seen(NamedTuple):
     aliases: frozenset[str]
 
 
-def known(names: Names, index: str) -> Physical | None:
-    """What an index holds; None when its name is not, letter by letter, one that peil gives."""
-    physical = names.parse(index)
-    return physical if physical and names.index(*physical) == index else None
-
-
 class Catalogue:
     """The indices of one installation. What is remembered is as old as the last `load`."""
 
@@ -54,7 +48,7 @@ class Catalogue:
             )
         found: list[Seen] = []
         for name, held in answer.items():
-            physical = known(self.names, name)
+            physical = self.names.parse(name)
             if physical is not None:
                 found.append(Seen(name, physical, frozenset(held.aliases)))
         self._taken = answer.keys() | {alias for held in answer.values() for alias in held.aliases}

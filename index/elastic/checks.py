@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from index.elastic.catalogue import known
 from index.elastic.cluster import TESTED, Cluster
 from index.elastic.mapping import VERSION, Names, Physical, differences, index_settings
 from index.elastic.query import EVERYTHING
@@ -37,7 +36,7 @@ def find_problems(
         indices = shaped(answer, dict[str, Index])
     ours: dict[str, Physical] = {}
     for name, held in sorted(indices.items()):
-        physical = known(names, name)
+        physical = names.parse(name)
         if physical is not None:
             ours[name] = physical
             found += [f"{name} {each}" for each in _of_index(physical, held, settings)]

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from index.elastic.catalogue import known
 from index.elastic.cluster import Cluster
 from index.elastic.mapping import Names
 from index.elastic.shapes import Broadcast, Files, Removed, Statistics, shaped
@@ -125,7 +124,7 @@ def _look(cluster: Cluster, names: Names) -> Mapping[str, _Held]:
     with cluster.asked():
         answer = cluster.client.indices.stats(index=names.all, metric="docs", level="shards")
         indices = shaped(answer, Statistics).indices
-    return {name: _held(files) for name, files in indices.items() if known(names, name)}
+    return {name: _held(files) for name, files in indices.items() if names.parse(name)}
 
 
 def _held(files: Files) -> _Held:

@@ -117,12 +117,13 @@ class Names:
         return f"{self.alias(partition)}-v{version}"
 
     def parse(self, index: str) -> "Physical | None":
-        """What an index holds; None when its name is none of peil's."""
+        """What an index holds; None when its name is not, letter by letter, one of peil's."""
         name, _, version = index.removeprefix(f"{self._prefix}-").rpartition("-v")
         try:
-            return Physical(Partition.parse(name), int(version))
+            physical = Physical(Partition.parse(name), int(version))
         except ValueError:
             return None
+        return physical if self.index(*physical) == index else None
 
 
 class Physical(NamedTuple):

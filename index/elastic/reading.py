@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from index.elastic.catalogue import known
 from index.elastic.cluster import Cluster
 from index.elastic.hits import All, Answered, ByIndex, Found, Moment, Number, Page, Placed, Stored
 from index.elastic.mapping import Names
@@ -90,7 +89,7 @@ def locate(
         if found.total.value > len(found.hits):
             raise Stop(f"{cluster.name}: posts stand in more than {WINDOW // PAGE} places each")
         for hit in found.hits:
-            physical = known(names, hit.index)
+            physical = names.parse(hit.index)
             if physical is not None:
                 (version,), (keep_until,), (first,) = (
                     hit.fields.version, hit.fields.keep_until, hit.fields.first_observed,
