@@ -29,6 +29,7 @@ from pydantic import BaseModel
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
+from bench.reach import reach_this_machine
 from ingest.bluesky.stream import JetstreamCollector
 from ingest.contract import Batch, Cursor
 from peil.folder import WorkingFolder
@@ -183,9 +184,7 @@ class Counting:
 
 def measure(root: Path, address: str, events: int) -> None:
     working = WorkingFolder.init(root)
-    text = working.settings.read_text("utf-8")
-    contact = 'contact = "b@example.org"\nprivate_hosts = ["127.0.0.1"]'
-    working.settings.write_text(text.replace('contact = ""', contact), "utf-8")
+    reach_this_machine(working)
     (working.config / "sources" / "network.toml").write_text(
         f'id = "network"\ntitle = "The network"\ncollector = "jetstream"\n'
         f'[settings]\nhosts = ["{address}"]\ncollections = []\n',

@@ -24,6 +24,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from bench.reach import reach_this_machine
 from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
 from peil.settings import load_settings
@@ -95,9 +96,7 @@ def serving() -> Generator[str]:
 def prepare(folder: Path, *, sources: int, server: str) -> None:
     """A working folder with so many sources of feeds beside the one of files."""
     working = WorkingFolder.init(folder)
-    text = working.settings.read_text()
-    text = text.replace('contact = ""', 'contact = "b@example.org"\nprivate_hosts = ["127.0.0.1"]')
-    working.settings.write_text(text)
+    reach_this_machine(working)
     for number in range(sources):
         urls = json.dumps([f"{server}/{number}/{feed}" for feed in range(FEEDS)])
         (working.config / "sources" / f"feeds-{number}.toml").write_text(

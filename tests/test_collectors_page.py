@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bench.reach import reach_this_machine
 from ingest import catalogue
 from ingest.web.client import Web
 from peil.declaring import check_sources
@@ -59,8 +60,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def city(tmp_path: Path, site: Any) -> WorkingFolder:
     """A working folder with the page's source."""
     folder = WorkingFolder.init(tmp_path / "city")
-    contact = 'contact = "data@example.org"\nprivate_hosts = ["127.0.0.1"]'
-    folder.settings.write_text(folder.settings.read_text().replace('contact = ""', contact))
+    reach_this_machine(folder)
     text = BLOCKS["buurtprikbord.toml"].replace("https://prikbord.example", site.url(""))
     (folder.config / "sources" / "buurtprikbord.toml").write_text(text)
     return folder

@@ -30,6 +30,7 @@ from pathlib import Path
 from bench.completeness.child import FastClock, opened
 from bench.completeness.outcome import Look, Outcome
 from bench.completeness.world import World
+from bench.reach import reach_this_machine
 from ingest.vault import PUT_OFF_MS
 from peil.folder import WorkingFolder
 from stream.clock import DAY_MS, HOUR_MS, to_datetime
@@ -63,9 +64,7 @@ def world_type(name: str) -> type[World]:
 def prepare(folder: Path, declaration: str, clock: FastClock) -> None:
     """A working folder whose only source is the world."""
     working = WorkingFolder.init(folder)
-    text = working.settings.read_text("utf-8")
-    contact = 'contact = "b@example.org"\nprivate_hosts = ["127.0.0.1"]\npause_seconds = 0.05'
-    working.settings.write_text(text.replace('contact = ""', contact), "utf-8")
+    reach_this_machine(working, "pause_seconds = 0.05")
     for path in (working.config / "sources").glob("*.toml"):
         path.unlink()
     (working.config / "sources" / "world.toml").write_text(declaration, "utf-8")

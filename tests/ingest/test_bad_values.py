@@ -27,6 +27,7 @@ from stream.errors import PeilError, Stop
 from stream.post import RawPost
 from stream.testing import START
 from tests.ingest.jetstream import POSTS, Happening, post, tid
+from tests.ingest.statuses import a_status
 
 DATE = "1 Jan 99999999999999999999 00:00:00 GMT"
 LONG = "9" * 5_000
@@ -159,14 +160,6 @@ def test_an_item_that_nobody_foresaw_costs_itself(
 
 
 # Mastodon
-
-
-def a_status(number: int, **changed: Any) -> dict[str, Any]:
-    return {
-        "id": str(number), "uri": f"https://ours.example/{number}", "visibility": "public",
-        "account": {"acct": "p"}, "content": f"<p>bericht {number}</p>",
-        "created_at": to_datetime(START - number * 60_000).isoformat(),
-    } | changed  # fmt: skip
 
 
 def mastodon(site: Any, web: Web) -> MastodonCollector:

@@ -12,24 +12,17 @@ from ingest.mastodon.server import Page
 from ingest.mastodon.settings import MastodonSettings
 from ingest.mastodon.timelines import Timeline, backward, forward
 from ingest.web.client import Web
-from stream.clock import ManualClock, to_datetime
+from stream.clock import ManualClock
 from stream.errors import Retry, Stop
 from stream.post import RawPost
 from stream.testing import START
 from tests.conftest import Answer, Site
+from tests.ingest.statuses import a_status
 
 PATH = "/api/v1/timelines/tag/fiets"
 HOME = Timeline("https://a.example", PATH, (), "hashtag_feeds", local=False)
 
 pytestmark = pytest.mark.usefixtures("impatient")
-
-
-def status(number: int) -> dict[str, Any]:
-    return {
-        "id": str(number), "uri": f"https://ours.example/{number}", "visibility": "public",
-        "account": {"acct": "p"}, "content": f"<p>bericht {number}</p>",
-        "created_at": to_datetime(START - 60_000).isoformat(),
-    }  # fmt: skip
 
 
 class Endless(Site):
@@ -80,11 +73,11 @@ def poll(sites: list[Site], web: Web, cursor: dict[str, Any]) -> tuple[list[str]
 def test_a_server_that_shows_the_same_page_everywhere_starves_no_other(
     sites: list[Site], web: Web
 ) -> None:
-    sites += [Endless(lambda _number: [status(1)]), Site()]
+    sites += [Endless(lambda _number: [a_status(1)]), Site()]
     sites[1].answers |= {
         "/api/v2/instance": (200, {}, b'{"domain": "ours.example"}'),
         f"{PATH}?limit=40": (200, {"Link": f'<{PATH}?min_id=2>; rel="prev"'},
-                             json.dumps([status(2)]).encode()),
+                             json.dumps([a_status(2)]).encode()),
         f"{PATH}?min_id=2&limit=40": (200, {}, b"[]"),
     }  # fmt: skip
     cursor: dict[str, Any] = {}
@@ -100,7 +93,7 @@ def test_a_server_that_always_has_more_is_left_for_the_others_and_read_on(
     sites: list[Site], web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timelines, "PAGES", 3)
-    sites.append(Endless(lambda number: [status(number)]))
+    sites.append(Endless(lambda number: [a_status(number)]))
     cursor: dict[str, Any] = {}
     seen: list[str] = []
     for _ in range(3):

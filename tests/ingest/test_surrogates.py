@@ -13,7 +13,7 @@ from ingest.mastodon.collector import MastodonCollector
 from ingest.vault import Vault
 from ingest.web.answers import encodable
 from privacy.keys import KeyRing
-from stream.clock import DAY_MS, ManualClock, to_datetime
+from stream.clock import DAY_MS, ManualClock
 from stream.codec import decode
 from stream.errors import Stop
 from stream.events import Upsert
@@ -21,6 +21,7 @@ from stream.post import RawPost
 from stream.scan import scan
 from stream.testing import START
 from stream.topics import POSTS
+from tests.ingest.statuses import a_status
 
 LONE = "\ud800"
 TAG = "/api/v1/timelines/tag/fiets?limit=40"
@@ -85,16 +86,9 @@ def test_an_id_or_a_link_of_a_feed_costs_nothing(site: Any, open_city: Any) -> N
 
 
 def test_a_status_costs_itself(site: Any, open_city: Any) -> None:
-    def status(number: int, **changed: Any) -> dict[str, Any]:
-        return {
-            "id": str(number), "uri": f"https://ours.example/{number}", "visibility": "public",
-            "account": {"acct": "p"}, "content": f"<p>bericht {number}</p>",
-            "created_at": to_datetime(START - number * 60_000).isoformat(),
-        } | changed  # fmt: skip
-
     page = [
-        status(1), status(2, uri=f"https://ours.example/2{LONE}"), status(3, id=f"3{LONE}"),
-        status(4, tags=[{"name": LONE}], account={"acct": f"p{LONE}"}, language=LONE,
+        a_status(1), a_status(2, uri=f"https://ours.example/2{LONE}"), a_status(3, id=f"3{LONE}"),
+        a_status(4, tags=[{"name": LONE}], account={"acct": f"p{LONE}"}, language=LONE,
                mentions=[{"acct": LONE}]),
     ]  # fmt: skip
     link = f'<{TAG}&max_id=1>; rel="next", <{TAG}&min_id=2>; rel="prev"'

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import update
 from typer.testing import CliRunner, Result
 
+from bench.reach import reach_this_machine
 from index.contract import Question
 from index.gaps import missed
 from ingest.contract import Reference, Standing
@@ -59,8 +60,8 @@ def city(site: Any, tmp_path: Path) -> WorkingFolder:
         f'[settings]\nkind = "post"\nurls = ["{site.url("/feed")}"]\n'
     )
     text = folder.settings.read_text().replace('purpose = ""', 'purpose = "a test"')
-    contact = 'contact = "data@example.org"\nprivate_hosts = ["127.0.0.1"]'
-    folder.settings.write_text(text.replace('contact = ""', contact))
+    folder.settings.write_text(text)
+    reach_this_machine(folder)
     return folder
 
 

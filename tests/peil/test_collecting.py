@@ -15,6 +15,7 @@ from sqlalchemy import Engine, create_engine
 
 import ingest.tables
 import privacy.tables
+from bench.reach import reach_this_machine
 from ingest.admission import Admission
 from ingest.contract import Batch
 from ingest.intake import Intake
@@ -24,6 +25,7 @@ from ingest.settings import IngestSettings
 from ingest.sources import Source
 from ingest.tallies import Tallies
 from ingest.vault import Vault
+from peil.folder import WorkingFolder
 from privacy.gate import Gate
 from privacy.keys import KeyRing
 from privacy.ledger import Ledger
@@ -59,12 +61,7 @@ def news(site: Any, folder: Path, peil: Peil) -> Path:
         f'id = "city-news"\ntitle = "News"\ncollector = "feeds"\nevery = "10m"\n'
         f'[settings]\nkind = "post"\nurls = ["{site.url("/feed")}"]\n'
     )
-    settings = folder / "config" / "peil.toml"
-    settings.write_text(
-        settings.read_text().replace(
-            'contact = ""', 'contact = "data@example.org"\nprivate_hosts = ["127.0.0.1"]'
-        )
-    )
+    reach_this_machine(WorkingFolder.open(folder))
     until = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 30 * 86_400))
     peil("sources", "open", "city-news", "--owner", "team", "--purpose", "trial", "--basis",
          "public task", "--dpia", "D-1", "--obtained", "its feed", "--until", until)  # fmt: skip

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from typer.testing import CliRunner
 
+from bench.reach import reach_this_machine
 from peil.bulletins import Bulletin, bulletin
 from peil.command.application import application
 from peil.folder import WorkingFolder
@@ -50,8 +51,7 @@ def city(site: Any, tmp_path: Path) -> WorkingFolder:
             f'id = "{name}"\ntitle = "t"\ncollector = "{name}"\nevery = "30m"\n'
             + settings.format(url=site.url(""))
         )
-    contact = 'contact = "data@example.org"\nprivate_hosts = ["127.0.0.1"]'
-    folder.settings.write_text(folder.settings.read_text().replace('contact = ""', contact))
+    reach_this_machine(folder)
     return folder
 
 
