@@ -4,11 +4,11 @@ Such a file is a list of tables of one name, each with an id. All that is wrong 
 once.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stream import toml
 from stream.errors import Stop
 
 LANGUAGES = ("nl", "en")
@@ -27,9 +27,11 @@ def read_register(
     the `hint` when it cannot be read.
     """
     try:
-        written = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        written = toml.read(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
         raise Stop(f"{path} cannot be read: {error}; {hint}") from error
+    if isinstance(written, toml.Broken):
+        raise Stop(f"{path} cannot be read: {written}; {hint}")
     problems += [f"there is no such table: [{name}]" for name in written if name != table]
     found = written.get(table, [])
     if isinstance(found, list) and all(isinstance(item, dict) for item in found):

@@ -5,7 +5,6 @@ Each package owns its section's model; this module only puts them together.
 
 import difflib
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +20,7 @@ from ingest.problems import said
 from ingest.settings import IngestSettings
 from privacy.settings import PrivacySettings
 from rules.settings import RulesSettings
+from stream import toml
 from stream.errors import Stop
 from stream.secrets import NO_SECRET, UNSHOWN, refusal
 from stream.settings import StreamSettings
@@ -164,11 +164,12 @@ def load_settings(
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        found = toml.read(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise Stop(f"{path} cannot be read ({error}); mend or replace it") from error
-    except (ValueError, RecursionError) as error:  # also a number without end, or what nests so
-        raise Stop(f"{path} is not valid TOML: {error}; mend that line") from error
+    if isinstance(found, toml.Broken):
+        raise Stop(f"{path} is not valid TOML: {found}; mend that line")
+    return dict(found)
 
 
 def _put(values: dict[str, Any], keys: tuple[str, ...], text: str) -> None:
@@ -195,10 +196,8 @@ def _refuse_alone(keys: tuple[str, ...], text: str, origin: str, path: Path) -> 
 
 def _value(text: str) -> Any:
     """The text as TOML would read it (`5`, `true`, `["a"]`), else the text itself."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):
-        return text
+    found = toml.read(f"value = {text}")
+    return text if isinstance(found, toml.Broken) else found["value"]
 
 
 def _name(override: str) -> str:

@@ -33,6 +33,9 @@ class Broken(msgspec.Struct, frozen=True):
     why: str
     mark: Mark
 
+    def __str__(self) -> str:
+        return f"{self.why} (at line {self.mark.line}, column {self.mark.column})"
+
 
 def read(text: str) -> Mapping[str, Any] | Broken:
     """What the document holds, or why it cannot be read."""

@@ -244,6 +244,7 @@ def test_the_example_of_the_shipped_register_holds(tmp_path: Path) -> None:
         ("[[purpose]]", "[purpose]", "begin each purpose"),
         ("until =", "end = 1\nuntil =", "no such key: end"),
         ("until = 2027-02-01", "until = 2027-02-31", "cannot be read"),
+        ("until = 2027-02-01", f"until = {'9' * 5_000}", "cannot be read: a number has thousands"),
     ],
 )
 def test_a_register_that_is_wrong_says_where(
