@@ -61,7 +61,7 @@ def test_nothing_that_stands_there_raises(value: Any) -> None:
             to_datetime(moment).astimezone(ZoneInfo(zone))
 
 
-@given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)))  # noqa: DTZ001
+@given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)))  # noqa: DTZ001  (hypothesis takes bounds without a zone)
 def test_every_moment_of_a_calendar_is_read(moment: datetime) -> None:
     expected = (moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000
     found = parse_moment(moment.isoformat())
