@@ -1,4 +1,4 @@
-"""The naive evaluator: obvious code that defines what every query means.
+"""The naive evaluator: plain code that defines what every query means.
 
 The matcher on the stream and the stores must give the same answer on the same posts.
 """
@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
-from itertools import islice, product
+from itertools import chain, islice
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from rules.folding import fold
+from rules.spans import Span, Spans, either, listed, near, remembering, together
 from rules.tree import (
     And,
     Cased,
@@ -34,12 +35,11 @@ from rules.tree import (
 )  # fmt: skip
 from stream.post import Post, Token
 
-Span = tuple[int, int]
-"""Token positions: the first, and the one after the last."""
-
-
 MAX_SPANS = 100
 """Of a text that repeats itself without end, so many spans are evidence enough."""
+
+NESTED = (Near, Together, Or, Keywords)
+"""What beside a NEAR is not made of words alone, or not only of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,15 @@ class Reading:
         return places
 
     @cached_property
+    def sentences(self) -> Sequence[int]:
+        """Of each position where its sentence ends."""
+        ends = list(range(1, len(self.tokens) + 1))
+        for at in range(len(ends) - 2, -1, -1):
+            if self.tokens[at].sentence == self.tokens[at + 1].sentence:
+                ends[at] = ends[at + 1]
+        return ends
+
+    @cached_property
     def day(self) -> date:
         """The local day that the post was made."""
         return local_day(self.post.created_at, self._timezone)
@@ -85,8 +94,10 @@ def evaluate(tree: Node, post: Post, *, timezone: str = "Europe/Amsterdam") -> O
 def holds(node: Node, post: Reading) -> bool:
     """Whether `node` is true of the post."""
     match node:
-        case Term() | Phrase() | Prefix() | Cased() | Lemma() | Part() | Near() | Together():
+        case Term() | Phrase() | Prefix() | Cased() | Lemma() | Part():
             return any(True for _ in spans(node, post))
+        case Near() | Together():
+            return bool(_near(node, post))
         case And():
             return all(holds(child, post) for child in node.children)
         case Or():
@@ -106,7 +117,9 @@ def holds(node: Node, post: Reading) -> bool:
 
 
 def spans(node: Node, post: Reading) -> Iterator[Span]:
-    """Every span of a node that has a place in the text; an inner one may come twice."""
+    """Every span of a node that has a place in the text, made when it is asked for: of a NEAR there
+    may be millions. One of an OR may come twice.
+    """
     match node:
         case Term():
             yield from ((at, at + 1) for at in post.places.get(node.form, ()))
@@ -139,10 +152,8 @@ def spans(node: Node, post: Reading) -> Iterator[Span]:
         case Keywords():
             for entry in node.entries:
                 yield from spans(entry, post)
-        case Near():
+        case Near() | Together():
             yield from _near(node, post)
-        case Together():
-            yield from _together(node, post)
         case And() | Not() | Of() | Field() | Dates():
             return
         case _:
@@ -150,51 +161,43 @@ def spans(node: Node, post: Reading) -> Iterator[Span]:
 
 
 def _phrase(node: Phrase, post: Reading) -> Iterator[Span]:
-    for start in post.places.get(node.forms[0], ()):
-        ends = {start + 1}
-        for number, form in enumerate(node.forms[1:], 1):
-            last = start + number + node.slop  # so far at most `slop` others in between
-            ends = {
-                at + 1
-                for at in _within(post.places.get(form, ()), min(ends), last)
-                if any(end <= at for end in ends)
-            }
-            if not ends:
-                break
-        yield from ((start, end) for end in sorted(ends))
+    first, *others = (post.places.get(form, ()) for form in node.forms)
+    longest = len(node.forms) + node.slop
+    for start in first:
+        end = start + 1
+        for places in others[:-1]:  # the first that comes leaves the most to what comes after it
+            found = bisect_left(places, end)
+            if found == len(places):
+                return
+            end = places[found] + 1
+        lasts = _within(others[-1], end, start + longest - 1) if others else (start,)
+        yield from ((start, at + 1) for at in lasts)
 
 
 def _within(places: Sequence[int], first: int, last: int) -> Sequence[int]:
     return places[bisect_left(places, first) : bisect_right(places, last)]
 
 
-def _near(node: Near, post: Reading) -> Iterator[Span]:
-    left, right = set(spans(node.left, post)), set(spans(node.right, post))
-    yield from _one_after_other(left, right, node.distance)
-    if not node.ordered:
-        yield from _one_after_other(right, left, node.distance)
+def _near(node: Near | Together, post: Reading) -> Spans:
+    left, right = _beside(node.left, post), _beside(node.right, post)
+    if isinstance(node, Near):
+        return near(left, right, node.distance, ordered=node.ordered)
+    return together(left, right, post.sentences)
 
 
-def _one_after_other(first: set[Span], second: set[Span], distance: int) -> Iterator[Span]:
-    followers = sorted(second)
-    for start, end in sorted(first):
-        for at in range(bisect_left(followers, (end, 0)), len(followers)):
-            if followers[at][0] - end > distance:
-                break
-            yield start, followers[at][1]
-
-
-def _together(node: Together, post: Reading) -> Iterator[Span]:
-    sentences: dict[int, tuple[list[Span], list[Span]]] = {}
-    for side, child in enumerate((node.left, node.right)):
-        for span in sorted(set(spans(child, post))):
-            number = post.tokens[span[0]].sentence
-            if post.tokens[span[1] - 1].sentence == number:
-                sentences.setdefault(number, ([], []))[side].append(span)
-    for left, right in sentences.values():
-        for one, other in product(left, right):
-            if one[1] <= other[0] or other[1] <= one[0]:
-                yield min(one[0], other[0]), max(one[1], other[1])
+def _beside(node: Node, post: Reading) -> Spans:
+    """The spans of what stands beside NEAR."""
+    match node:
+        case Near() | Together():
+            return remembering(_near(node, post))
+        case Or() | Keywords():
+            below = children(node)
+            nested = [_beside(each, post) for each in below if isinstance(each, NESTED)]
+            plain = [each for each in below if not isinstance(each, NESTED)] if nested else below
+            words = listed(chain.from_iterable(spans(each, post) for each in plain))
+            return either([words, *nested]) if nested else words
+        case _:
+            return listed(spans(node, post))
 
 
 def evidence(node: Node, post: Reading) -> Iterator[Span]:

@@ -5,8 +5,9 @@ from typing import Literal, assert_never
 
 import msgspec
 
-from rules.evaluator import MAX_SPANS, Reading, Span, holds, spans
+from rules.evaluator import MAX_SPANS, Reading, holds, spans
 from rules.reasons import failure
+from rules.spans import Span
 from rules.tree import (
     And,
     Cased,

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from rules.documents import Book, Document, Example, KeywordList, RuleDocument, Unread
+from rules.documents import Book, Document, Example, KeywordList, RuleDocument, Unread, activate
+from rules.errors import QueryError
+from rules.parser import parse
 from stream import toml
 from stream.errors import Stop
 
@@ -19,6 +21,12 @@ ID = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 AS_READ = (date, datetime, time)
 """What TOML has as it is."""
+
+ENDING = ".toml"
+"""What the name of a file of rules or lists ends in, in small letters."""
+
+_TEXT = re.compile(r"\.te?xt$", re.IGNORECASE)
+"""What an editor writes behind the name of a text, mostly where endings are not shown."""
 
 _UNKNOWN = re.compile(r"unknown field `(\w+)`")
 _WAY = re.compile(r" - at `\$(.*)`$")
@@ -48,25 +56,84 @@ def load_book(config: Path) -> Book:
     )
 
 
+def sound(book: Book) -> Book:
+    """`book` with what has mistakes in its query or its entries among the `unread`."""
+    lookup = book.lookup()
+    unread: list[Unread] = []
+    for name, rule in book.rules.items():
+        try:
+            activate(rule, lookup)
+        except Stop as error:
+            unread.append(Unread(file=f"rules/{name}.toml", name=name, why=str(error)))
+    for name, words in book.lists.items():
+        if words.lint:
+            continue  # no query may use it
+        try:
+            parse(f"${name}", lists=lookup)
+        except QueryError as error:
+            unread.append(Unread(file=f"lists/{name}.toml", name=f"${name}", why=str(error)))
+    names = {each.name for each in unread}
+    return msgspec.structs.replace(
+        book,
+        rules={name: each for name, each in book.rules.items() if name not in names},
+        lists={name: each for name, each in book.lists.items() if f"${name}" not in names},
+        unread=(*book.unread, *unread),
+    )
+
+
 def _load(folder: Path, kind: type[Document], unread: list[Unread]) -> dict[str, Document]:
     """The documents by the names of their files."""
     documents: dict[str, Document] = {}
-    for path in _paths(folder):
-        found = _read(path, kind)
-        if isinstance(found, Unread):
-            unread.append(found)
-        else:
-            documents[path.stem] = found
+    paths = _paths(folder)
+    for path in paths:
+        if path.name.endswith(ENDING):
+            found = _read(path, kind)
+            if isinstance(found, Unread):
+                unread.append(found)
+            else:
+                documents[path.stem] = found
+        elif right := _right_name(path):
+            unread.append(_misnamed(path, kind, right=right, taken=folder / right in paths))
     return documents
 
 
 def _paths(folder: Path) -> Sequence[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if path.name.endswith(".toml"))
+        return sorted(folder.iterdir())
     except FileNotFoundError:
         return ()
     except OSError as error:
         raise Stop(f"{folder} cannot be looked into ({error.strerror}); mend that first") from error
+
+
+def _right_name(path: Path) -> str:
+    """What a file that somebody meant to be read is called, in right: its ending is in capitals,
+    has slipped (`.tml`, `.tolm`), or has another one of a text behind it (`.toml.txt`). Empty for
+    all else: what editors leave beside a file (`.toml~`, `.toml.bak`) ends otherwise.
+    """
+    name = _TEXT.sub("", path.name.rstrip(". "))
+    stem, _, ending = name.rpartition(".")
+    letters = ending.strip().casefold()
+    meant = len(letters) > 2 and set(letters) <= set(ENDING)  # noqa: PLR2004  (of four, one may lack)
+    return f"{stem}{ENDING}" if stem and meant and not path.is_dir() else ""
+
+
+def _misnamed(path: Path, kind: type[Document], *, right: str, taken: bool) -> Unread:
+    """That nothing reads a file that is called so. Where its `right` name is taken, it is told
+    under its own, and the other file is read.
+    """
+    does = f"there is {right} too: take one of them out" if taken else f"rename it to {right}"
+    name = path.name if taken else right.removesuffix(ENDING)
+    try:
+        lint = b"lint" in path.read_bytes()
+    except OSError:
+        lint = True
+    return Unread(
+        file=f"{path.parent.name}/{path.name}",
+        name=name if kind is RuleDocument else f"${name}",
+        why=f"only what ends in {ENDING}, in small letters, is read; {does}",
+        lint=lint,
+    )
 
 
 def _read(path: Path, kind: type[Document]) -> Document | Unread:
@@ -88,7 +155,9 @@ def _read(path: Path, kind: type[Document]) -> Document | Unread:
     except UnicodeDecodeError as error:
         why = "it is not UTF-8 text here; save it as UTF-8"
         where = toml.mark_of(text, len(error.object[: error.start].decode()))
-    except (ValueError, OSError) as error:  # a number of thousands of digits, or no reading
+    except OSError as error:
+        why = f"it cannot be opened ({error.strerror})"
+    except ValueError as error:  # a number of thousands of digits
         why = str(error)
     lines = text.split("\n")
     return Unread(

@@ -1,11 +1,14 @@
 """Why a query, or a part of it, is not true of a post: the first thing that failed, in words."""
 
 import difflib
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from itertools import islice
 from typing import assert_never
 
-from rules.evaluator import Reading, Span, evidence, field_values, holds, spans
+from rules.evaluator import MAX_SPANS, Reading, evidence, field_values, holds
+from rules.spans import Span
 from rules.tree import (
     And,
     Cased,
@@ -131,12 +134,18 @@ def _phrase(node: Phrase, post: Reading) -> str:
     for form in node.forms:
         if form not in post.places:
             return _missing(form, post, f"`{form}`")
-    loose = Phrase(node.forms, len(post.tokens))
-    between = [end - start - len(node.forms) for start, end in spans(loose, post)]
-    if not between:
+    between = _fewest(lambda slop: Phrase(node.forms, slop), post)
+    if between is None:
         return "its words occur, not in this order"
     allowed = f"at most {node.slop}" if node.slop else "none"
-    return f"between its words {_stand(min(between))}, and {allowed} may"
+    return f"between its words {_stand(between)}, and {allowed} may"
+
+
+def _fewest(loose: Callable[[int], Node], post: Reading) -> int | None:
+    """How many tokens between make `loose` true, at least; None when no number does."""
+    most = len(post.tokens)
+    found = bisect_left(range(most), 1, key=lambda number: int(holds(loose(number), post)))
+    return found if found < most else None
 
 
 def _stand(count: int) -> str:
@@ -159,7 +168,7 @@ def _present(node: Not, post: Reading, name: Name) -> str:
 
 def _quoted(found: Iterable[Span], post: Reading) -> str:
     """The first of these words as they stand in the text."""
-    first = min(found, default=None)
+    first = min(islice(found, MAX_SPANS), default=None)
     if first is None:
         return ""
     start, end = post.tokens[first[0]].start, post.tokens[first[1] - 1].end
@@ -167,26 +176,18 @@ def _quoted(found: Iterable[Span], post: Reading) -> str:
 
 
 def _apart(node: Near | Together, post: Reading, name: Name) -> str:
-    left, right = set(spans(node.left, post)), set(spans(node.right, post))
-    after, before = _gap(left, right), _gap(right, left)
-    if after is None and before is None:
-        return f"{name(node.left)} and {name(node.right)} are the same words here"
+    left, right = name(node.left), name(node.right)
+    if not holds(Near(node.left, node.right, len(post.tokens)), post):
+        return f"{left} and {right} are the same words here"
     if isinstance(node, Together):
-        return f"{name(node.left)} and {name(node.right)} both occur, not in one sentence"
-    if node.ordered:
-        if after is None:
-            return f"{name(node.left)} comes only after {name(node.right)}"
-        nearest, side = after, "before"
-    else:
-        nearest, side = min(each for each in (after, before) if each is not None), "of"
-    within = f"within {node.distance} tokens {side}"
-    return f"no {name(node.left)} {within} {name(node.right)}; the nearest has {nearest} between"
-
-
-def _gap(first: set[Span], second: set[Span]) -> int | None:
-    """The fewest tokens between a span of `first` and one of `second` that comes after it."""
-    gaps = [start - end for _, end in first for start, _ in second if start >= end]
-    return min(gaps, default=None)
+        return f"{left} and {right} both occur, not in one sentence"
+    nearest = _fewest(lambda between: Near(node.left, node.right, between, node.ordered), post)
+    if nearest is None:
+        return f"{left} comes only after {right}"
+    side = "before" if node.ordered else "of"
+    return (
+        f"no {left} within {node.distance} tokens {side} {right}; the nearest has {nearest} between"
+    )
 
 
 def _field(node: Field, post: Reading) -> str:

@@ -12,12 +12,13 @@ a chunk of text unless it follows an abbreviation or a single letter.
 """
 
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
 import regex
 
-from rules.folding import APOSTROPHES, fold
+from rules.folding import APOSTROPHES, LETTERS, fold, fold_any
 from stream.post import Token
 
 TOKENIZER_VERSION = "1"
@@ -57,11 +58,7 @@ _PIECE = regex.compile(
     regex.V1,
 )
 # One word, and marks behind it: what most chunks are, and read much faster.
-_WORD = regex.compile(
-    r"[[\p{L}\p{N}]--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]+"
-    r"(?P<marks>[!?….,:;\"')]*)",
-    regex.V1,
-)
+_MARKS = "!?….,:;\"')"
 _FORGOTTEN_SPACE = regex.compile(r"(?<=\p{Ll}{2})\.(?=\p{Lu})")
 
 _ENDS = frozenset("!?…")
@@ -127,10 +124,21 @@ def only_word(chunk: str) -> str | None:
     return fold(chunk[:end]) if end else None
 
 
+def alone(chunk: str) -> tuple[Token, ...]:
+    """The tokens of a chunk of text between white space, as if it were all of a text. Unlike
+    `tokenise` it remembers nothing, for callers that do so themselves.
+    """
+    if len(chunk) > MAX_CHUNK:
+        return tokenise(chunk)
+    read = _read(chunk).pieces
+    return tuple(Token(each.start, each.end, each.forms, each.cased) for each in read)
+
+
 def _end_of_word(chunk: str) -> int:
     """Where the one plain word of a chunk ends; 0 when it is not only that."""
-    word = _WORD.fullmatch(chunk)
-    return word.start("marks") if word and unicodedata.is_normalized("NFC", chunk) else 0
+    word = chunk.rstrip(_MARKS)
+    plain = word.isalnum() if word.isascii() else LETTERS.issuperset(word)
+    return len(word) if plain else 0
 
 
 def _read(chunk: str) -> _Chunk:
@@ -154,7 +162,9 @@ def _read_all(chunk: str) -> _Chunk:
             begin, end = found.start() + first, found.start() + last
             cased = _plain(clean[begin:end])
             starts = starts or first > 0
-            read.append(_Piece(offsets[begin][0], offsets[end - 1][1], forms, cased, starts))
+            if offsets is not None:
+                begin, end = offsets[begin][0], offsets[end - 1][1]
+            read.append(_Piece(begin, end, forms, cased, starts))
             starts = False
     return _Chunk(tuple(read), ends=starts or _stops(clean))
 
@@ -165,7 +175,7 @@ _memo = lru_cache(maxsize=200_000)(_read)
 def forget() -> None:
     """Remember no words any more, as a measurement of new texts needs it."""
     _memo.cache_clear()
-    fold.cache_clear()
+    fold_any.cache_clear()
 
 
 def _forms(kind: str, text: str) -> list[tuple[int, int, tuple[str, ...]]]:
@@ -187,6 +197,9 @@ def _forms(kind: str, text: str) -> list[tuple[int, int, tuple[str, ...]]]:
 
 
 def _words(text: str) -> list[tuple[int, int, tuple[str, ...]]]:
+    if "." not in text and "_" not in text:
+        form = fold(text)
+        return [(0, len(text), (form,))] if form else []
     cuts = [found.start() for found in _FORGOTTEN_SPACE.finditer(text)]
     words: list[tuple[int, int, tuple[str, ...]]] = []
     for start, end in zip([0, *(cut + 1 for cut in cuts)], [*cuts, len(text)], strict=True):
@@ -199,10 +212,14 @@ def _words(text: str) -> list[tuple[int, int, tuple[str, ...]]]:
     return words
 
 
-def _clean(chunk: str) -> tuple[str, list[tuple[int, int]]]:
-    """The chunk in NFC without invisible characters, and where each character came from."""
+def _clean(chunk: str) -> tuple[str, Sequence[tuple[int, int]] | None]:
+    """The chunk in NFC without invisible characters, and where each character came from, unless
+    that changes nothing.
+    """
+    if chunk.isascii():
+        return chunk, None
     if not _TO_CLEAN.search(chunk) and unicodedata.is_normalized("NFC", chunk):
-        return chunk, [(index, index + 1) for index in range(len(chunk))]
+        return chunk, None
     characters: list[str] = []
     offsets: list[tuple[int, int]] = []
     # NFC composes only inside a grapheme cluster, and an emoji sequence is one.

@@ -195,6 +195,26 @@ def size(node: Node) -> int:
     return 1 if isinstance(node, Keywords) else 1 + sum(map(size, children(node)))
 
 
+def nears(node: Node) -> int:
+    """How many NEARs are within one another, the outermost one included."""
+    return isinstance(node, Near | Together) + max(map(nears, children(node)), default=0)
+
+
 def with_one(nodes: tuple[Node, ...], index: int, node: Node) -> tuple[Node, ...]:
     """`nodes` with `node` at `index`."""
     return (*nodes[:index], node, *nodes[index + 1 :])
+
+
+def is_only_negative(node: Node) -> bool:
+    """Whether `node` can be true of a post in which nothing that it names occurs."""
+    match node:
+        case Not():
+            return not is_only_negative(node.child)
+        case And():
+            return all(is_only_negative(child) for child in node.children)
+        case Or():
+            return any(is_only_negative(child) for child in node.children)
+        case Of():
+            return sum(map(is_only_negative, children(node))) >= node.least
+        case _:
+            return False

@@ -129,6 +129,15 @@ class Judgements:
                 counts.setdefault(language, {})[verdict] = int(texts)
         return {language: Estimate(**some) for language, some in counts.items()}
 
+    def judged_at(self, rule: str, version: str, *, kind: Kind) -> int | None:
+        """When something of a version was judged last (Unix ms); None: nothing was."""
+        table = judgement.c
+        chosen = select(func.max(table.at)).where(
+            table.rule == rule, table.version == version, table.kind == kind
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(chosen).scalar()
+
     def versions(self, rule: str) -> Sequence[str]:
         """The versions of which something was judged, the one judged last first."""
         table = judgement.c

@@ -4,7 +4,7 @@ misses.
 
 from collections.abc import Iterator
 
-from rules.parser import MAX_DISTANCE, MIN_PREFIX
+from rules.operands import MAX_DISTANCE, MIN_PREFIX
 from rules.tree import (
     And,
     Dates,

@@ -8,12 +8,11 @@ import hashlib
 
 import msgspec
 
-from rules.life.descriptions import differences
+from rules.life.descriptions import differences, is_guarded
 from rules.life.history import OVER
 from rules.life.library import Standing
 from rules.life.versions import Version
 
-GUARDED = ("purpose", "ground", "approved_by")
 DIGITS = 10
 
 REPLACED = "it is being replaced: `peil rules activate` first, then sync it again"
@@ -25,10 +24,7 @@ def needs_review(held: Standing, version: Version) -> bool:
     """
     if held.state == "draft" or held.state in OVER:
         return False
-    before, after = held.version.document, version.document
-    return after.expires > before.expires or any(
-        getattr(before, name) != getattr(after, name) for name in GUARDED
-    )
+    return is_guarded(held.version, version)
 
 
 def wish(held: Standing, version: Version) -> str:

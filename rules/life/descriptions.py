@@ -3,6 +3,7 @@ the version stayed.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -10,6 +11,10 @@ from rules.life.versions import Version
 
 AT_LENGTH = frozenset({"query", "purpose", "match", "no_match"})
 """Too long to be told as it was and as it is."""
+
+
+GUARDED = ("expires", "purpose", "ground", "approved_by")
+"""What needs a second person; of `expires` only a later one."""
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,3 +64,34 @@ def differences(before: Version, after: Version) -> Iterator[str]:
             yield f"other {name}" if name in AT_LENGTH else f"{name} was {old}, is {new}"
     if before.lists != after.lists:
         yield "other lists"
+
+
+def is_guarded(before: Version, after: Version) -> bool:
+    """Whether what is said beside the query became something that needs a second person."""
+    return any(_needs_another(name, before, after) for name in GUARDED)
+
+
+def authors(descriptions: Sequence[Description], *, reviewed_at: int) -> frozenset[str]:
+    """Who said what needs a second person and had none since `reviewed_at` (Unix ms);
+    `descriptions` of one version are oldest first.
+    """
+    reviewed, last = descriptions[0].version, descriptions[-1].version
+    said_by: dict[str, str] = {}
+    for before, after in pairwise(descriptions):
+        if after.at <= reviewed_at:
+            reviewed = after.version
+            continue
+        for name in GUARDED:
+            if _said(name, before.version) != _said(name, after.version):
+                said_by[name] = after.by
+    return frozenset(by for name, by in said_by.items() if _needs_another(name, reviewed, last))
+
+
+def _needs_another(name: str, before: Version, after: Version) -> bool:
+    if name == "expires":
+        return after.document.expires > before.document.expires
+    return _said(name, before) != _said(name, after)
+
+
+def _said(name: str, version: Version) -> object:
+    return getattr(version.document, name)

@@ -23,7 +23,8 @@ def export(library: Library, folder: Path) -> Sequence[Path]:
     it is, and each is written whole or not at all. Stop, and nothing is written, when one has
     changes that were never brought in.
     """
-    standings, lists = library.standings(), library.described()
+    with library.turn() as turn:  # between two reads somebody could bring in both
+        standings, lists = turn.standings(), turn.described()
     documents = [each.version.document for found in standings.values() for each in found]
     rules = {
         folder / "rules" / f"{each.version.document.id}.toml": each.version.document
@@ -88,7 +89,8 @@ def _compare(
 def _held(path: Path, kind: type[Document]) -> Document | None:
     """What the file says now; None when it says nothing that can be read."""
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=kind)
+        # Begun with a byte order mark or not: as a sync reads it.
+        return msgspec.toml.decode(path.read_bytes().decode("utf-8-sig"), type=kind)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 

@@ -5,6 +5,7 @@ draft → reviewed → shadow → active → outgoing → expired, and withdrawn
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
@@ -58,6 +59,22 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """`rule@version`."""
         return f"{self.rule}@{self.version}"
+
+
+REVIEWED_AGAIN = "reviewed, asked for by"
+"""So begins the note of who reviewed what was asked for beside the query of a version."""
+
+
+def reviewed_at(own: Sequence[Change]) -> int:
+    """When somebody last reviewed the version of which these are all changes, oldest first (Unix
+    ms; 0: nobody did). What only notes something repeats the state before it.
+    """
+    last = 0
+    for before, each in pairwise(own):
+        noted = each.state == before.state
+        if each.note.startswith(REVIEWED_AGAIN) if noted else each.state == "reviewed":
+            last = each.at
+    return last
 
 
 def state_of(history: Sequence[Change], version: str) -> State | None:

@@ -4,11 +4,11 @@ from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 
 import msgspec
-from sqlalchemy import Connection, Engine, RowMapping, Select, Table, delete, func, insert, select
+from sqlalchemy import Connection, Engine, RowMapping, Subquery, Table, delete, func, insert, select
 
-from rules.documents import Book, KeywordList, restates
-from rules.life.descriptions import Description, Redescribed, redescribed
-from rules.life.history import Change, State, step
+from rules.documents import KeywordList, restates
+from rules.life.descriptions import Description, Redescribed, authors, redescribed
+from rules.life.history import Change, State, reviewed_at, step
 from rules.life.tables import keyword_list, rule_document, rule_state
 from rules.life.versions import Version
 from rules.lists import ListEntries
@@ -48,21 +48,9 @@ def version_of(rule: str, standings: Sequence[Standing], version: str) -> Standi
     raise Stop(f"there is no version {version!r} of rule {rule!r}; it has {listed or 'none'}")
 
 
-def standing_in(book: Book, standings: Standings) -> Book:
-    """`book` with the last version of a rule where its file cannot be read: for whoever reads
-    answers, and not for whoever works on the file.
-    """
-    held = {
-        each.name: standings[each.name][-1].version.document
-        for each in book.unread
-        if each.name in standings
-    }
-    return msgspec.structs.replace(book, rules={**book.rules, **held})
-
-
 class Library:
-    """Reading needs no turn; what is written is written in one, so that who checks a state and
-    then changes it is not overtaken.
+    """A single read needs no turn. What is written is written in one, so that who checks a state
+    and then changes it is not overtaken; in one as well are read what must agree.
     """
 
     def __init__(self, engine: Engine, *, clock: Clock) -> None:
@@ -85,10 +73,7 @@ class Library:
     def described(self) -> Sequence[KeywordList]:
         """The same with what was written beside the entries."""
         with self._engine.connect() as connection:
-            rows = connection.execute(
-                select(keyword_list.c.content).order_by(keyword_list.c.name, keyword_list.c.version)
-            )
-            return [msgspec.json.decode(content, type=KeywordList) for (content,) in rows]
+            return _described(connection)
 
     def standings(self) -> Standings:
         """Where every version of every rule stands now."""
@@ -102,19 +87,8 @@ class Library:
 
     def redescribed(self, rule: str) -> Sequence[Redescribed]:
         """All that changed beside the queries of a rule's versions, oldest first."""
-        rows = select(rule_document).where(rule_document.c.rule == rule)
         with self._engine.connect() as connection:
-            found = connection.execute(rows.order_by(rule_document.c.number)).mappings()
-            return redescribed(
-                [
-                    Description(
-                        version=msgspec.json.decode(row["content"], type=Version),
-                        at=row["at"],
-                        by=row["actor"],
-                    )
-                    for row in found
-                ]
-            )
+            return redescribed(_descriptions(connection, rule))
 
     @contextmanager
     def turn(self) -> Generator["Turn"]:
@@ -132,6 +106,10 @@ class Turn:
 
     def standings(self) -> Standings:
         return _standings(self._connection)
+
+    def described(self) -> Sequence[KeywordList]:
+        """Every version of every keyword list."""
+        return _described(self._connection)
 
     def describe(self, version: Version, *, by: str) -> None:
         """Keep `version` with what is written beside its query now."""
@@ -151,7 +129,7 @@ class Turn:
         """Keep these lists, and `older` versions that may come back, but for those that cannot be
         what they say: returns why, by the names of their files.
         """
-        held = self._lists()
+        held = {(each.id, each.version): each for each in self.described()}
         new: list[KeywordList] = []
         wrong: dict[str, str] = {}
         for each in older:
@@ -203,9 +181,26 @@ class Turn:
     ) -> Sequence[Change]:
         """Bring a version into `state`; returns what that changed. Stop says what is missing."""
         change = Change(rule=rule, version=version, state=state, at=self.now, by=by, note=note)
-        added = step(self.history(rule), change, single_author=single_author)
+        history = self.history(rule)
+        if state == "reviewed":
+            self._check_reviewer(change, history)
+        added = step(history, change, single_author=single_author)
         self._add(added)
         return added
+
+    def _check_reviewer(self, change: Change, history: Sequence[Change]) -> None:
+        """Stop when who reviews a version is who said last what of it nobody else reviewed."""
+        own = [each for each in history if each.version == change.version]
+        described = [
+            each
+            for each in _descriptions(self._connection, change.rule)
+            if each.version.version == change.version
+        ]
+        if described and change.by in authors(described, reviewed_at=reviewed_at(own)):
+            raise Stop(
+                f"{change.by} changed the end, the purpose or the ground of {change.name}: "
+                f"somebody else must review it, with `peil rules review {change.rule}`"
+            )
 
     def note(self, held: Standing, note: str, *, by: str) -> Change:
         """Write in the history what became of a version without a change of its state."""
@@ -229,35 +224,55 @@ class Turn:
                 )
             )
 
-    def _lists(self) -> Mapping[tuple[str, int], KeywordList]:
-        rows = self._connection.execute(select(keyword_list.c.content))
-        found = [msgspec.json.decode(content, type=KeywordList) for (content,) in rows]
-        return {(each.id, each.version): each for each in found}
+
+def _described(connection: Connection) -> Sequence[KeywordList]:
+    rows = connection.execute(
+        select(keyword_list.c.content).order_by(keyword_list.c.name, keyword_list.c.version)
+    )
+    return [msgspec.json.decode(content, type=KeywordList) for (content,) in rows]
 
 
 def _standings(connection: Connection) -> Standings:
-    contents = {
-        (row["rule"], row["version"]): row["content"]
-        for row in connection.execute(_newest(rule_document)).mappings()
-    }
-    states = {
-        (row["rule"], row["version"]): _change(row)
-        for row in connection.execute(_newest(rule_state)).mappings()
-    }
-    found: dict[str, list[Standing]] = {}
-    first = select(rule_document.c.rule, rule_document.c.version).group_by(
-        rule_document.c.rule, rule_document.c.version
+    """In one statement: between two, another process may bring in a version."""
+    described, stood = _of_versions(rule_document), _of_versions(rule_state)
+    same = (described.c.rule == stood.c.rule) & (described.c.version == stood.c.version)
+    rows = (
+        select(rule_document.c.content, rule_state)
+        .select_from(described)
+        .join(stood, same)
+        .join(rule_document, rule_document.c.number == described.c.last)
+        .join(rule_state, rule_state.c.number == stood.c.last)
+        .order_by(described.c.first)
     )
-    for rule, version in connection.execute(first.order_by(func.min(rule_document.c.number))):
-        described = msgspec.json.decode(contents[rule, version], type=Version)
-        found.setdefault(rule, []).append(Standing(version=described, change=states[rule, version]))
+    found: dict[str, list[Standing]] = {}
+    for row in connection.execute(rows).mappings():
+        version = msgspec.json.decode(row["content"], type=Version)
+        found.setdefault(row["rule"], []).append(Standing(version=version, change=_change(row)))
     return found
 
 
-def _newest(table: Table) -> Select[tuple[object, ...]]:
-    """The last row of each version."""
-    last = select(func.max(table.c.number)).group_by(table.c.rule, table.c.version)
-    return select(table).where(table.c.number.in_(last))
+def _descriptions(connection: Connection, rule: str) -> Sequence[Description]:
+    """How the versions of a rule were described, oldest first."""
+    rows = select(rule_document).where(rule_document.c.rule == rule)
+    return [
+        Description(
+            version=msgspec.json.decode(row["content"], type=Version),
+            at=row["at"],
+            by=row["actor"],
+        )
+        for row in connection.execute(rows.order_by(rule_document.c.number)).mappings()
+    ]
+
+
+def _of_versions(table: Table) -> Subquery:
+    """The numbers of the first and the last row of each version."""
+    rows = select(
+        table.c.rule,
+        table.c.version,
+        func.min(table.c.number).label("first"),
+        func.max(table.c.number).label("last"),
+    )
+    return rows.group_by(table.c.rule, table.c.version).subquery()
 
 
 def _history(connection: Connection, rule: str) -> Sequence[Change]:

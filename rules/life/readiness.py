@@ -19,7 +19,22 @@ def missing(
     personal: Callable[[str], Sequence[str]] = nothing,
     enrich: Enrich = unchanged,
 ) -> Sequence[str]:
-    """What must be mended in `version` first, a line each; nothing when it is ready.
+    """What must be mended in `version` first, a line each; nothing when it is ready."""
+    found = mistakes(version, book=book, today=today, personal=personal, enrich=enrich)
+    expires = version.document.expires
+    over = [f"it expired on {expires}: give it a later date, then sync it"]
+    return [*found, *(over if expires <= today else ())]
+
+
+def mistakes(
+    version: Version,
+    *,
+    book: Book,
+    today: date,
+    personal: Callable[[str], Sequence[str]] = nothing,
+    enrich: Enrich = unchanged,
+) -> Sequence[str]:
+    """What of that is wrong whatever the date.
 
     Of `book` count the names of the other rules, and the lists that say what a rule may not be
     about (also those that cannot be read): the words of other lists are in the version. `personal`
@@ -44,6 +59,4 @@ def missing(
         found = [
             str(outcome) for outcome in run_examples(alone, enrich=enrich) if not outcome.passed
         ]
-    if document.expires <= today:
-        found.append(f"it expired on {document.expires}: give it a later date, then sync it")
     return found

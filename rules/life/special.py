@@ -1,10 +1,8 @@
 """Which rules that count are on a special category of personal data."""
 
+from rules.life.fresh import Fresh
 from rules.life.history import PUBLISHED
 from rules.life.library import Library, those_in
-
-FRESH_MS = 30_000
-"""What counts can change while a process runs: it looks again after so long."""
 
 
 class Special:
@@ -12,16 +10,13 @@ class Special:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._seen: tuple[int, frozenset[str]] | None = None
+        self._marked = Fresh(self._read, now=library.now)
 
     def __call__(self, rule: str) -> bool:
         """Whether a version of `rule` that counts is marked."""
-        now = self._library.now()
-        if self._seen is None or now - self._seen[0] >= FRESH_MS:
-            self._seen = now, self._marked()
-        return rule in self._seen[1]
+        return rule in self._marked()
 
-    def _marked(self) -> frozenset[str]:
+    def _read(self) -> frozenset[str]:
         return frozenset(
             each.change.rule
             for each in those_in(self._library.standings(), *PUBLISHED)

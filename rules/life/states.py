@@ -7,10 +7,12 @@ from typing import Literal
 import msgspec
 
 from rules.documents import Book, RuleDocument
+from rules.life.asking import wish
+from rules.life.descriptions import differences
 from rules.life.history import OVER, PUBLISHED, State
-from rules.life.library import Standing, Standings, those_in
+from rules.life.library import Standing, Standings
 from rules.life.takeover import BY_ITSELF, LONG_ENOUGH
-from rules.life.versions import resolve
+from rules.life.versions import Version, resolve
 from rules.lists import Lists
 from stream.clock import to_datetime
 from stream.errors import Stop
@@ -38,15 +40,15 @@ class RuleState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def states(book: Book, standings: Standings) -> Sequence[RuleState]:
-    """Every rule that counts or has a file, by id; of a file that was never read nothing is known
-    but that (`book.unread`).
+    """Every rule that has a file or a version that is not over, by id; of a file that was never
+    read nothing is known but that (`book.unread`).
     """
-    counting = {each.change.rule for each in those_in(standings, *PUBLISHED)}
+    alive = {rule for rule, found in standings.items() if living(found)}
     unread = {each.name: str(each) for each in book.unread if each.name in standings}
     lookup = book.lookup()
     return [
         _state(rule, book.rules.get(rule), lookup, standings.get(rule, ()), unread.get(rule, ""))
-        for rule in sorted(counting | unread.keys() | book.rules.keys())
+        for rule in sorted(alive | unread.keys() | book.rules.keys())
     ]
 
 
@@ -60,6 +62,7 @@ def _state(
     version, state, says = "", WRONG if unread else NO_FILE, unread
     if document is None:
         document = standings[-1].version.document
+        says = unread or without_file(rule, living(standings))
     else:
         version, state, says = _of_file(document, lookup, standings)
     active = [each.version.version for each in standings if each.state == "active"]
@@ -82,13 +85,51 @@ def _of_file(
     document: RuleDocument, lookup: Lists, standings: Sequence[Standing]
 ) -> tuple[str, FileState, str]:
     try:
-        version = resolve(document, lookup).version
+        version = resolve(document, lookup)
     except Stop as error:
         return "", WRONG, str(error)
-    known: list[FileState] = [
-        each.state for each in standings if each.version.version == version
-    ]  # fmt: skip
-    return version, known[0] if known else "not synced", ""
+    for each in standings:
+        if each.version.version == version.version:
+            return version.version, each.state, _says(each, version)
+    return version.version, "not synced", ""
+
+
+def _says(held: Standing, version: Version) -> str:
+    """What of a file does not hold, where its version is the one that is `held`."""
+    if held.version == version:
+        return ""
+    last = held.change
+    if last.note == wish(held, version):
+        return (
+            f"{last.note}, asked for by {last.by} on {to_datetime(last.at):%Y-%m-%d}: somebody "
+            f"else does it with `peil rules review {last.rule} --version {last.version}`"
+        )
+    told = "; ".join(differences(held.version, version))
+    return f"its file says otherwise than what was brought in ({told}): `peil rules sync`"
+
+
+def without_file(rule: str, left: Sequence[Standing]) -> str:
+    """What is `left` of a rule without a file, and the ways on."""
+    ends = [f"`peil rules withdraw {rule}`"] if any(_counts(each) for each in left) else []
+    ends += [
+        f"`peil rules withdraw {rule} --version {each.change.version}`"
+        for each in left
+        if not _counts(each)
+    ]
+    named = ", ".join(f"{each.change.version} ({each.state})" for each in left)
+    return (
+        f"its file is gone, and there is still {named}: `peil rules export` writes one again; or "
+        f"end it with {' and '.join(ends)}"
+    )
+
+
+def living(standings: Sequence[Standing]) -> Sequence[Standing]:
+    """The versions that are not over."""
+    return [each for each in standings if each.state not in OVER]
+
+
+def _counts(standing: Standing) -> bool:
+    return standing.state in PUBLISHED
 
 
 def _ended(standings: Sequence[Standing]) -> str:

@@ -8,9 +8,10 @@ import msgspec
 
 from rules.documents import Book, Enrich, RuleDocument, Unread, unchanged
 from rules.life.asking import REPLACED, needs_review, wish
-from rules.life.history import OVER, PUBLISHED, State
+from rules.life.history import PUBLISHED, State
 from rules.life.library import Library, Standing, Standings, Turn
-from rules.life.readiness import missing
+from rules.life.readiness import missing, mistakes
+from rules.life.states import living, without_file
 from rules.life.versions import Version, resolve
 from rules.lint.meaning import nothing
 from rules.lists import Lists
@@ -70,14 +71,25 @@ def sync(
     }
     lookup = book.lookup()
     read = {rule: _resolved(document, lookup) for rule, document in book.rules.items()}
+    held = library.standings()
+    unsound = {
+        rule: _unsound(
+            each, mistakes(each.version, book=book, today=today, personal=personal, enrich=enrich)
+        )
+        for rule, version in read.items()
+        if isinstance(version, Version) and (each := _otherwise(version, held.get(rule, ())))
+    }
     with library.turn() as turn:
         before = turn.standings()
         for rule, version in read.items():
-            found[rule] = (
-                Synced(rule=rule, what="wrong", says=version)
-                if isinstance(version, str)
-                else _bring_in(turn, version, before.get(rule, ()), by=by, strict=not single_author)
-            )
+            if isinstance(version, str):
+                found[rule] = Synced(rule=rule, what="wrong", says=version)
+            elif wrong := unsound.get(rule):
+                found[rule] = wrong
+            else:
+                found[rule] = _bring_in(
+                    turn, version, before.get(rule, ()), by=by, strict=not single_author
+                )
     if whole:
         found |= {rule: _gone(each) for rule, each in _without_file(before, book).items()}
     if single_author and not as_drafts:
@@ -109,6 +121,28 @@ def differing(library: Library, book: Book) -> Sequence[str]:
         for rule, document in sorted(book.rules.items())
         if _resolved(document, lookup) not in [each.version for each in standings.get(rule, ())]
     ]
+
+
+def _otherwise(version: Version, standings: Sequence[Standing]) -> Standing | None:
+    """`version` where it counts, as it is to be described; None when it is so, or counts not."""
+    for each in standings:
+        if each.state in PUBLISHED and each.version.version == version.version:
+            same = each.version == version
+            return None if same else msgspec.structs.replace(each, version=version)
+    return None
+
+
+def _unsound(standing: Standing, wrong: Sequence[str]) -> Synced | None:
+    """What counts is described by nothing that it could not count with."""
+    if not wrong:
+        return None
+    return Synced(
+        rule=standing.change.rule,
+        what="wrong",
+        version=standing.change.version,
+        state=standing.state,
+        says="it stays described as it was: " + "; ".join(wrong),
+    )
 
 
 def _resolved(document: RuleDocument, lookup: Lists) -> Version | str:
@@ -171,12 +205,12 @@ def _asked(turn: Turn, held: Standing, version: Version, *, by: str) -> Synced:
 
 
 def _without_file(before: Standings, book: Book) -> Mapping[str, Sequence[Standing]]:
-    """The rules that are matched and have no file; one that cannot be read is a file."""
+    """What is not over of the rules that have no file; one that cannot be read is a file."""
     there = {*book.rules, *(each.name for each in book.unread)}
     return {
-        rule: standings
+        rule: left
         for rule, standings in before.items()
-        if rule not in there and any(each.state in PUBLISHED for each in standings)
+        if rule not in there and (left := living(standings))
     }
 
 
@@ -187,23 +221,16 @@ def _forget_lists(library: Library, book: Book) -> None:
     if not lost:  # as nearly always
         return
     with library.turn() as turn:
-        living = [
-            each for found in turn.standings().values() for each in found if each.state not in OVER
-        ]
-        named = {words.name for each in living for words in each.version.lists}
+        left = [each for found in turn.standings().values() for each in living(found)]
+        named = {words.name for each in left for words in each.version.lists}
         turn.forget_lists(lost - named)
 
 
-def _gone(standings: Sequence[Standing]) -> Synced:
-    newest = next(each for each in reversed(standings) if each.state in PUBLISHED)
-    rule = newest.version.document.id
-    return Synced(
-        rule=rule,
-        what="gone",
-        version=newest.version.version,
-        state=newest.state,
-        says=f"it has no file and goes on: `peil rules withdraw {rule}` ends it",
-    )
+def _gone(left: Sequence[Standing]) -> Synced:
+    newest = next((each for each in reversed(left) if each.state in PUBLISHED), left[-1])
+    rule, version = newest.change.rule, newest.change.version
+    says = without_file(rule, left)
+    return Synced(rule=rule, what="gone", version=version, state=newest.state, says=says)
 
 
 def _settled(
@@ -247,10 +274,18 @@ def _settled(
 
 
 def _end(turn: Turn, synced: Synced, standings: Sequence[Standing], *, by: str) -> Synced:
-    for each in standings:
-        if each.state in PUBLISHED:
-            turn.move(synced.rule, each.version.version, "expired", by=by, note=FILE_GONE)
-    return msgspec.structs.replace(synced, state="expired", says=FILE_GONE)
+    """What counts of a rule without a file ends. A draft of it may be all that there is of
+    somebody's work: it stays, and is told.
+    """
+    ended = [each for each in standings if each.state in PUBLISHED]
+    for each in ended:
+        turn.move(synced.rule, each.version.version, "expired", by=by, note=FILE_GONE)
+    left = [each for each in living(standings) if each not in ended]
+    return msgspec.structs.replace(
+        synced,
+        state="expired" if ended else synced.state,
+        says=without_file(synced.rule, left) if left else FILE_GONE,
+    )
 
 
 def _activate(turn: Turn, synced: Synced, standings: Sequence[Standing], *, by: str) -> Synced:

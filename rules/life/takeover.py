@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from datetime import date
 
+from rules.errors import QueryError
 from rules.life.history import OUTGOING_MS, PUBLISHED, Change
 from rules.life.library import Library, Standing, Turn, those_in
 from rules.life.versions import Version, as_document, resolve
+from stream.errors import Stop
 
 BY_ITSELF = "peil"
 """Who does what no person asked for."""
@@ -24,7 +26,10 @@ def adopt(library: Library, published: Sequence[Version], *, by: str) -> Sequenc
     changes: list[Change] = []
     with library.turn() as turn:
         for each in published:
-            read = resolve(each.document, each.lookup())
+            try:
+                read = resolve(each.document, each.lookup())
+            except Stop:
+                read = each  # `carry_over` says why it ends
             turn.keep_lists(map(as_document, read.lists), by=by)
             turn.describe(read, by=by)
             note = ADOPTED if read == each else f"{ADOPTED}, as {each.name}"
@@ -34,23 +39,25 @@ def adopt(library: Library, published: Sequence[Version], *, by: str) -> Sequenc
 
 def carry_over(library: Library) -> Sequence[Change]:
     """Give each version that is matched and that this release of peil reads as another one the
-    name of that one, in the same state; returns what changed. Stop when one cannot be read.
+    name of that one, in the same state, and end each that it cannot read; returns what changed.
     """
-    renamed: dict[str, Version] = {}
+    otherwise: dict[str, Version | str] = {}
     for each in those_in(library.standings(), *PUBLISHED):
-        read = resolve(each.version.document, each.version.lookup())
-        if read.version != each.version.version:
-            renamed[each.version.name] = read
-    if not renamed:  # as nearly always: then nobody has to wait
+        read = _read(each.version)
+        if isinstance(read, str) or read.version != each.version.version:
+            otherwise[each.version.name] = read
+    if not otherwise:  # as nearly always: then nobody has to wait
         return ()
     changes: list[Change] = []
     with library.turn() as turn:
         standings = turn.standings()
         names = {each.version.name for found in standings.values() for each in found}
         for each in those_in(standings, *PUBLISHED):
-            if each.version.name in renamed:
-                read = renamed[each.version.name]
-                changes += _carried(turn, each, read, known=read.name in names)
+            now = otherwise.get(each.version.name)
+            if isinstance(now, str):
+                changes += _end(turn, each, why=now)
+            elif now is not None:
+                changes += _carried(turn, each, now, known=now.name in names)
     return changes
 
 
@@ -63,16 +70,29 @@ def end_overdue(library: Library, *, today: date) -> Sequence[Change]:
     with library.turn() as turn:
         for each in those_in(turn.standings(), *PUBLISHED):
             if why := _over(each, now=turn.now, today=today):
-                ended += turn.move(
-                    each.change.rule, each.change.version, "expired", by=BY_ITSELF, note=why
-                )
+                ended += _end(turn, each, why=why)
     return ended
+
+
+def _read(version: Version) -> Version | str:
+    """`version` as this release of peil reads it, or why it cannot."""
+    try:
+        return resolve(version.document, version.lookup())
+    except Stop as error:
+        wrong = error.__cause__
+        told = "; ".join(map(str, wrong.problems)) if isinstance(wrong, QueryError) else error
+        return f"this release of peil cannot read it: {told}"
+
+
+def _end(turn: Turn, standing: Standing, *, why: str) -> Sequence[Change]:
+    change = standing.change
+    return turn.move(change.rule, change.version, "expired", by=BY_ITSELF, note=why)
 
 
 def _carried(turn: Turn, standing: Standing, read: Version, *, known: bool) -> Sequence[Change]:
     held, rule = standing.version, standing.change.rule
     why = f"this release of peil reads {held.name} as {read.name}"
-    changes = [*turn.move(rule, held.version, "expired", by=BY_ITSELF, note=why)]
+    changes = [*_end(turn, standing, why=why)]
     if standing.state == "outgoing" or known:
         return changes  # the comparison ends; one that has a life of its own goes its own way
     turn.describe(read, by=BY_ITSELF)

@@ -19,11 +19,13 @@ Class = Literal["cheap", "moderate", "expensive"]
 POST = 20
 """Words of a post, about."""
 
-MODERATE = 10.0
-"""Operations a post from which a rule is felt: hundreds of ordinary ones cost as much."""
+EXPENSIVE = 50.0
+"""Operations a post that take about as much as all of matching with ten thousand ordinary rules, as
+`bench/rule_cost.py` measures them.
+"""
 
-EXPENSIVE = 100.0
-"""As much as all of matching takes with ten thousand ordinary rules."""
+MODERATE = 5.0
+"""A tenth of that."""
 
 
 class Cost(msgspec.Struct, frozen=True):

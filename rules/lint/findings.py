@@ -2,6 +2,7 @@
 
 import msgspec
 
+from rules.documents import Unread
 from rules.errors import AROUND
 from rules.lint.catalogue import CHECKS, Severity
 from rules.tree import At
@@ -41,6 +42,12 @@ class Finding(msgspec.Struct, frozen=True):
 def finding(code: str, document: str, message: str, spot: Spot | None = None) -> Finding:
     """A finding of the check `code`."""
     return Finding(code, CHECKS[code].severity, document, message, spot)
+
+
+def unread(code: str, each: Unread) -> Finding:
+    """That a file cannot be read, where and why."""
+    spot = Spot(each.line, each.column, 1, each.text) if each.line else None
+    return finding(code, each.name, f"{each.file} cannot be read: {each.why}", spot)
 
 
 def spot_of(query: str, at: At) -> Spot:

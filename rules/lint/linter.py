@@ -8,11 +8,11 @@ from typing import Any
 
 import regex
 
-from rules.documents import Book, KeywordList, RuleDocument, Unread, restates
+from rules.documents import Book, KeywordList, RuleDocument, restates
 from rules.errors import QueryError
 from rules.lint.alone import Groups
 from rules.lint.breadth import Frequencies
-from rules.lint.findings import Finding, Spot, finding, spot_of
+from rules.lint.findings import Finding, finding, spot_of, unread
 from rules.lint.meaning import Known, lint_query, nothing, problem_spot, said
 from rules.lint.persons import leads
 from rules.lint.redundancy import covered
@@ -53,7 +53,7 @@ def check(
     it is given (a list's name begins with $).
     """
     known = known_of(book) if known is None else known
-    found = [_unread(each) for each in book.unread if only is None or each.name in only]
+    found = [unread("R105", each) for each in book.unread if only is None or each.name in only]
     for name, rule in book.rules.items():
         if only is None or name in only:
             found += lint_rule(rule, today, known=known)
@@ -65,11 +65,6 @@ def check(
             if why := restates(each, book.older):
                 found.append(finding("R603", f"${name}", why))
     return found
-
-
-def _unread(each: Unread) -> Finding:
-    spot = Spot(each.line, each.column, 1, each.text) if each.line else None
-    return finding("R105", each.name, f"{each.file} cannot be read: {each.why}", spot)
 
 
 def lint_rule(document: RuleDocument, today: date, *, known: Known) -> Sequence[Finding]:

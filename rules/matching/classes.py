@@ -2,58 +2,71 @@
 
 Tokens that satisfy the same atoms are of one class, and class 0 satisfies none. A class is made
 when its first token is met; there are never more than the rules have words to combine. Each is
-there twice: as rows for joins over many posts, and as tuples for loops over one.
+there twice: as rows for joins over many posts, and by itself for loops over one.
 """
 
+from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
-from rules.matching.plan import Atom, Pair, Plan
+from rules.matching.plan import MAX_BITS, Atom, Pair, Plan
 from rules.matching.rows import Rows
 from stream.post import Token
 
-BITS = 8
-"""A target is the number of a rule times this, and the number of its bit."""
+MASKS = 1 << MAX_BITS
+"""A target is the number of a rule times this, and the mask of one of its bits."""
+
+ALONE, BOTH = (1, 1 << 0b1), (2, 1 << 0b11)
+"""How many bits the rules have, and their tables, that one bit decides and that need two."""
 
 NO_WORD = -1
 """In a class, that it has no (further) word of a phrase; in a phrase, that it is over."""
 
 
-class Standing(NamedTuple):
-    """A phrase as it is looked for from its rarest word, which stands `at` tokens after its first;
-    and the bit that it sets.
+class Few(msgspec.Struct, frozen=True, gc=False):
+    """What hangs on the tokens of a class, on a phrase or on a pair, for loops.
+
+    The first four are numbers behind one another (`numbers_in` reads them), which are found in
+    memory quicker than tuples: rules that this decides alone; left and right halves, both of which
+    must be found (a rule that needs two bits, or a pair, counted from the number of rules on); and
+    what it sets of other rules. Then phrases of which this is the rarest word, and its numbers as
+    a word of phrases.
     """
 
-    at: int
-    words: tuple[int, ...]
-    rule: int
-    bit: int
+    decided: bytes
+    lefts: bytes
+    rights: bytes
+    targets: bytes
+    phrases: tuple["Standing", ...] = ()
+    words: tuple[int, ...] = ()
 
 
-class Side(NamedTuple):
-    """A side of a pair: the other must stand at most `reach` tokens before it."""
-
-    mine: int
-    other: int
-    reach: int
-    rule: int
-    bit: int
-
-
-class Few(NamedTuple):
-    """What hangs on the tokens of a class: rules that it decides alone, bits of others, phrases,
-    sides of pairs, and its numbers as a word of phrases.
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """A phrase as it is looked for from its rarest word: the other words, how many tokens after
+    that one each stands, and what hangs on it.
     """
 
-    decided: Sequence[int]
-    targets: Sequence[tuple[int, int]]
-    phrases: Sequence[Standing]
-    sides: Sequence[Side]
-    words: frozenset[int]
+    others: tuple[tuple[int, int], ...]
+    few: Few
+
+
+class Neighbours(msgspec.Struct, frozen=True, gc=False):
+    """A pair as it is looked for: its right side stands at most `after` tokens after its left one,
+    or `before` tokens before it, and what hangs on it.
+    """
+
+    after: int
+    before: int
+    few: Few
+
+
+def numbers_in(parts: Iterable[bytes]) -> "array[int]":
+    """The numbers that stand in these."""
+    return array("i", b"".join(parts))
 
 
 @dataclass(slots=True)
@@ -74,12 +87,17 @@ class Classes:
         phrases, pairs = list[tuple[int, tuple[str, ...]]](), list[tuple[int, Pair]]()
         for number, plan in enumerate(plans):
             for place, bit in enumerate(plan.bits):
-                target = number * BITS + place
+                target = number * MASKS + (1 << place)
                 for atom in bit.atoms:
                     self._on(atom).targets.append(target)
                 phrases += [(target, forms) for forms in bit.phrases]
                 pairs += [(target, pair) for pair in bit.pairs]
-        self._one_bit = [len(plan.bits) == 1 for plan in plans]
+        shapes = [(len(plan.bits), plan.table) for plan in plans]
+        self._alone = {number for number, shape in enumerate(shapes) if shape == ALONE}
+        # What a pair sets is known only after the halves have met.
+        paired = {target // MASKS for target, _ in pairs}
+        self._both = {number for number, shape in enumerate(shapes) if shape == BOTH} - paired
+        self._rules = len(plans)
         self._lay_phrases(phrases)
         self._lay_pairs(pairs)
         self._stems = sorted({len(stem) for kind, stem in self._hanging if kind == "stem"})
@@ -87,8 +105,8 @@ class Classes:
         self._heads = {stem[:shortest] for kind, stem in self._hanging if kind == "stem"}
         self.plain = all(kind in ("form", "stem") for kind, _ in self._hanging)
         """Whether nothing but a token's forms decides its class."""
-        self.targets, self.phrases, self.sides = Rows(), Rows(), Rows()
-        self.words = np.full((16, 2), NO_WORD, np.int32)
+        self.decided, self.targets, self.phrases, self.sides = Rows(), Rows(), Rows(), Rows()
+        self.words = np.full((2, 16), NO_WORD, np.int32)
         self.few: list[Few] = []
         self._known: dict[frozenset[Atom], int] = {}
         self._class_of(frozenset())
@@ -131,11 +149,15 @@ class Classes:
             yield "part", word
 
     def _on(self, atom: Atom) -> _Hanging:
-        return self._hanging.setdefault(atom, _Hanging())
+        known = self._hanging.get(atom)
+        if known is None:
+            known = self._hanging[atom] = _Hanging()
+        return known
 
     def _lay_phrases(self, phrases: Sequence[tuple[int, tuple[str, ...]]]) -> None:
-        longest = max((len(forms) for _, forms in phrases), default=1)
-        self.phrase_words = np.full((len(phrases), longest), NO_WORD, np.int32)
+        most = max((len(forms) for _, forms in phrases), default=1) - 1
+        self.phrase_words = np.full((most, len(phrases)), NO_WORD, np.int32)
+        self.phrase_steps = np.zeros((most, len(phrases)), np.int32)
         self.phrase_at = np.zeros(len(phrases), np.int32)
         self.phrase_length = np.array([len(forms) for _, forms in phrases], np.int32)
         self.phrase_target = np.array([target for target, _ in phrases], np.int32)
@@ -150,23 +172,28 @@ class Classes:
             rarest = min(forms, key=lambda form: (often[form], -len(form)))
             at = forms.index(rarest)
             self._on(("form", rarest)).phrases.append(number)
-            self.phrase_words[number, : len(words)] = words
             self.phrase_at[number] = at
-            self._standing.append(Standing(at, tuple(words), *_bit(target)))
+            beside = sorted((place - at for place in range(len(forms)) if place != at), key=abs)
+            for place, step in enumerate(beside):
+                self.phrase_words[place, number] = words[at + step]
+                self.phrase_steps[place, number] = step
+            others = tuple((step, words[at + step]) for step in beside)
+            self._standing.append(Standing(others, self._few([target])))
 
     def _lay_pairs(self, pairs: Sequence[tuple[int, Pair]]) -> None:
+        self.reach = max((pair.distance for _, pair in pairs), default=0) + 1
+        """So many tokens after its one side the other of a pair stands at most."""
         self.pair_distance = np.array([pair.distance for _, pair in pairs], np.int32)
         self.pair_ordered = np.array([pair.ordered for _, pair in pairs], np.bool_)
         self.pair_target = np.array([target for target, _ in pairs], np.int32)
-        self._side: list[Side] = []
-        for target, pair in pairs:
-            left, right = len(self._side), len(self._side) + 1
+        self.neighbours: list[Neighbours] = []
+        for number, (target, pair) in enumerate(pairs):
             reach = pair.distance + 1
-            self._side.append(Side(left, right, 0 if pair.ordered else reach, *_bit(target)))
-            self._side.append(Side(right, left, reach, *_bit(target)))
-            for side, atoms in ((left, pair.left), (right, pair.right)):
+            before = 0 if pair.ordered else reach
+            self.neighbours.append(Neighbours(reach, before, self._few([target])))
+            for side, atoms in enumerate((pair.left, pair.right)):
                 for atom in atoms:
-                    self._on(atom).sides.append(side)
+                    self._on(atom).sides.append(2 * number + side)
 
     def _class_of(self, atoms: frozenset[Atom]) -> int:
         known = self._known.get(atoms)
@@ -177,34 +204,48 @@ class Classes:
         phrases = sorted({phrase for each in hanging for phrase in each.phrases})
         sides = sorted({side for each in hanging for side in each.sides})
         words = [each.word for each in hanging if each.word != NO_WORD]
-        number = self.targets.append(targets)
+        few = self._few(
+            targets, sides, tuple(self._standing[phrase] for phrase in phrases), tuple(words)
+        )
+        number = self.decided.append(numbers_in([few.decided]))
+        self.targets.append([each for each in targets if each // MASKS not in self._alone])
         self.phrases.append(phrases)
         self.sides.append(sides)
         self._set_words(number, words)
-        bits = [_bit(target) for target in targets]
-        self.few.append(
-            Few(
-                tuple(rule for rule, _ in bits if self._one_bit[rule]),
-                tuple((rule, bit) for rule, bit in bits if not self._one_bit[rule]),
-                tuple(self._standing[phrase] for phrase in phrases),
-                tuple(self._side[side] for side in sides),
-                frozenset(words),
-            )
-        )
+        self.few.append(few)
         self._known[atoms] = number
         return number
 
+    def _few(
+        self,
+        targets: Sequence[int],
+        sides: Sequence[int] = (),
+        phrases: tuple[Standing, ...] = (),
+        words: tuple[int, ...] = (),
+    ) -> Few:
+        decided, halves, others = array("i"), (array("i"), array("i")), array("i")
+        for target in targets:
+            rule, mask = divmod(target, MASKS)
+            if rule in self._alone:
+                decided.append(rule)
+            elif rule in self._both:
+                halves[mask != 1].append(rule)
+            else:
+                others.append(target)
+        for side in sides:
+            halves[side & 1].append(self._rules + (side >> 1))
+        lefts, rights = halves
+        return Few(
+            decided.tobytes(), lefts.tobytes(), rights.tobytes(), others.tobytes(), phrases, words
+        )
+
     def _set_words(self, number: int, words: Sequence[int]) -> None:
-        rows, width = self.words.shape
+        width, rows = self.words.shape
         if number == rows or len(words) > width:
-            larger = ((0, rows if number == rows else 0), (0, max(0, len(words) - width)))
+            larger = ((0, max(0, len(words) - width)), (0, rows if number == rows else 0))
             self.words = np.pad(self.words, larger, constant_values=NO_WORD)
-        self.words[number, : len(words)] = words
-
-
-def _bit(target: int) -> tuple[int, int]:
-    """The number of a target's rule, and its bit."""
-    return target // BITS, 1 << target % BITS
+        for place, word in enumerate(words):
+            self.words[place, number] = word
 
 
 def _token(form: str) -> Token:

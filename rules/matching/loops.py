@@ -1,36 +1,64 @@
-"""What the joins do, as plain loops over the tokens of one post: cheaper for a post or two."""
+"""What the joins do, as plain loops over the tokens of one post: cheaper for a few posts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from rules.matching.classes import Classes
+import numpy as np
+
+from rules.matching.classes import MASKS, Classes, Few, Neighbours, numbers_in
+from rules.matching.plan import MAX_BITS
+from rules.matching.rows import Numbers
 
 
-def candidates_of(numbers: Sequence[int], classes: Classes, tables: Sequence[int]) -> Sequence[int]:
+def candidates_of(numbers: Sequence[int], classes: Classes, tables: Sequence[int]) -> Numbers:
     """The rules, in order, whose table lets a post pass whose tokens are of these classes."""
-    found: set[int] = set()
+    few = classes.few
+    tokens = [few[number] for number in numbers]
+    found = [*tokens, *_phrases(tokens)]
+    both = set(numbers_in([each.lefts for each in found])).intersection(
+        numbers_in([each.rights for each in found])
+    )
+    rules = {each for each in both if each < len(tables)}
+    if len(rules) < len(both):
+        found += _pairs(tokens, both - rules, classes.neighbours, first=len(tables))
     masks: dict[int, int] = {}
-    few, get = classes.few, masks.get
-    last: dict[int, int] = {}
-    for place, number in enumerate(numbers):
-        if not number:
+    for target in numbers_in([each.targets for each in found]):
+        rule = target >> MAX_BITS
+        masks[rule] = masks.get(rule, 0) | target & (MASKS - 1)
+    rules.update([rule for rule, mask in masks.items() if tables[rule] >> mask & 1])
+    rules.update(numbers_in([each.decided for each in found]))
+    every = np.fromiter(rules, np.int32, len(rules))
+    every.sort()  # numpy is quicker at this
+    return every
+
+
+def _phrases(tokens: Sequence[Few]) -> Iterator[Few]:
+    """What hangs on the phrases among `tokens`."""
+    for place, each in enumerate(tokens):
+        for phrase in each.phrases:
+            for step, word in phrase.others:
+                there = place + step
+                if not 0 <= there < len(tokens) or word not in tokens[there].words:
+                    break
+            else:
+                yield phrase.few
+
+
+def _pairs(
+    tokens: Sequence[Few], pairs: set[int], sides: Sequence[Neighbours], *, first: int
+) -> Iterator[Few]:
+    """What hangs on those of `pairs`, numbered from `first` on, of which the sides are near."""
+    left, right = dict[int, int](), dict[int, int]()
+    for place, each in enumerate(tokens):
+        lefts = pairs.intersection(numbers_in([each.lefts]))
+        rights = pairs.intersection(numbers_in([each.rights]))
+        if not lefts and not rights:
             continue
-        here = few[number]
-        found.update(here.decided)
-        for rule, bit in here.targets:
-            masks[rule] = get(rule, 0) | bit
-        for phrase in here.phrases:
-            start = place - phrase.at
-            there = numbers[start : start + len(phrase.words)] if start >= 0 else ()
-            if len(there) == len(phrase.words) and all(
-                word in few[each].words for word, each in zip(phrase.words, there, strict=True)
-            ):
-                masks[phrase.rule] = get(phrase.rule, 0) | phrase.bit
-        for side in here.sides:
-            before = last.get(side.other)
-            if before is not None and place - before <= side.reach:
-                masks[side.rule] = get(side.rule, 0) | side.bit
+        for pair in lefts & right.keys():
+            if place - right[pair] <= sides[pair - first].before:
+                yield sides[pair - first].few
+        for pair in rights & left.keys():
+            if place - left[pair] <= sides[pair - first].after:
+                yield sides[pair - first].few
         # Only now: one token cannot be both sides of a pair.
-        for side in here.sides:
-            last[side.mine] = place
-    found.update(rule for rule, mask in masks.items() if tables[rule] >> mask & 1)
-    return sorted(found)
+        left.update(dict.fromkeys(lefts, place))
+        right.update(dict.fromkeys(rights, place))

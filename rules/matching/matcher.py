@@ -9,21 +9,23 @@ posts that are left.
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from itertools import chain, islice
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from rules.documents import ActiveRule, Example, example_post
 from rules.evaluator import MAX_SPANS, Reading, evidence, holds
 from rules.matching.classes import Classes
-from rules.matching.joins import Batch, bits_set
+from rules.matching.joins import candidates_in, most_posts
 from rules.matching.loops import candidates_of
-from rules.matching.memo import TextMemo, TokenMemo
+from rules.matching.memo import Memo, TextMemo, TokenMemo
 from rules.matching.plan import plan
 from rules.matching.rows import Numbers
 from rules.tree import named
 from stream.post import Match, Post
+
+Kind = TypeVar("Kind", Post, str)
 
 Locate = Callable[[Sequence[Post]], Sequence[Post]]
 """Fills `places` of the same posts."""
@@ -31,8 +33,16 @@ Locate = Callable[[Sequence[Post]], Sequence[Post]]
 FEW = 8
 """So many posts or fewer go through loops."""
 
+MANY = 500
+"""So many go through the joins together: what these make of them fits into caches."""
+
 MEMO = 500_000
 """So many different tokens, and so many pieces of text, are remembered."""
+
+NUMBERS = np.arange(FEW, dtype=np.int32)
+"""Those of a few posts."""
+
+NOTHING = np.zeros(0, np.int32)
 
 
 class Hits(NamedTuple):
@@ -66,6 +76,8 @@ class Matcher:
         self._tables = np.array([each.table for each in plans], np.uint64)
         self._table = [each.table for each in plans]
         self._open = np.array([not each.exact for each in plans], np.bool_)
+        self._exact = all(each.exact for each in plans)
+        self._most = min(MANY, most_posts(len(plans)))
         self._everywhere = [number for number, each in enumerate(plans) if each.everywhere]
         self._placed = np.array(
             [any(name == "place" for name, _ in named(rule.tree)) for rule in self.rules], np.bool_
@@ -73,7 +85,7 @@ class Matcher:
 
     def match(self, posts: Sequence[Post]) -> list[tuple[Match, ...]]:
         """The matches of each post with their spans, in the order of the rules."""
-        candidates = self._candidates(posts)
+        candidates = self._candidates(posts, self._tokens)
         read = self._reader(posts, candidates)
         matches: list[list[Match]] = [[] for _ in posts]
         for post, number in self._decided(candidates, read).pairs():
@@ -84,7 +96,9 @@ class Matcher:
 
     def find(self, posts: Sequence[Post]) -> Hits:
         """Which posts match which rules: without spans, and so faster."""
-        candidates = self._candidates(posts)
+        candidates = self._candidates(posts, self._tokens)
+        if self._exact:
+            return candidates
         return self._decided(candidates, self._reader(posts, candidates))
 
     def find_in(self, texts: Sequence[str]) -> Hits:
@@ -94,7 +108,7 @@ class Matcher:
         def read(number: int) -> Reading:
             return Reading(example_post(Example(texts[number])), self._timezone)
 
-        return self._decided(self._joined(self._texts.batch(texts), len(texts)), read)
+        return self._decided(self._candidates(texts, self._texts), read)
 
     def _reader(self, posts: Sequence[Post], candidates: Hits) -> Callable[[int], Reading]:
         """Readings of `posts` by number, with places where a rule that asks for them may match."""
@@ -121,22 +135,25 @@ class Matcher:
             matching[place] = holds(tree, read(int(candidates.posts[place])))
         return Hits(candidates.posts[matching], candidates.rules[matching])
 
-    def _candidates(self, posts: Sequence[Post]) -> Hits:
-        """Posts with the rules that they match as far as facts tell."""
-        if len(posts) > FEW:
-            return self._joined(self._tokens.batch(posts), len(posts))
-        found = [candidates_of(self._tokens.of(post), self._classes, self._table) for post in posts]
-        lengths = [len(each) for each in found]
-        return self._with_everywhere(
-            np.repeat(np.arange(len(posts), dtype=np.int32), lengths),
-            np.fromiter(chain.from_iterable(found), np.int32, sum(lengths)),
-            len(posts),
-        )
+    def _candidates(self, some: Sequence[Kind], memo: Memo[Kind]) -> Hits:
+        """Posts, or texts, with the rules that they match as far as facts tell."""
+        if len(some) > FEW:
+            return self._joined(some, memo)
+        rules = [candidates_of(memo.of(each), self._classes, self._table) for each in some]
+        posts = NUMBERS[: len(some)].repeat([len(each) for each in rules])
+        return self._with_everywhere(posts, _behind_one_another(rules), len(some))
 
-    def _joined(self, batch: Batch, posts: int) -> Hits:
-        found = bits_set(batch, self._classes, rules=len(self.rules))
-        holding = np.flatnonzero(self._tables[found.rules] >> found.masks & 1)
-        return self._with_everywhere(found.posts[holding], found.rules[holding], posts)
+    def _joined(self, some: Sequence[Kind], memo: Memo[Kind]) -> Hits:
+        found = [
+            candidates_in(memo.batch(some[start : start + self._most]), self._classes, self._tables)
+            for start in range(0, len(some), self._most)
+        ]
+        posts = [posts + place * self._most for place, (posts, _) in enumerate(found)]
+        return self._with_everywhere(
+            _behind_one_another(posts),
+            _behind_one_another([rules for _, rules in found]),
+            len(some),
+        )
 
     def _with_everywhere(self, posts: Numbers, rules: Numbers, count: int) -> Hits:
         """These hits, and the rules that facts say nothing of with every one of `count` posts."""
@@ -147,3 +164,7 @@ class Matcher:
         rules = np.concatenate((rules, np.tile(every, count)))
         order = np.lexsort((rules, posts))
         return Hits(posts[order], rules[order])
+
+
+def _behind_one_another(parts: Sequence[Numbers]) -> Numbers:
+    return parts[0] if len(parts) == 1 else np.concatenate([NOTHING, *parts])

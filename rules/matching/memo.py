@@ -1,15 +1,18 @@
 """The classes of tokens, and of pieces of text, that were met before."""
 
 from collections.abc import Sequence
-from itertools import repeat
+from itertools import chain, repeat
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from rules.matching.classes import Classes
 from rules.matching.joins import Batch
 from rules.matching.rows import Rows
-from rules.tokens import only_word, tokenise
+from rules.tokens import alone, only_word, tokenise
 from stream.post import Post, Token
+
+Kind_contra = TypeVar("Kind_contra", contravariant=True)
 
 UNKNOWN = -1
 
@@ -24,6 +27,18 @@ SEVERAL = -3
 
 ODD_SPACES = "\x1c\x1d\x1e\x1f"
 """White space for `str.split` alone."""
+
+
+class Memo(Protocol[Kind_contra]):
+    """What both have."""
+
+    def of(self, some: Kind_contra, /) -> Sequence[int]:
+        """The classes of the tokens of one post, or of one text."""
+        ...
+
+    def batch(self, some: Sequence[Kind_contra], /) -> Batch:
+        """The classes of all tokens of posts, or of texts."""
+        ...
 
 
 class TokenMemo:
@@ -50,7 +65,7 @@ class TokenMemo:
         """The classes of the tokens of one post."""
         keys = self._keys(post.tokens)
         try:
-            return [self._known[key] for key in keys]
+            return list(map(self._known.__getitem__, keys))
         except KeyError:
             return [self._number(*each) for each in zip(keys, post.tokens, strict=True)]
 
@@ -84,21 +99,39 @@ class TextMemo:
         chunks = whole.split()
         numbers = np.fromiter(map(self._known.get, chunks, repeat(UNKNOWN)), np.int32, len(chunks))
         unknown: Sequence[int] = np.flatnonzero(numbers == UNKNOWN).tolist()
-        if len(self._known) + len(self._several) + len(unknown) > self._most:
-            self._forget()
+        if self._make_room(len(unknown)):
             unknown = range(len(chunks))
         for place in unknown:
             numbers[place] = self._number(chunks[place])
         ends = numbers == END
         if np.count_nonzero(ends) + 1 != len(texts) or any(map(whole.__contains__, ODD_SPACES)):
             return self._one_by_one(texts)
-        rows = SEVERAL - numbers[numbers <= SEVERAL]
-        lengths = np.ones(len(numbers), np.int32)
+        several = np.flatnonzero(numbers <= SEVERAL)
+        values, each = self._several.expand(SEVERAL - numbers[several])
+        lengths = np.ones(len(numbers), np.intp)
         lengths[ends] = 0
-        lengths[numbers <= SEVERAL] = self._several.lengths(rows)
+        lengths[several] = each
         classes = np.repeat(numbers, lengths)
-        classes[classes < 0] = self._several.expand(rows)[0]
+        classes[classes < 0] = values
         return Batch(classes, np.repeat(np.cumsum(ends, dtype=np.int32), lengths))
+
+    def of(self, text: str) -> Sequence[int]:
+        """The classes of the tokens of one text."""
+        chunks = text.split()
+        try:
+            numbers = list(map(self._known.__getitem__, chunks))
+        except KeyError:
+            self._make_room(len(chunks))
+            numbers = [self._number(chunk) for chunk in chunks]
+        if END in numbers or any(map(text.__contains__, ODD_SPACES)):
+            return [self._classes.of(token) for token in tokenise(text)]
+        if min(numbers, default=0) > SEVERAL:
+            return numbers
+        rows = [
+            (number,) if number > SEVERAL else self._several.row(SEVERAL - number)
+            for number in numbers
+        ]
+        return list(chain.from_iterable(rows))
 
     def _number(self, chunk: str) -> int:
         known = self._known.get(chunk)
@@ -109,8 +142,15 @@ class TextMemo:
         return known
 
     def _row(self, chunk: str) -> int:
-        classes = [self._classes.of(token) for token in tokenise(chunk)]
+        classes = [self._classes.of(token) for token in alone(chunk)]
         return classes[0] if len(classes) == 1 else SEVERAL - self._several.append(classes)
+
+    def _make_room(self, more: int) -> bool:
+        """Forget everything when so many more are too many; returns whether it did."""
+        if len(self._known) + len(self._several) + more <= self._most:
+            return False
+        self._forget()
+        return True
 
     def _forget(self) -> None:
         self._known = {BETWEEN: END}

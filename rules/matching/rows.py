@@ -1,56 +1,47 @@
 """Rows of whole numbers that only grow, and their expansion for many at once."""
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.int32]
 
+Places = NDArray[np.intp]
+"""Numbers that say where in another array: of the kind that numpy looks up without a copy."""
+
 
 class Rows:
-    """Rows behind one another in one array. Adding costs what the row costs: the arrays double,
-    so that a new word never rebuilds what is there.
+    """Rows behind one another in one array. Adding costs what the row costs: a new word never
+    rebuilds what is there.
     """
 
     def __init__(self) -> None:
-        self._count = self._used = 0
-        self._starts = np.zeros(16, np.int32)
-        self._lengths = np.zeros(16, np.int32)
-        self._values = np.zeros(64, np.int32)
+        self._values = array("i", [0])  # numpy takes no empty one
+        self._ends = array("q", [1])
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._ends) - 1
 
-    def append(self, row: Sequence[int]) -> int:
+    def append(self, row: Iterable[int]) -> int:
         """Add a row; returns its number."""
-        number, end = self._count, self._used + len(row)
-        if number == len(self._starts):
-            self._starts, self._lengths = _doubled(self._starts), _doubled(self._lengths)
-        while end > len(self._values):
-            self._values = _doubled(self._values)
-        self._starts[number], self._lengths[number] = self._used, len(row)
-        self._values[self._used : end] = row
-        self._count, self._used = number + 1, end
-        return number
+        self._values.extend(row)
+        self._ends.append(len(self._values))
+        return len(self._ends) - 2
 
-    def expand(self, numbers: Numbers) -> tuple[Numbers, Numbers]:
-        """The values of these rows, one row behind the other, and for each value the place in
-        `numbers` that it is of.
-        """
-        lengths = self._lengths[numbers]
-        places = np.flatnonzero(lengths).astype(np.int32)
-        lengths = lengths[places]
-        ends = np.cumsum(lengths, dtype=np.int32)
-        total = int(ends[-1]) if len(ends) else 0
-        index = np.repeat(self._starts[numbers[places]] - (ends - lengths), lengths)
-        index += np.arange(total, dtype=np.int32)
-        return self._values[index], np.repeat(places, lengths)
+    def row(self, number: int) -> Sequence[int]:
+        """The values of one row."""
+        return self._values[self._ends[number] : self._ends[number + 1]]
 
-    def lengths(self, numbers: Numbers) -> Numbers:
-        """How many values each of these rows has."""
-        return self._lengths[numbers]
-
-
-def _doubled(values: Numbers) -> Numbers:
-    return np.concatenate([values, np.zeros_like(values)])
+    def expand(self, numbers: Numbers) -> tuple[Numbers, Places]:
+        """The values of these rows, one row behind the other, and how many each of them has."""
+        # Views of what may grow; they must be gone before it does.
+        ends, values = np.frombuffer(self._ends, np.int64), np.frombuffer(self._values, np.int32)
+        starts = ends.take(numbers)
+        lengths = ends.take(numbers + 1) - starts
+        done = np.cumsum(lengths, dtype=np.intp)
+        total = int(done[-1]) if len(done) else 0
+        index = (starts - (done - lengths)).repeat(lengths)
+        index += np.arange(total)
+        return values.take(index), lengths

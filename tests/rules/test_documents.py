@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from rules.documents import Book, Outcome, run_examples
-from rules.files import load_book
+from rules.files import load_book, sound
 from rules.lint.linter import check
 from stream.errors import Stop
 
@@ -136,9 +136,30 @@ def test_a_file_that_cannot_be_read_costs_only_itself(tmp_path: Path) -> None:
     assert (found.rules, set(found.lists)) == (whole.rules, {"mm"})
     places = {each.name: (each.line, each.column) for each in found.unread}
     assert places == {"b-rule": (2, 13), "c-rule": (0, 0), "$nn": (1, 12)}
+    assert str(found.unread[1]) == "rules/c-rule.toml: it cannot be opened (Is a directory)"
     with pytest.raises(Stop, match=r"rules/b-rule.toml, line 2, column 13: it is not UTF-8"):
         found.check_read("b-rule")
     found.check_read("a-rule")
+
+
+def test_a_query_or_a_list_with_mistakes_costs_only_itself(tmp_path: Path) -> None:
+    whole = book(tmp_path, "woord")
+    words(tmp_path, "mm.toml")
+    words(tmp_path, "protected.toml", name="protected")
+    guarded = tmp_path / "lists" / "protected.toml"
+    guarded.write_text(LINT + guarded.read_text())
+    (tmp_path / "rules" / "b-rule.toml").write_text(
+        RULE.format(query="woord AND (").replace("a-rule", "b-rule")
+    )
+    words(tmp_path, "nn.toml", name="nn")
+    listed = tmp_path / "lists" / "nn.toml"
+    listed.write_text(listed.read_text().replace("entries = [", 'entries = ["a AND", '))
+    found = sound(load_book(tmp_path))
+    assert (found.rules, set(found.lists)) == (whole.rules, {"mm", "protected"})
+    assert [each.name for each in found.unread] == ["b-rule", "$nn"]
+    assert "line 1, column 11: a closing bracket" in str(found.unread[0])
+    assert "entry 'a AND' is not" in str(found.unread[1])
+    assert all(each.passed for each in run_examples(found))
 
 
 LINT = "lint = true\n"
@@ -159,6 +180,48 @@ def test_a_folder_that_cannot_be_looked_into_is_not_empty(tmp_path: Path) -> Non
     (tmp_path / "rules").write_text("a file")
     with pytest.raises(Stop, match="cannot be looked into"):
         load_book(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    ["TOML", "Toml", "tml", "tolm", "toml ", "toml.", "toml.txt", "TOML.TXT", "tml.text"],
+)
+def test_a_file_whose_ending_nearly_is_one_is_told(tmp_path: Path, ending: str) -> None:
+    whole = book(tmp_path, "woord")
+    words(tmp_path, "mm.toml")
+    (tmp_path / "rules" / "b-rule.toml").write_text(RULE.format(query="a").replace("a-r", "b-r"))
+    (tmp_path / "rules" / "b-rule.toml").rename(tmp_path / "rules" / f"b-rule.{ending}")
+    words(tmp_path, f"nn.{ending}", name="nn")
+    (tmp_path / "rules" / f"map.{ending}").mkdir()
+    found = load_book(tmp_path)
+    assert (found.rules, set(found.lists)) == (whole.rules, {"mm"})
+    assert [(each.name, each.lint) for each in found.unread] == [("b-rule", False), ("$nn", False)]
+    assert str(found.unread[0]) == (
+        f"rules/b-rule.{ending}: only what ends in .toml, in small letters, is read; rename it to "
+        "b-rule.toml"
+    )
+    with pytest.raises(Stop, match="rename it to b-rule"):
+        found.check_read("b-rule")
+
+
+@pytest.mark.parametrize("ending", ["tml", "toml.txt"])
+def test_a_file_beside_the_one_that_it_is_nearly_called_as_costs_that_nothing(
+    tmp_path: Path, ending: str
+) -> None:
+    whole = book(tmp_path, "woord")
+    (tmp_path / "rules" / f"a-rule.{ending}").write_text("")
+    found = load_book(tmp_path)
+    assert found.rules == whole.rules
+    assert [each.name for each in found.unread] == [f"a-rule.{ending}"]
+    assert "there is a-rule.toml too: take one of them out" in str(found.unread[0])
+
+
+def test_what_editors_leave_and_other_files_are_passed_over(tmp_path: Path) -> None:
+    whole = book(tmp_path, "woord")
+    for name in ("a-rule.toml~", "a-rule.toml.bak", ".a-rule.toml.swp", "#a-rule.toml#",
+                 "README", "README.md", ".gitkeep", "NOTES.html", "a.rule.txt"):  # fmt: skip
+        (tmp_path / "rules" / name).write_text("")
+    assert load_book(tmp_path) == whole
 
 
 def test_a_byte_order_mark_is_none_of_the_text(tmp_path: Path) -> None:

@@ -46,6 +46,18 @@ def test_verdicts_are_counted_by_language_and_belong_to_a_version(judgements: Ju
     assert judgements.versions("wonen") == ["0123456789"]
 
 
+def test_it_is_known_when_a_version_was_judged_last(
+    judgements: Judgements, clock: ManualClock
+) -> None:
+    rows = judgements.draw(**VERSION, kind="hit", languages=["nl", "nl"])
+    assert judgements.judged_at(**VERSION, kind="hit") is None
+    for row in rows:
+        clock.advance(1_000)
+        judgements.judge({(row.sample, row.row): "right"}, by="anna")
+    assert judgements.judged_at(**VERSION, kind="hit") == clock.now()
+    assert judgements.judged_at(**VERSION, kind="near miss") is None
+
+
 def test_a_verdict_can_be_changed_and_one_wrong_row_changes_none(judgements: Judgements) -> None:
     (row,) = judgements.draw(**VERSION, kind="hit", languages=["nl"])
     judgements.judge({(row.sample, 1): "right"}, by="anna")

@@ -17,10 +17,11 @@ from rules.errors import QueryError
 from rules.evaluator import evaluate
 from rules.lists import ListEntries, list_lookup
 from rules.matching.matcher import Matcher
+from rules.nears import MAX_NEARS
 from rules.parser import parse
 from rules.testing import tokenised_posts, trees
 from rules.tokens import tokenise
-from rules.tree import Field, Node, Of, Term
+from rules.tree import Field, Node, Of, Term, nears
 from stream.post import Match, Place, Post
 
 LISTS = list_lookup(
@@ -31,6 +32,7 @@ LISTS = list_lookup(
         },
         "kapot": {1: ListEntries("kapot", 1, ("noord", "fo*", "a AND b"))},
         "genest": {1: ListEntries("genest", 1, ("$wijken",))},
+        "paren": {1: ListEntries("paren", 1, ("noord", "oud NEAR/2 west"))},
     }
 )
 
@@ -164,6 +166,44 @@ def test_a_mistake_is_told_with_its_place(query: str, expected: str) -> None:
     with pytest.raises(QueryError, match=expected) as caught:
         parse(query, lists=LISTS)
     assert caught.value.problems[0].line == 1
+
+
+def nested(count: int, near: str = "NEAR/5", innermost: str = "a") -> str:
+    """So many NEARs within one another."""
+    return "(" * count + innermost + f" {near} b)" * count
+
+
+def test_nears_within_one_another_have_a_limit_of_their_own() -> None:
+    most = nears(parse(nested(MAX_NEARS)).tree)
+    assert most == MAX_NEARS
+    with pytest.raises(QueryError, match="at most 8 NEARs within one another") as caught:
+        parse(f"huis\nAND {nested(MAX_NEARS + 30)}")
+    (problem,) = caught.value.problems  # told where the first one too many is written, once
+    assert (problem.line, problem.text) == (2, "NEAR/5")
+    assert problem.hint == "Use AND for the outer ones."
+    assert problem.column == 1 + len("AND ") + MAX_NEARS + 30 + len("a") + MAX_NEARS * 10 + 1
+    side_by_side = " OR ".join([nested(MAX_NEARS)] * 2)
+    assert nears(parse(f"{side_by_side} {nested(MAX_NEARS)}").tree) == MAX_NEARS
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        nested(MAX_NEARS + 1, "NEAR/S"),
+        nested(MAX_NEARS + 1, "ONEAR/0"),
+        f"c NEAR/5 (huis OR {nested(MAX_NEARS)})",
+        nested(MAX_NEARS, innermost="$paren"),
+    ],
+)
+def test_a_near_counts_of_whatever_kind_and_wherever_it_is(query: str) -> None:
+    with pytest.raises(QueryError, match="at most 8 NEARs"):
+        parse(query, lists=LISTS)
+
+
+@settings(max_examples=200, deadline=None)
+@given(trees())
+def test_random_queries_are_within_what_can_be_written(tree: Node) -> None:
+    assert nears(tree) <= MAX_NEARS
 
 
 def test_all_mistakes_come_in_one_pass() -> None:

@@ -1,26 +1,30 @@
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from peil.guidance import personal
 from rules.documents import Book, Example, KeywordList, RuleDocument, Unread
 from rules.files import load_book
 from rules.life.exporting import export, written
+from rules.life.fresh import FRESH_MS
 from rules.life.history import OUTGOING_MS, state_of
-from rules.life.library import Library, standing_in
+from rules.life.library import Library
+from rules.life.readers import ReadersBook, shown_in, standing_in
 from rules.life.readiness import missing
-from rules.life.special import FRESH_MS, Special
+from rules.life.special import Special
 from rules.life.states import states
 from rules.life.syncing import Synced, differing, sync
 from rules.life.takeover import adopt, carry_over, end_overdue
 from rules.life.versions import Version, resolve
-from stream.clock import ManualClock
+from stream.clock import DAY_MS, ManualClock
 from stream.errors import Stop
 from stream.post import Place, Post
 from stream.testing import START
@@ -94,11 +98,52 @@ def test_a_sync_says_of_every_rule_what_its_file_is(bring: Bring, library: Libra
     changed = bring(book(document("woorden")))["a-rule"]
     assert (changed.what, changed.state) == ("changed", "draft")
     assert changed.version != first.version
-    assert bring(book()) == {}  # what does not count is not missed
     activate(library, changed.version)
     gone = bring(book())["a-rule"]
     assert (gone.what, gone.state) == ("gone", "active")
     assert "peil rules withdraw a-rule" in gone.says
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_sync_tells_of_drafts_whose_file_is_gone(
+    bring: Bring, library: Library, *, alone: bool
+) -> None:
+    files = book(document())
+    draft = bring(files, single_author=alone, as_drafts=True)["a-rule"].version
+    gone = bring(book(), single_author=alone)["a-rule"]
+    assert (gone.what, gone.version, gone.state) == ("gone", draft, "draft")
+    assert f"its file is gone, and there is still {draft} (draft): " in gone.says
+    assert f"`peil rules withdraw a-rule --version {draft}`" in gone.says
+    active = bring(files, single_author=True)["a-rule"].version
+    draft = bring(book(document("huis")), as_drafts=True)["a-rule"].version
+    both = bring(book(), single_author=alone)["a-rule"]
+    assert (both.version, both.state) == (active, "expired" if alone else "active")
+    assert f"{draft} (draft): " in both.says
+    assert (f"{active} (active), " in both.says) is not alone
+    found = {each.version.version: each.state for each in library.standings()["a-rule"]}
+    assert found == {active: both.state, draft: "draft"}
+    with library.turn() as turn:
+        for version in (draft,) if alone else (active, draft):
+            turn.move("a-rule", version, "withdrawn", by="anna")
+    assert bring(book(), single_author=alone) == {}
+
+
+def test_what_is_brought_in_while_somebody_reads_is_there_as_a_whole_or_not_at_all(
+    bring: Bring, library: Library, database: Engine
+) -> None:
+    bring(book(document()))
+    waiting = [document("ander", id="b-rule")]
+
+    def meanwhile(*_: object) -> None:
+        if waiting:
+            one = Thread(target=bring, args=(book(document(), waiting.pop()),))
+            one.start()
+            one.join()
+
+    event.listen(database, "after_cursor_execute", meanwhile)
+    assert [*library.standings()] == ["a-rule"]
+    event.remove(database, "after_cursor_execute", meanwhile)
+    assert [*library.standings()] == ["a-rule", "b-rule"]
 
 
 def test_a_part_of_the_files_ends_no_other_rule(bring: Bring, library: Library) -> None:
@@ -161,6 +206,72 @@ def test_readers_have_the_last_version_of_what_cannot_be_read(
     assert standing_in(broken, library.standings()).rules == whole.rules
     first, _ = states(broken, library.standings())
     assert (first.rule, first.state, first.says) == ("a-rule", "wrong", str(unread("a-rule")))
+
+
+def test_readers_have_what_counts_and_not_what_a_file_says_since(
+    bring: Bring, library: Library
+) -> None:
+    activate(library, bring(book(document()))["a-rule"].version)
+    files = book(document("woorden", purpose="another one"), document(id="b-rule", title="B"))
+    for seen in (files, without(files, "a-rule")):
+        shown = standing_in(seen, library.standings())
+        assert shown.rules == {"a-rule": document(), "b-rule": files.rules["b-rule"]}
+    bring(files)
+    assert standing_in(files, library.standings()).rules["a-rule"] == document()
+    assert standing_in(book(), library.standings()).rules == {"a-rule": document()}
+
+
+def test_readers_see_counts_of_what_counts_or_did_and_of_nothing_else(
+    bring: Bring, library: Library, clock: ManualClock
+) -> None:
+    first = bring(book(document(), document(id="b-rule")))["a-rule"].version
+    shown = shown_in(book(document(), document(id="b-rule")), library)
+    assert (shown.book.rules, shown.ended) == ({}, {})
+    activate(library, first)
+    files = book(document("woorden", purpose="another one"), document("(", id="c-rule"))
+    shown = shown_in(files, library)
+    assert (shown.book.rules, shown.ended) == ({"a-rule": document()}, {})
+    clock.advance(DAY_MS)
+    with library.turn() as turn:
+        turn.move("a-rule", first, "withdrawn", by="anna")
+        (draft,) = (each.change.version for each in turn.standings()["b-rule"])
+        turn.move("b-rule", draft, "withdrawn", by="anna")
+    ended = clock.now()
+    clock.advance(DAY_MS)
+    with library.turn() as turn:
+        turn.move("a-rule", first, "reviewed", by="bram")
+    shown = shown_in(files, library)
+    assert (shown.book.rules, shown.ended) == ({"a-rule": document()}, {"a-rule": ended})
+    with library.turn() as turn:
+        turn.move("a-rule", first, "active", by="bram")
+    assert shown_in(files, library).ended == {}
+
+
+@pytest.mark.parametrize("single_author", [True, False])
+def test_what_counts_is_not_described_by_what_leads_to_a_person_or_fails(
+    library: Library, *, single_author: bool
+) -> None:
+    def brought(found: RuleDocument) -> Synced:
+        (synced,) = sync(
+            library, book(found), by="anna", today=TODAY, single_author=single_author,
+            personal=personal,
+        )  # fmt: skip
+        return synced
+
+    version = brought(document()).version
+    if not single_author:
+        activate(library, version)
+    wrongs: list[dict[str, Any]] = [
+        {"title": "Bel 06 12345678"}, {"match": (Example("niets"),)}, {"owner": ""}
+    ]  # fmt: skip
+    for changes in wrongs:
+        wrong = brought(document(**changes))
+        assert (wrong.what, wrong.version, wrong.state) == ("wrong", version, "active")
+        assert wrong.says.startswith("it stays described as it was: ")
+        (held,) = library.standings()["a-rule"]
+        assert held.version.document == document()
+    over = brought(document(title="B", expires=TODAY))  # how a rule is ended is no mistake
+    assert over.what == "described otherwise"
 
 
 def test_a_list_without_a_file_is_forgotten_when_no_rule_goes_on_with_it(
@@ -326,6 +437,18 @@ def test_what_counts_as_special_does_so_while_it_is_counted(
     assert not special("a-rule")
 
 
+def test_readers_see_a_rule_as_it_counts_soon_after_it_does(
+    bring: Bring, library: Library, clock: ManualClock
+) -> None:
+    reading = ReadersBook(book(document(title="Before")), library)
+    assert reading().rules["a-rule"].title == "Before"
+    bring(book(document(title="After"), document(id="b-rule")), single_author=True)
+    assert "b-rule" not in reading().rules  # seen a moment ago
+    clock.advance(FRESH_MS)
+    assert reading().rules["a-rule"].title == "After"
+    assert "b-rule" in reading().rules
+
+
 def test_what_was_published_before_is_adopted_once(library: Library) -> None:
     old = resolve(document("$wijken"), book(lists=(words("oost"),)).lookup())
     (change,) = adopt(library, [old], by="anna")
@@ -396,6 +519,49 @@ def test_where_every_rule_stands_is_said_in_a_line(bring: Bring, library: Librar
     assert (alone.rule, alone.state, alone.active) == ("a-rule", "no file", first.active)
 
 
+def test_what_a_rule_without_a_file_left_is_told_with_the_ways_on(
+    bring: Bring, library: Library
+) -> None:
+    def said() -> str:
+        (gone,) = states(book(), library.standings())
+        assert (gone.state, gone.version) == ("no file", "")
+        return gone.says
+
+    first = bring(book(document()))["a-rule"].version
+    ends = f"`peil rules withdraw a-rule --version {first}`"
+    assert f"still {first} (draft): `peil rules export` writes one again; or" in said()
+    assert said().endswith(f"end it with {ends}")
+    activate(library, first)
+    assert said().endswith(f"{first} (active): `peil rules export` writes one again; or "
+                           "end it with `peil rules withdraw a-rule`")  # fmt: skip
+    second = bring(book(document("woord OR huis")))["a-rule"].version
+    assert f"{first} (active), {second} (draft)" in said()
+    assert said().endswith(f"`peil rules withdraw a-rule --version {second}`")
+    with library.turn() as turn:
+        for version in (first, second):
+            turn.move("a-rule", version, "withdrawn", by="bram")
+    assert states(book(), library.standings()) == []
+
+
+def test_what_of_a_file_waits_or_was_not_brought_in_is_said(bring: Bring, library: Library) -> None:
+    activate(library, bring(book(document()))["a-rule"].version)
+
+    def said(found: Book) -> str:
+        (listed,) = states(found, library.standings())
+        assert (listed.state, listed.active) == ("active", listed.version)
+        return listed.says
+
+    later = book(document(purpose="another", expires=LATE + timedelta(1)))
+    assert said(book(document())) == ""
+    assert said(later).startswith("its file says otherwise than what was brought in (other purpose")
+    assert bring(later)["a-rule"].what == "waits"
+    waits = said(later)
+    assert waits.startswith(f"to be reviewed: other purpose; expires was {LATE}, is ")
+    assert "asked for by anna on 2026-09-21: somebody else" in waits
+    assert "`peil rules review a-rule --version " in waits
+    assert said(book(document())) == ""  # who took it back waits for nothing
+
+
 def test_what_is_exported_is_read_as_the_same(
     bring: Bring, library: Library, tmp_path: Path
 ) -> None:
@@ -408,6 +574,43 @@ def test_what_is_exported_is_read_as_the_same(
     before = {path: path.read_bytes() for path in files}
     assert export(library, tmp_path) == []
     assert {path: path.read_bytes() for path in files} == before
+
+
+@pytest.mark.parametrize("query", ["woord", "huis"])
+def test_a_file_that_an_editor_began_with_a_mark_is_read_as_a_sync_reads_it(
+    bring: Bring, library: Library, tmp_path: Path, query: str
+) -> None:
+    bring(book(document("huis")))
+    bring(book(document()))
+    path = tmp_path / "rules" / "a-rule.toml"
+    path.parent.mkdir()
+    path.write_text(written(document(query)), "utf-8-sig")
+    assert export(library, tmp_path) == ([] if query == "woord" else [path])
+    assert load_book(tmp_path).rules["a-rule"] == document()
+
+
+def test_what_is_brought_in_during_an_export_is_in_it_as_a_whole_or_not_at_all(
+    bring: Bring, library: Library, tmp_path: Path, database: Engine
+) -> None:
+    before = book(document("$wijken"), lists=(words("oost"),))
+    bring(before)
+    after = book(document("$wijken OR huis"), lists=(words("west", version=2),))
+    other = Thread(target=bring, args=(after,))
+
+    def meanwhile(*_: object) -> None:
+        if other.ident is None:
+            other.start()
+            other.join(1)  # it is done by then, or waits for the export
+
+    event.listen(database, "after_cursor_execute", meanwhile)
+    export(library, tmp_path / "first")
+    other.join()
+    event.remove(database, "after_cursor_execute", meanwhile)
+    found = load_book(tmp_path / "first")
+    assert (found.rules, found.lists) == (before.rules, before.lists)
+    export(library, tmp_path / "second")
+    found = load_book(tmp_path / "second")
+    assert (found.rules, found.lists) == (after.rules, after.lists)
 
 
 def test_an_export_has_the_older_lists_that_rules_name(

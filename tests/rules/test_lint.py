@@ -337,7 +337,7 @@ WORDS = (
 
 
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=4), max_size=14).map(" ".join))
-@settings(max_examples=1_000)
+@settings(max_examples=1_000, deadline=None)
 def test_whatever_is_written_every_finding_has_a_known_code_and_a_place_in_it(query: str) -> None:
     for each in lint_query(query, known=KNOWN, use="stream"):
         assert each.severity == CHECKS[each.code].severity

@@ -1,6 +1,7 @@
 """The matcher says of every post what the evaluator says, however many posts come at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 import pytest
@@ -9,12 +10,14 @@ from hypothesis import strategies as st
 
 from rules.documents import ActiveRule, Example, example_post, version_of
 from rules.evaluator import evaluate
-from rules.matching.matcher import FEW, Matcher
+from rules.matching.matcher import FEW, Hits, Matcher
 from rules.testing import texts, tokenised_posts, trees
-from rules.tree import And, Field, Near, Node, Of, Or, Phrase, Prefix, Term
+from rules.tree import And, Field, Near, Node, Not, Of, Or, Phrase, Prefix, Term
 from stream.post import Match, Place, Post
 
 ZONE = "Europe/Amsterdam"
+
+Kind = TypeVar("Kind")
 
 
 def active(number: int, tree: Node) -> ActiveRule:
@@ -56,6 +59,14 @@ def test_of_plain_texts_it_says_the_same(some: list[Node], found: list[str]) -> 
     expected = pairs(by_evaluator(rules, posts))
     assert list(matcher.find_in(found).pairs()) == expected
     assert list(matcher.find_in(found).pairs()) == expected
+    assert one_by_one(matcher.find_in, found) == expected
+    assert one_by_one(Matcher(rules, timezone=ZONE).find_in, found) == expected
+
+
+def one_by_one(
+    find: Callable[[Sequence[Kind]], Hits], some: Sequence[Kind]
+) -> list[tuple[int, int]]:
+    return [(number, rule) for number, each in enumerate(some) for _, rule in find([each]).pairs()]
 
 
 def pairs(matches: Sequence[Sequence[Match]]) -> list[tuple[int, int]]:
@@ -112,8 +123,30 @@ def test_what_it_remembers_is_bounded_and_changes_nothing(monkeypatch: pytest.Mo
     for _ in range(2):
         assert list(matcher.find(posts).pairs()) == expected
         assert list(matcher.find_in(found).pairs()) == expected
-        one_by_one = [list(matcher.find([post]).rules) for post in posts]
-        assert [(n, rule) for n, rules_ in enumerate(one_by_one) for rule in rules_] == expected
+        assert one_by_one(matcher.find, posts) == expected
+        assert one_by_one(matcher.find_in, found) == expected
+
+
+def test_facts_of_all_kinds_meet_in_a_single_post() -> None:
+    """A rule's two bits are looked for as the sides of a pair are, but not when a pair sets one."""
+    near = Near(Term("huis"), Term("woning"), 2)
+    ordered = Near(Term("huis"), Term("woning"), 0, ordered=True)
+    trees_: list[Node] = [
+        near, ordered, And((near, Term("azc"))), And((Term("azc"), near)),
+        And((Phrase(("geen", "huis")), Term("azc"))), And((Prefix("won"), Prefix("woning"))),
+        Near(Prefix("won"), Prefix("woni"), 1), And((Term("azc"), Not(near))),
+    ]  # fmt: skip
+    rules = [active(number, tree) for number, tree in enumerate(trees_)]
+    found = [
+        "geen huis in de woning azc", "woning huis azc", "huis woning", "woning", "huis azc huis",
+        "woning woning", "azc geen huis", "huis a b c woning azc d huis", "",
+    ]  # fmt: skip
+    posts = [example_post(Example(text)) for text in found]
+    expected = pairs(by_evaluator(rules, posts))
+    matcher = Matcher(rules, timezone=ZONE)
+    assert one_by_one(matcher.find, posts) == expected
+    assert one_by_one(matcher.find_in, found) == expected
+    assert {rule for _, rule in expected} == set(range(len(rules)))
 
 
 def test_places_are_looked_for_only_where_a_rule_on_them_may_match() -> None:
