@@ -9,10 +9,10 @@ import msgspec
 from index.backtest import ALL_ASIDES, Asides, Backtests
 from index.breakdowns import BINS, MAX_VALUES, Asking, Breakdowns
 from index.contract import Asked, Bin, Dimension, Question, Scope
-from index.disclosure import Disclosure, size_of, visible
+from index.disclosure import Disclosure
 from index.drift import Drift, Drifts
-from index.excerpts import excerpts, of_different_authors
 from index.inquiry import Inquiry, Log, Within
+from index.readings import MAX_TEXTS, Readings
 from index.results import Comparison, Completion, Count, Counts, Facets, Texts, TypicalTerm
 from index.series import Series
 from index.subject import Subject
@@ -20,23 +20,14 @@ from index.trial import Backtest, Suggestions
 from index.values import bins_between, start_of
 from index.versions import LongSeries, Shadowed, Versions, by_bin
 from index.wording import Wording
-from privacy.access import TooOften
 from privacy.noise import Noise
-from privacy.suppress import Thresholds, about, may_show_texts
+from privacy.suppress import Thresholds, about
 from rules.folding import fold
 from rules.lists import Lists
 from stream.clock import Clock
-from stream.errors import Stop
 from stream.metrics import Metrics
 
 __all__ = ["BINS", "MAX_TEXTS", "Answers", "Log", "LongBin", "Side", "Within"]
-
-MAX_TEXTS = 50
-ENOUGH = 2
-"""Texts are drawn freely from so many times as many."""
-
-WIDER = 4
-"""So many times as many are drawn as are shown, because of an author one is."""
 
 LongBin = Literal["week", "month"]
 
@@ -102,8 +93,14 @@ class Answers:
             store, inquiry=self._inquiry, disclosure=self._disclosure, series=series
         )
         self._timezone = timezone
-        self._rng = rng
-        self._text_reads_a_day = text_reads_a_day
+        self._readings = Readings(
+            store,
+            inquiry=self._inquiry,
+            disclosure=self._disclosure,
+            timezone=timezone,
+            rng=rng,
+            quota=text_reads_a_day,
+        )
 
     def question(
         self, query: str = "", *, since: int | None = None, until: int | None = None
@@ -156,7 +153,9 @@ class Answers:
         here = self._disclosure.counts(question, table, table.cells, k=k, keep_hidden=True).cells
         cells: dict[tuple[str, ...], int | None] = {
             (each,): _sum(here.get((each,)), gone.get(each))
-            for each in bins_between([*gone, *visible(table, k=k)], bin)
+            for each in bins_between(
+                [*gone, *(key[0] for key, posts in here.items() if posts)], bin
+            )
         }
         total = _sum(*cells.values())
         result = LongSeries(dimensions=(bin,), cells=cells, total=total, k=k)
@@ -273,47 +272,12 @@ class Answers:
         **period: Unpack[Within],
     ) -> Texts:
         """At most 50 texts drawn at random, keyword in context, when k authors wrote them, and
-        no more than k where that would be nearly all. With a `reason`, which is logged, the
-        context is the whole text. Stop above the quota, and where the question is about a rule
-        on a special category.
+        no more than k where 50 would be nearly all. Asked again it gives the same texts, and of a
+        rule that is judged others. With a `reason`, which is logged, the context is the whole
+        text. Stop above the quota, and where the question is about a rule on a special category:
+        that costs nothing of the quota.
         """
-        if self._inquiry.scope != "kept":
-            raise Stop(
-                "texts that no rule matched are not shown, only counted; ask without --recent"
-            )
-        reason, quota = reason.strip(), self._text_reads_a_day
-        try:
-            question = self._inquiry.asked("texts", query, period, reason=reason, at_most=quota)
-        except TooOften:
-            raise Stop(
-                f"you read texts {quota} times in the last 24 hours, and that is what "
-                "privacy.text_reads_a_day allows; counts can still be asked for"
-            ) from None
-        whole = self._store.count(question)
-        question = msgspec.structs.replace(question, readable=True)
-        size = size_of(self._store.count(question))
-        k = self._disclosure.k(question)
-        special = isinstance(query, Subject) and query.special
-        if special or k != self._disclosure.thresholds.k:
-            raise Stop(
-                "the question is about a rule on a special category of personal data: its posts "
-                "are counted and their texts are not shown"
-            )
-        if not may_show_texts(size, k=k):
-            return Texts(excerpts=(), posts=None, k=k)
-        seed = self._rng.getrandbits(32)
-        drawn = min(limit, MAX_TEXTS)
-        if size.posts < ENOUGH * drawn:  # how many there are to read is not to be counted
-            drawn = min(drawn, k)
-        hits = of_different_authors(
-            self._store.sample(question, limit=drawn * WIDER, seed=seed), drawn
-        )
-        typed = self._inquiry.read(query).query
-        found = excerpts(hits, typed, whole=bool(reason), timezone=self._timezone)
-        posts = self._disclosure.posts(
-            msgspec.structs.replace(question, readable=False), whole, k=k
-        )
-        return Texts(excerpts=found, posts=posts, k=k)
+        return self._readings.texts(query, limit=limit, reason=reason.strip(), period=period)
 
 
 def _sum(*counts: int | None) -> int | None:

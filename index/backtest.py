@@ -2,9 +2,9 @@
 
 Each part is one question, made the simplest as every question is, and what stands beside its
 count are cells of tables of it: by value, by branch, by whether another rule matches too. A cell
-has the threshold and the noise of a cell. For a difference (posts gained, posts lost, posts that
-only one branch finds) it is the difference itself that at least k people must have written; and
-where two sets differ by fewer, the larger one's number stands for both.
+has the threshold and the noise of a cell. A difference (posts gained, posts lost, posts that only
+one branch finds) is a question of its own, made the simplest too: at least k people must have
+written it, and what fewer than k decide in it is left out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,6 +16,7 @@ from index.breakdowns import MAX_VALUES, Asking, Breakdowns
 from index.contract import Asked, Dimension, Question, Scope
 from index.disclosure import Disclosure
 from index.inquiry import Inquiry, Within
+from index.simplest import MOST_OPERANDS, simplest
 from index.subject import Subject
 from index.trial import (
     Backtest,
@@ -36,6 +37,9 @@ from stream.partitions import RECENT_TERM_MS
 BY: tuple[Dimension, ...] = ("language", "source")
 SCOPES: dict[Period, Scope] = {"recent": "both", "kept": "kept"}
 MOST_BRANCHES = 200
+MOST_OF_TWO = 3 * MOST_OPERANDS
+"""A query that is made of two may have more words and operators."""
+
 MOST_VALUES = 50
 
 
@@ -170,16 +174,20 @@ class Backtests:
         return Change(
             against=against.name or against.query,
             before=self._count(old, k=k),
-            gained=None if _is_empty(question) else self._beyond(new, old, k=k),
-            lost=None if _is_empty(other) else self._beyond(old, new, k=k),
+            gained=None if _is_empty(question) else self._beyond(new, old.query, k=k),
+            lost=None if _is_empty(other) else self._beyond(old, new.query, k=k),
         )
 
-    def _beyond(self, one: Question, other: Question, *, k: int) -> int | None:
-        """The posts of `one` that `other` does not find."""
-        if other.query is None:
+    def _beyond(self, one: Question, other: Node | None, *, k: int) -> int | None:
+        """The posts of `one` that `other` does not find: all of them, where fewer than k people
+        are between.
+        """
+        if other is None:
             return None
-        parts = [each for each in (one.query, Not(other.query)) if each is not None]
-        return self._nearly(one, _all_of(parts), k=k)
+        tree = Not(other) if one.query is None else And((one.query, Not(other)))
+        if self._store.differ(one, msgspec.structs.replace(one, query=tree), least=k):
+            one = msgspec.structs.replace(one, query=self._simplest(one, tree, k=k))
+        return self._count(one, k=k)
 
     def _earned(self, question: Question, typed: Sequence[Branch], *, k: int) -> Iterator[Earned]:
         """What each branch earned. One that is not in `question` any more makes no difference of
@@ -202,17 +210,17 @@ class Backtests:
                 posts=self._nearly(question, alone, k=k),
                 only=None
                 if alone is None or rest is None
-                else self._only(question, alone, rest, k=k),
+                else self._beyond(msgspec.structs.replace(question, query=alone), rest, k=k),
             )
 
     def _simplest(self, question: Question, tree: Node, *, k: int) -> Node | None:
-        asked = msgspec.structs.replace(question, query=tree)
-        return self._inquiry.settled(asked, least=k).query
+        """What is asked in place of `tree`, in the days of `question`."""
 
-    def _only(self, question: Question, alone: Node, rest: Node, *, k: int) -> int | None:
-        """The count of what `alone` finds and `rest` does not."""
-        only = msgspec.structs.replace(question, query=And((alone, Not(rest))))
-        return self._count(only, k=k)
+        def differ(first: Question, second: Question) -> bool:
+            return self._store.differ(first, second, least=k)
+
+        asked = msgspec.structs.replace(question, query=tree)
+        return simplest(asked, differ, most=MOST_OF_TWO).query
 
     def _nearly(self, question: Question, tree: Node | None, *, k: int) -> int | None:
         """The count of what `tree` finds of `question`: that of all of it, where fewer than k
@@ -242,7 +250,3 @@ def whole_since(now: int) -> int:
 def _is_empty(question: Question) -> bool:
     """Whether a settled question has no days."""
     return question.until in (question.since, 0)
-
-
-def _all_of(nodes: Sequence[Node]) -> Node:
-    return nodes[0] if len(nodes) == 1 else And(tuple(nodes))

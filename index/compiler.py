@@ -88,6 +88,10 @@ class Engine(Protocol[Q]):
         """Posts that have one of `values` in a field of `index.document.WORDS`."""
         ...
 
+    def posts(self, ids: Sequence[str]) -> Q:
+        """The posts with these ids."""
+        ...
+
     def between(self, field: str, first: int | None, end: int | None) -> Q:
         """Posts whose number `field` lies from `first` (inclusive) to `end` (exclusive)."""
         ...
@@ -131,6 +135,20 @@ class Compiler(Generic[Q]):
         lower = None if compiled.lower is None else engine.every([compiled.lower, *limits])
         return Compiled(upper, lower)
 
+    def open(self, compiled: Compiled[Q]) -> Q:
+        """What may match and is not known to."""
+        if compiled.lower is None:
+            return compiled.upper
+        return self._engine.every([compiled.upper, self._engine.without(compiled.lower)])
+
+    def closed(self, compiled: Compiled[Q], ids: Sequence[str]) -> Q:
+        """What is known to match, and of what may match the posts with these ids."""
+        engine = self._engine
+        known = engine.without(engine.everything()) if compiled.lower is None else compiled.lower
+        if not ids:
+            return known
+        return engine.at_least(1, [known, engine.every([compiled.upper, engine.posts(ids)])])
+
     def compile(self, node: Node, depth: int = 0) -> Compiled[Q]:
         """The queries for `node`, which stands within `depth` operators."""
         engine = self._engine
@@ -165,7 +183,7 @@ class Compiler(Generic[Q]):
                 upper = engine.everything() if child.lower is None else engine.without(child.lower)
                 return Compiled(upper, lower)
             case Near():
-                whole = not self._rough and _uncut(forms_of(node))
+                whole = not self._rough and _uncut(PART + form for form in forms_of(node))
                 return (engine.near(node) if whole else None) or self._both(node, depth)
             case Together():
                 return self._both(node, depth)

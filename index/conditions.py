@@ -2,22 +2,19 @@
 that goes by the question.
 
 A count by language and a question with `lang:nl` are the same wish, and so are a bin of a table
-and its period; the order of operands and where a NOT stands make no difference.
+and its period; how AND, OR, NOT and OF are put together makes no difference.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
 from functools import lru_cache
 
 from index.contract import Dimension, Question
-from index.values import first_day, start_of
+from index.function import conditions_of, names_of
+from index.values import WHOLE_DAYS, day_after, first_day, start_of
 from rules.tree import And, Field, Keywords, Near, Node, Not, Of, Or, Together
 
 FIELDS: Mapping[str, str] = {"lang": "language"}
 """Fields of the rule language whose dimension has another name."""
-
-LONGEST_DAYS: Mapping[Dimension, int] = {"day": 1, "week": 7, "month": 31}
-"""The bins of whole days, and how long one of them can be."""
 
 Key = tuple[str, ...]
 
@@ -28,7 +25,7 @@ def conditions(
     """The text of the posts in cell `key` of a table of `question` by `dimensions`; an empty key
     stands for all of them.
     """
-    found = set(_parts(question.query)) if question.query is not None else set[str]()
+    found = set[str]()
     if question.shadow:
         found.add(f"shadow={question.shadow}")
     since, until = question.since, question.until
@@ -39,22 +36,35 @@ def conditions(
         else:
             since = bounds[0] if since is None else max(since, bounds[0])
             until = bounds[1] if until is None else min(until, bounds[1])
+    if question.query is not None:
+        found |= _wish(question.query, _names(question.query) & found)
     period = f"{since}..{until} {question.scope} {question.readable}"
     if question.seen_since is not None:
         found.add(f"seen since {question.seen_since}")
     return "\n".join([period, *sorted(found)])
 
 
+@lru_cache(maxsize=1_000)
+def _names(tree: Node) -> frozenset[str]:
+    return names_of(tree, _text)
+
+
+@lru_cache(maxsize=10_000)
+def _wish(tree: Node, given: frozenset[str]) -> frozenset[str]:
+    """The conditions that must all hold beside those that are given."""
+    found = conditions_of(tree, _text, given=given)
+    return frozenset(_parts(tree)) if found is None else found
+
+
 def _parts(tree: Node) -> Iterator[str]:
-    """The conditions that must all hold."""
     if isinstance(tree, And):
         for child in tree.children:
             yield from _parts(child)
     else:
-        yield _text(tree, negated=False)
+        yield _text(tree)
 
 
-def _text(node: Node, *, negated: bool) -> str:
+def _text(node: Node, *, negated: bool = False) -> str:
     match node:
         case Not():
             return _text(node.child, negated=not negated)
@@ -87,10 +97,6 @@ def _sorted(word: str, nodes: Sequence[Node], *, negated: bool) -> str:
 @lru_cache(maxsize=10_000)
 def _bounds(dimension: Dimension, value: str, timezone: str) -> tuple[int, int] | None:
     """The period of a bin in Unix ms; None for what is no bin of whole days."""
-    if dimension not in LONGEST_DAYS:
+    if dimension not in WHOLE_DAYS:
         return None
-    first = first_day(value)
-    end = first + timedelta(days=LONGEST_DAYS[dimension])
-    if dimension == "month":
-        end = end.replace(day=1)
-    return start_of(first, timezone), start_of(end, timezone)
+    return start_of(first_day(value), timezone), start_of(day_after(value), timezone)

@@ -149,7 +149,10 @@ class Asked(Protocol):
         ...
 
     def sample(self, question: Question, *, limit: int, seed: int) -> Sequence[Hit]:
-        """At most `limit` posts drawn at random; the same seed and posts give the same draw."""
+        """At most `limit` posts drawn at random: the first ones in an order that goes by the seed
+        alone, so that two questions draw what answers both in the same order. What an engine
+        finds by itself may have another order than what is looked at one by one.
+        """
         ...
 
     def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:
@@ -198,7 +201,8 @@ class Store(Asked, Protocol):
         """Make ready for writing; called by a writer before anything else. What an earlier one
         wrote and did not flush is seen after it, and an index of an older peil is written anew
         from its stored posts, which may take long and goes on where it was ended. Returns how
-        many posts were written anew. Before that, a store of an older peil raises Stop.
+        many posts were written anew. Before that, a store of an older peil raises Stop, or Retry
+        where another process may be writing it anew.
         """
         ...
 
@@ -211,8 +215,9 @@ class Store(Asked, Protocol):
         ...
 
     def remove(self, partition: Partition, ids: Sequence[str]) -> None:
-        """Take these ids out of `partition`; unknown ones are no error. What another writer put
-        there since `where` was asked for an id may stay.
+        """Take these ids out of `partition`, as `where` found them or this writer has written
+        them since; unknown ones are no error. What another writer put there since `where` was
+        asked for an id may stay.
         """
         ...
 
@@ -239,12 +244,15 @@ class Store(Asked, Protocol):
 
     def roll_up(self, partition: Partition, thresholds: Thresholds) -> RolledUp:
         """The counts that are kept when `partition` is dropped. Changes nothing; the same posts
-        give the same counts.
+        give the same counts. Retry when it is not there (any more): what was kept of it stands
+        for posts that nobody can count again, and no empty answer may take its place.
         """
         ...
 
     def partitions(self) -> Mapping[Partition, int]:
-        """The partitions there are and the number of posts in each."""
+        """The partitions there are and the number of posts in each; to a writer also those that
+        other writers made, and no longer those that they dropped.
+        """
         ...
 
     def posts(self, partition: Partition) -> Iterator[Post]:

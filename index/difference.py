@@ -5,7 +5,7 @@ or in one condition. What only that decides is found where it occurs, and not am
 either of them finds.
 """
 
-from rules.tree import And, Near, Node, Not, Of, Or, Prefix, Term, Together, with_one
+from rules.tree import And, Near, Node, Not, Of, Or, Phrase, Prefix, Term, Together, with_one
 
 
 def difference(first: Node | None, second: Node | None) -> Node | None:
@@ -13,25 +13,40 @@ def difference(first: Node | None, second: Node | None) -> Node | None:
     if first is None or second is None:
         some = second if first is None else first
         return None if some is None else Not(some)
-    for one, other in ((first, second), (second, first)):
-        alone = _alternative(one, other)
-        if alone is not None:
-            return And((alone, Not(other)))
-        condition = _condition(one, other)
-        if condition is not None:
-            return And((other, Not(condition)))
+    for wide, narrow in ((first, second), (second, first)):
+        only = _only(wide, narrow)
+        if only is not None:
+            return only
     return Or((And((first, Not(second))), And((second, Not(first)))))
 
 
-def _condition(narrow: Node, wide: Node) -> Node | None:
-    """The operand of an AND that `wide` does not have, when they are the same but for that."""
-    return _lacking(narrow, And, wide)
+def _only(wide: Node, narrow: Node) -> Node | None:
+    """What `wide` matches and `narrow` does not, when `narrow` is `wide` with one alternative less
+    or one condition more. Of an AND that is so by one operand, the others are named once; of what
+    is negated, nothing but what that operand lets through is.
+    """
+    match wide, narrow:
+        case And(), And() if len(wide.children) == len(narrow.children):
+            index = _apart(wide.children, narrow.children)
+            if index is None:
+                return None
+            only = _only(wide.children[index], narrow.children[index])
+            return None if only is None else _every(with_one(wide.children, index, only))
+        case Not(), Not():
+            return _only(narrow.child, wide.child)
+        case _:
+            pass
+    condition = _lacking(narrow, And, wide)
+    if condition is not None:
+        return _every((wide, condition.child if isinstance(condition, Not) else Not(condition)))
+    alone = _alternative(wide, narrow)
+    return None if alone is None else And((alone, Not(narrow)))
 
 
 def _alternative(wide: Node, narrow: Node) -> Node | None:
     """`wide` with one operand of an OR in place of all of them, when `narrow` is `wide` without
-    that operand, or with fewer words in the place of a beginning of words: so `wide` matches what
-    one of the two does.
+    that operand, or with fewer words in the place of a beginning of words, or with a shorter
+    distance: so `wide` matches what one of the two does.
     """
     match wide, narrow:
         case Or(), Or() if len(wide.children) == len(narrow.children):
@@ -39,10 +54,19 @@ def _alternative(wide: Node, narrow: Node) -> Node | None:
             return None if found is None else found[1]
         case Or(), _:
             return _lacking(wide, Or, narrow)
+        case Not(), Not():
+            return _only(wide, narrow)
         case Prefix(), Term():
             return wide if narrow.form.startswith(wide.stem) else None
         case Prefix(), Prefix():
             return wide if narrow.stem.startswith(wide.stem) else None
+        case Phrase(), Phrase() if wide.forms == narrow.forms:
+            return wide if wide.slop > narrow.slop else None
+        case Near(), Near() if (wide.left, wide.right) == (narrow.left, narrow.right):
+            looser = wide.distance >= narrow.distance and wide.ordered <= narrow.ordered
+            return wide if looser else None
+        case And(), Near() if wide.children == (narrow.left, narrow.right):
+            return wide
         case And(), And():
             found = _one_apart(wide.children, narrow.children)
             return None if found is None else And(with_one(wide.children, *found))
@@ -71,11 +95,24 @@ def _one_apart(wide: tuple[Node, ...], narrow: tuple[Node, ...]) -> tuple[int, N
     """Where the only two operands stand that are not the same, and the alternative there."""
     if len(wide) != len(narrow):
         return None
-    apart = [index for index, node in enumerate(wide) if node != narrow[index]]
-    if len(apart) != 1:
-        return None
-    alone = _alternative(wide[apart[0]], narrow[apart[0]])
-    return None if alone is None else (apart[0], alone)
+    index = _apart(wide, narrow)
+    alone = None if index is None else _alternative(wide[index], narrow[index])
+    return None if index is None or alone is None else (index, alone)
+
+
+def _apart(some: tuple[Node, ...], others: tuple[Node, ...]) -> int | None:
+    """Where the only two operands stand that are not the same."""
+    apart = [index for index, node in enumerate(some) if node != others[index]]
+    return apart[0] if len(apart) == 1 else None
+
+
+def _every(nodes: tuple[Node, ...]) -> Node:
+    """All of `nodes`; what is in an AND among them stands beside the others."""
+    return And(
+        tuple(
+            each for node in nodes for each in (node.children if isinstance(node, And) else (node,))
+        )
+    )
 
 
 def _lacking(whole: Node, kind: type[And] | type[Or], part: Node) -> Node | None:

@@ -6,9 +6,13 @@ from typing import Protocol, TypeVar
 from index.compiler import Compiled
 from index.contract import Dimension, Question, Scope
 from index.tally import Tally
+from stream.partitions import Partition
 from stream.post import Post
 
 Q = TypeVar("Q")
+
+Verified = Mapping[Partition, Sequence[str]]
+"""The ids of posts that an engine leaves open and that do answer, by where they are."""
 
 
 class Finder(Protocol[Q]):
@@ -16,6 +20,10 @@ class Finder(Protocol[Q]):
 
     def compile(self, question: Question) -> Compiled[Q]:
         """The queries for `question` without its scope."""
+        ...
+
+    def open(self, compiled: Compiled[Q]) -> Q:
+        """What may answer and is not known to."""
         ...
 
     def size(self, query: Q, scope: Scope) -> int:
@@ -48,8 +56,14 @@ class Finder(Protocol[Q]):
         """
         ...
 
-    def tally(self, query: Q, scope: Scope, dimensions: Sequence[Dimension]) -> Tally:
-        """The counts of the posts that `query` matches; nothing is verified."""
+    def tally(
+        self,
+        compiled: Compiled[Q],
+        scope: Scope,
+        dimensions: Sequence[Dimension],
+        verified: Verified,
+    ) -> Tally:
+        """The counts of the posts that are known to answer, and of those that were `verified`."""
         ...
 
     def has_authors(self, query: Q, scope: Scope, least: int) -> bool:

@@ -129,12 +129,21 @@ class Inquiry:
         return self.settled(question)
 
     def write(self, action: str, said: Mapping[str, Any], *, at_most: int | None = None) -> None:
-        """Put a question into the access log; nothing may be answered before."""
+        """Put a question into the access log; nothing may be answered before. Stop when what was
+        said with it (a reason, the name of a rule) is no text that can be kept.
+        """
+        try:
+            payload = msgspec.json.encode(said).decode()
+        except UnicodeEncodeError as error:
+            raise Stop(
+                "what was typed is no UTF-8 text, so it cannot be written in the access log: type "
+                f"it again without {error.object[error.start : error.end]!r}"
+            ) from error
         self._log.append(
             actor=self._actor,
             purpose=self._purpose,
             action=action,
-            payload=msgspec.json.encode(said).decode(),
+            payload=payload,
             at_most=at_most,
         )
         self._metrics.count("peil_answers_total", question=action.split(":", maxsplit=1)[0])

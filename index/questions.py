@@ -1,6 +1,5 @@
 """The questions of a store, asked of what an engine can find."""
 
-import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -8,6 +7,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from index.chance import Chance
 from index.contract import Bin, Cell, Dimension, Hit, Question, Table, Term
 from index.counted import author_day_of
 from index.days import Days
@@ -59,8 +59,7 @@ class Questions(Generic[Q]):
         if compiled.exact:
             drawn = self._finder.draw(compiled.upper, question.scope, limit, seed)
         else:
-            ranked = sorted(self._verifier.posts(question), key=lambda post: _rank(post.id, seed))
-            drawn = ranked[:limit]
+            drawn = Chance(seed).first(self._verifier.posts(question), limit)
         return [self._hit(question, post) for post in drawn]
 
     def search(self, question: Question, *, limit: int, before: int | None = None) -> Sequence[Hit]:
@@ -139,9 +138,10 @@ class Questions(Generic[Q]):
 
     def _counts(self, question: Question, *wanted: tuple[Dimension, ...]) -> Sequence[Tally]:
         """The counts by each of `wanted`, from reading the posts once where they must be read."""
-        compiled = self._finder.compile(question)
-        if compiled.exact and self._finder.counts(question.scope):
-            return [self._finder.tally(compiled.upper, question.scope, each) for each in wanted]
+        compiled, scope = self._finder.compile(question), question.scope
+        verified = self._verifier.verified(question, compiled)
+        if verified is not None:
+            return [self._finder.tally(compiled, scope, each, verified) for each in wanted]
         tallies = [(Tally(self._k), dimensions) for dimensions in wanted]
         for found in self._verifier.counted(question):
             for tally, dimensions in tallies:
@@ -157,7 +157,3 @@ class Questions(Generic[Q]):
 
 def _all(_key: Key) -> Key:
     return ()
-
-
-def _rank(post_id: str, seed: int) -> bytes:
-    return hashlib.blake2b(f"{seed}:{post_id}".encode(), digest_size=8).digest()

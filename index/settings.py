@@ -29,7 +29,8 @@ class ElasticSettings(BaseModel):
         default=1,
         ge=1,
         le=1024,  # as many as Elasticsearch allows
-        description="Shards of each index of kept posts.",
+        description="Shards of each index of kept posts. With more than three, somebody whose "
+        "posts of a day lie one by one in them may count more than three times.",
     )
     user: str = Field(default="", description="Who logs in with a password.")
     password: SecretStr = Field(

@@ -10,11 +10,17 @@ authors. (The low-effect detection of Diffix, Francis et al., "Diffix: High-Util
 Anonymization", 2017, taken further: the whole query is an operand too.) And a period begins and
 ends where at least k authors are between one end and the next: so two periods differ in as many.
 
+Where either of two operands makes no difference beside the other, one of them goes and the other
+stays. Which one, must not be up to who writes: operands are tried in one order, and so is the
+question that comes out. What is negated is tried first: of `huis NOT laan` the NOT goes where it
+can, and `huis` alone only where fewer than k authors wrote nothing of both. Then it must: else
+`huis NOT laan` and `de NOT laan` would be two questions that differ in a few posts.
+
 Keyword lists are left as they are: nobody changes them for one question.
 """
 
-import dataclasses
 import itertools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import TypeVar
@@ -22,12 +28,14 @@ from typing import TypeVar
 import msgspec
 
 from index.contract import Asked, Bin, Question, TooBroad
+from index.order import in_order
 from index.values import bin_name, hours_to, start_of
 from rules.errors import Problem, QueryError
 from rules.folding import fold
-from rules.parser import MIN_PREFIX
+from rules.operands import MIN_PREFIX
 from rules.tree import (
     And,
+    At,
     Cased,
     Dates,
     Field,
@@ -43,9 +51,11 @@ from rules.tree import (
     Prefix,
     Term,
     Together,
+    children,
     is_positional,
     size,
     walk,
+    with_one,
 )  # fmt: skip
 
 MOST_OPERANDS = 100
@@ -55,26 +65,52 @@ Differ = Callable[[Question, Question], bool]
 
 DAY = timedelta(days=1)
 
+NOWHERE = At()
+
 T = TypeVar("T")
 
+_Path = tuple[int, ...]
+_Operand = tuple[_Path, Node]
+"""An operand, and where what it is one of stands in the query."""
 
-def simplest(question: Question, differ: Differ) -> Question:
-    """The question that is asked in place of `question`."""
-    if question.query is not None and size(question.query) > MOST_OPERANDS:
+_Simpler = Iterator[tuple[Node, _Operand | None]]
+
+
+def simplest(question: Question, differ: Differ, *, most: int = MOST_OPERANDS) -> Question:
+    """The question that is asked in place of `question`. TooBroad when it has more than `most`
+    words and operators.
+    """
+    if question.query is not None and size(question.query) > most:
         raise TooBroad(
-            f"a question has at most {MOST_OPERANDS} words and operators: put the words into a "
+            f"a question has at most {most} words and operators: put the words into a "
             "keyword list, or the question into a rule"
         )
-    tried = since = 0
-    simpler = steps_from(question.query)
-    while since < len(simpler):  # not all of them, since the last that made no difference
-        other = msgspec.structs.replace(question, query=simpler[tried % len(simpler)])
-        if differ(question, other):
-            tried, since = tried + 1, since + 1
-        else:
-            question, since = other, 0
-            simpler = steps_from(question.query)
-    return question
+    question = _in_order(question)
+    place = since = 0  # how many were tried, in this round and since one made no difference
+    count = most_steps = sys.maxsize
+    stay = set[_Operand]()
+    while since < count:
+        for query, operand in itertools.islice(_steps(question.query), place, None):
+            other = msgspec.structs.replace(question, query=query)
+            if operand not in stay and not differ(question, other):
+                # Without one operand of an AND or OR, the others make no less of a difference.
+                stay = {each for each in stay if operand is not None and each[0] == operand[0]}
+                question, since, count = other, 0, most_steps
+                break
+            if operand is not None:
+                stay.add(operand)
+            place, since = place + 1, since + 1
+            if since == count:
+                break
+        else:  # a round is over; the next one ends where the last difference was found
+            place, count = 0, place
+    return _in_order(question)
+
+
+def _in_order(question: Question) -> Question:
+    if question.query is None:
+        return question
+    return msgspec.structs.replace(question, query=in_order(question.query))
 
 
 def with_dates(question: Question, text: str, *, timezone: str) -> Question:
@@ -91,14 +127,20 @@ def with_dates(question: Question, text: str, *, timezone: str) -> Question:
             first, end = (start_of(day, timezone) for day in (part.first, part.end))
             since = first if since is None else max(since, first)
             until = end if until is None else min(until, end)
-    rest = tuple(part for part in parts if not isinstance(part, Dates))
-    problems = [
-        _misplaced(text, dates) for part in rest for dates in walk(part) if isinstance(dates, Dates)
-    ]
-    if problems:
+    if problems := misplaced_dates(tree, text):
         raise QueryError(text, problems)
+    rest = tuple(part for part in parts if not isinstance(part, Dates))
     query = _together(And, rest) if rest else None
     return msgspec.structs.replace(question, query=query, since=since, until=until)
+
+
+def misplaced_dates(tree: Node, text: str) -> Sequence[Problem]:
+    """Each `date:` in `tree` (written as `text`) that is not a condition of the whole."""
+    parts = tree.children if isinstance(tree, And) else (tree,)
+    rest = (part for part in parts if not isinstance(part, Dates))
+    return [
+        _misplaced(text, dates) for part in rest for dates in walk(part) if isinstance(dates, Dates)
+    ]
 
 
 def settled(
@@ -107,7 +149,7 @@ def settled(
     """What is asked of `store` in place of `question`: the simplest, in whole days that are over,
     from the end of a block of `least` authors to another.
     """
-    whole = msgspec.structs.replace(question, since=None, until=None)
+    whole = _in_order(msgspec.structs.replace(question, since=None, until=None))
 
     def differ(first: Question, second: Question) -> bool:
         return store.differ(first, second, least=least)
@@ -168,106 +210,111 @@ def _misplaced(text: str, dates: Dates) -> Problem:
     return Problem(line, column, written, "date: as a condition of the whole question", hint)
 
 
-def steps_from(tree: Node | None) -> Sequence[Node | None]:
+def steps_from(tree: Node | None) -> Iterator[Node | None]:
     """Every tree that is one step simpler; None is no condition at all."""
-    return [] if tree is None else [None, *_simpler(tree, placed=False)]
+    return (simpler for simpler, _ in _steps(tree))
 
 
-def _simpler(node: Node, *, placed: bool) -> Iterator[Node]:
-    """`node` with one operand less, or one of its parts made simpler, where it was written. What
-    is `placed` stands beside NEAR and must keep a place in the text.
+def _steps(tree: Node | None) -> Iterator[tuple[Node | None, _Operand | None]]:
+    """The same, with the operand of an AND or OR that is left out, where it is one."""
+    if tree is not None:
+        yield None, None
+        yield from _simpler(tree, (), placed=False)
+
+
+def _simpler(node: Node, path: _Path, *, placed: bool) -> _Simpler:
+    """`node`, to which `path` leads, with one operand less, or one of its parts made simpler, where
+    it was written. What is `placed` stands beside NEAR and must keep a place in the text.
     """
-    for each in itertools.chain(
-        _simpler_itself(node, placed=placed), _simpler_below(node, placed=placed)
-    ):
-        yield each if each.at.end else dataclasses.replace(each, at=node.at)
+    if isinstance(node, And | Or):
+        for operand, rest in zip(node.children, _without_one(node.children), strict=True):
+            yield _together(type(node), rest, node.at), (path, operand)
+    for each in _simpler_itself(node, placed=placed):
+        yield each, None
+    yield from _simpler_below(node, path, placed=placed)
 
 
 def _simpler_itself(node: Node, *, placed: bool) -> Iterator[Node]:
+    at = node.at
     match node:
-        case And() | Or():
-            yield from (_together(type(node), rest) for rest in _without_one(node.children))
         case Of():
             for rest in _without_one(node.members):
                 if node.least <= len(rest):
-                    yield _of(node.least, rest)  # as if it never matched
+                    yield _of(node.least, rest, at)  # as if it never matched
                 if node.least > 1:
-                    yield _of(node.least - 1, rest)  # as if it always did
+                    yield _of(node.least - 1, rest, at)  # as if it always did
         case Near():
             if not placed:
-                yield And((node.left, node.right))
+                yield And((node.left, node.right), at=at)
             if node.distance > 0:
-                yield Near(node.left, node.right, node.distance - 1, node.ordered)
+                yield Near(node.left, node.right, node.distance - 1, node.ordered, at=at)
             if node.ordered:
-                yield Near(node.left, node.right, node.distance)
+                yield Near(node.left, node.right, node.distance, at=at)
         case Together():
             if not placed:
-                yield And((node.left, node.right))
+                yield And((node.left, node.right), at=at)
         case Phrase():
             if node.slop:
-                yield Phrase(node.forms, node.slop - 1)
-            yield from (_phrase(forms) for forms in (node.forms[1:], node.forms[:-1]))
+                yield Phrase(node.forms, node.slop - 1, at=at)
+            yield from (_phrase(forms, at) for forms in (node.forms[1:], node.forms[:-1]))
         case Prefix():
-            yield Term(node.stem)
+            yield Term(node.stem, at=at)
             if len(node.stem) > MIN_PREFIX:
-                yield Prefix(node.stem[:-1])
+                yield Prefix(node.stem[:-1], at=at)
         case Cased():
-            yield _phrase(tuple(map(fold, node.words)))
+            yield _phrase(tuple(map(fold, node.words)), at)
         case Lemma() | Part():
-            yield Term(node.word)
+            yield Term(node.word, at=at)
         case Field():
             if len(node.values) > 1:
-                yield from (Field(node.name, rest) for rest in _without_one(node.values))
-        case Not() | Term() | Keywords() | Dates():
+                yield from (Field(node.name, rest, at=at) for rest in _without_one(node.values))
+        case And() | Or() | Not() | Term() | Keywords() | Dates():
             pass
 
 
-def _simpler_below(node: Node, *, placed: bool) -> Iterator[Node]:
+def _simpler_below(node: Node, path: _Path, *, placed: bool) -> _Simpler:
+    if isinstance(node, Keywords):
+        return
+    beside = placed or isinstance(node, Near | Together)
+    for index, child in enumerate(children(node)):
+        for simpler, operand in _simpler(child, (*path, index), placed=beside):
+            if is_positional(simpler) or not isinstance(node, Near | Together):
+                yield _with(node, index, simpler), operand
+
+
+def _with(node: Node, index: int, simpler: Node) -> Node:
+    """`node` with a simpler operand at `index`."""
+    operands = with_one(children(node), index, simpler)
     match node:
         case And() | Or():
-            for index, child in enumerate(node.children):
-                for simpler in _simpler(child, placed=placed):
-                    yield _together(type(node), _with(node.children, index, simpler))
+            return type(node)(operands, at=node.at)
         case Of():
-            for index, member in enumerate(node.members):
-                for simpler in _simpler(member, placed=False):
-                    yield Of(node.least, _with(node.members, index, simpler))
+            return Of(node.least, operands, at=node.at)
         case Not():
-            yield from (Not(simpler) for simpler in _simpler(node.child, placed=False))
-        case Near() | Together():
-            for simpler in _simpler(node.left, placed=True):
-                if is_positional(simpler):
-                    yield _beside(node, simpler, node.right)
-            for simpler in _simpler(node.right, placed=True):
-                if is_positional(simpler):
-                    yield _beside(node, node.left, simpler)
+            return Not(simpler, at=node.at)
+        case Near():
+            left, right = operands
+            return Near(left, right, node.distance, node.ordered, at=node.at)
+        case Together():
+            left, right = operands
+            return Together(left, right, at=node.at)
         case _:
-            pass
+            raise AssertionError(node)  # nothing is below it
 
 
 def _without_one(items: tuple[T, ...]) -> Iterator[tuple[T, ...]]:
     return (items[:index] + items[index + 1 :] for index in range(len(items)))
 
 
-def _with(items: tuple[Node, ...], index: int, item: Node) -> tuple[Node, ...]:
-    return (*items[:index], item, *items[index + 1 :])
+def _together(kind: type[And] | type[Or], nodes: tuple[Node, ...], at: At = NOWHERE) -> Node:
+    return nodes[0] if len(nodes) == 1 else kind(nodes, at=at)
 
 
-def _together(kind: type[And] | type[Or], nodes: tuple[Node, ...]) -> Node:
-    return nodes[0] if len(nodes) == 1 else kind(nodes)
-
-
-def _of(least: int, members: tuple[Node, ...]) -> Node:
+def _of(least: int, members: tuple[Node, ...], at: At) -> Node:
     if least == len(members):
-        return _together(And, members)
-    return Or(members) if least == 1 else Of(least, members)
+        return _together(And, members, at)
+    return Or(members, at=at) if least == 1 else Of(least, members, at=at)
 
 
-def _phrase(forms: tuple[str, ...]) -> Node:
-    return Term(forms[0]) if len(forms) == 1 else Phrase(forms)
-
-
-def _beside(node: Near | Together, left: Node, right: Node) -> Node:
-    if isinstance(node, Near):
-        return Near(left, right, node.distance, node.ordered)
-    return Together(left, right)
+def _phrase(forms: tuple[str, ...], at: At) -> Node:
+    return Term(forms[0], at=at) if len(forms) == 1 else Phrase(forms, at=at)

@@ -156,3 +156,13 @@ def first_day(label: str) -> date:
     if "W" in label:
         return date.fromisoformat(f"{label}-1")
     return date.fromisoformat(f"{label}-01" if len(label) == MONTH_LENGTH else label[:10])
+
+
+def day_after(label: str) -> date:
+    """The first day after the bin of that name, or after the day of its hour."""
+    first = first_day(label)
+    if "W" in label:
+        return first + timedelta(days=7)
+    if len(label) == MONTH_LENGTH:
+        return (first + timedelta(days=31)).replace(day=1)
+    return first + timedelta(days=1)

@@ -15,7 +15,7 @@ import msgspec
 from index.compiler import Compiled, forms_of
 from index.contract import Question, TooBroad
 from index.counted import Counted
-from index.finder import Finder
+from index.finder import Finder, Verified
 from index.once import Once
 from index.tally import author_of
 from rules.documents import unnamed
@@ -24,6 +24,7 @@ from rules.matching.matcher import Matcher
 from rules.matching.plan import plan
 from rules.tree import Node, Prefix, walk
 from stream.batches import batched
+from stream.partitions import Partition, partition_of
 from stream.post import Post
 
 Q = TypeVar("Q")
@@ -36,6 +37,9 @@ MOST_REMEMBERED = 4
 
 MOST_POSTS = 50_000
 """Of a question with more posts they are not remembered."""
+
+MOST_LEFT = 2_000
+"""Of more posts that an engine leaves open it is not told which ones answer."""
 
 AT_ONCE = 1_000
 """So many posts are matched together, which costs each of them less."""
@@ -51,6 +55,7 @@ class Verifier(Generic[Q]):
         self._timezone = timezone
         self._most = most
         self._once = Once(most=MOST_REMEMBERED)
+        self._left = Once(most=MOST_REMEMBERED)
 
     def posts(self, question: Question) -> Iterator[Post]:
         """Every post that answers `question`, verified where the engine cannot decide."""
@@ -62,6 +67,21 @@ class Verifier(Generic[Q]):
                 f"{self._most} may be: narrow the period, or add a word that must occur"
             )
         return self._only(question, compiled, self._finder.posts(compiled.upper, question.scope))
+
+    def verified(self, question: Question, compiled: Compiled[Q]) -> Verified | None:
+        """The posts that answer `question` without the engine knowing, so that it can count all.
+        None where those are many, or where it does not count or tell when they change.
+        """
+        scope = question.scope
+        if not self._finder.counts(scope):
+            return None
+        if compiled.exact:
+            return {}
+        state = self._finder.state(scope)
+        if state is None:
+            return None
+        whole = msgspec.structs.replace(question, since=None, until=None)
+        return self._left((state, whole), lambda: self._verified(whole))
 
     def counted(self, question: Question) -> Iterable[Counted]:
         """The same for counting."""
@@ -92,6 +112,16 @@ class Verifier(Generic[Q]):
         if len(some) < AT_FIRST:
             return False  # those were all
         return _enough(self.posts(question), least)
+
+    def _verified(self, whole: Question) -> Verified | None:
+        compiled, scope = self._finder.compile(whole), whole.scope
+        left = self._finder.open(compiled)
+        if self._finder.size(left, scope) > min(MOST_LEFT, self._most):
+            return None
+        found: dict[Partition, list[str]] = defaultdict(list)
+        for post in self._only(whole, compiled, self._finder.posts(left, scope)):
+            found[partition_of(post)].append(post.id)
+        return found
 
     def _remembered(self, whole: Question) -> list[Counted] | None:
         found: list[Counted] = []

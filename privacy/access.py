@@ -5,7 +5,6 @@ under a key per month; destroying that key at its term makes them unreadable and
 chain whole.
 """
 
-import contextlib
 import fcntl
 import hashlib
 import json
@@ -74,6 +73,7 @@ class AccessLog:
         cannot be logged is not done. TooOften when `actor` did this `at_most` times in the last
         24 hours already, also when many ask at once, in whatever processes.
         """
+        self._read_anchor()  # one that is damaged stops it here, before anything is written
         at = self._clock.now()
         fields = {
             "at": at,
@@ -105,7 +105,13 @@ class AccessLog:
         """
         problems: list[str] = []
         expected, previous = 1, START
-        anchor = self._read_anchor()  # before the entries: they only grow meanwhile
+        anchor = None
+        try:
+            anchor = self._read_anchor()  # before the entries: they only grow meanwhile
+            missing = anchor is None
+        except Stop as error:
+            problems.append(str(error))
+            missing = False
         named = [(number, digest, "that was noted elsewhere") for number, digest in known.items()]
         if anchor is not None:
             named.append((*anchor, "which the anchor names"))
@@ -134,7 +140,7 @@ class AccessLog:
                 expected, previous = row.number + 1, row.digest
                 if row.number in numbers:
                     found[row.number] = row.digest
-        if anchor is None and (expected > 1 or any(self._folder.glob("access-*.key"))):
+        if missing and (expected > 1 or any(self._folder.glob("access-*.key"))):
             problems.append(f"the anchor {self._folder / ANCHOR} is missing")
         problems += [
             f"entry {number}, {said}, is not there as it was"
@@ -213,10 +219,19 @@ class AccessLog:
         replace(self._folder / ANCHOR, f"{number} {digest}\n".encode())
 
     def _read_anchor(self) -> tuple[int, str] | None:
-        with contextlib.suppress(FileNotFoundError):
-            number, digest = (self._folder / ANCHOR).read_text().split()
+        """The entry that the anchor names; None without an anchor, Stop when it is damaged."""
+        path = self._folder / ANCHOR
+        try:
+            number, digest = path.read_text().split()
             return int(number), digest
-        return None
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise Stop(
+                f"the anchor {path} is damaged: it names no entry of the access log. Put back a "
+                "copy of it, or hold the log against a head that was noted elsewhere (`peil "
+                "access verify --head`) and remove the file: the next entry makes a new one"
+            ) from error
 
 
 def _recent(connection: Connection, actor: str, action: str, *, now: int) -> int:

@@ -3,28 +3,23 @@
 Everything after it (log, index, program log, metrics) sees only what it lets through.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
-from urllib.parse import urlsplit
+from collections.abc import Mapping, Sequence
 
-import msgspec
 import regex
 
 from privacy.characters import repair
+from privacy.contract import Admitted, Seen, Sighting, Terms
 from privacy.keys import KeyRing
 from privacy.ledger import Ledger
+from privacy.redaction import Redaction
 from privacy.register import is_never
-from privacy.scrubbing import PERSONAL_HOST, scrub
 from privacy.settings import PrivacySettings
 from stream.clock import DAY_MS, Clock
 from stream.errors import Reject
 from stream.events import AuthorDelete, Delete, Upsert
 from stream.metrics import Metrics
-from stream.placeholders import OPEN
-from stream.post import Keep, Post, RawAuthorDelete, RawDelete, RawPost, Reach
-from stream.version import MAX_REV, of_delete, pack, rev_of
+from stream.post import RawAuthorDelete, RawDelete, RawPost
+from stream.version import MAX_REV, of_delete, rev_of
 
 EARLIEST = 946_684_800_000
 """2000-01-01: no platform that peil reads is older, so an earlier date is a mistake."""
@@ -32,58 +27,7 @@ EARLIEST = 946_684_800_000
 AHEAD_MS = 600_000
 """A clock may be ten minutes ahead; a later date is a mistake."""
 
-MAX_TAGS = 50
-MAX_TAG_LETTERS = 100
 _PLATFORM = regex.compile(r"[\p{L}\d][\p{L}\d._ -]{0,39}")
-_LANGUAGE = regex.compile(r"[a-z]{2,3}")
-_LINK = regex.compile(r"(?:https?://|\bwww\.)[^\s<>\"]+", regex.IGNORECASE)
-_HOST = regex.compile(r"(?:[\p{L}\d-]+\.)+\p{L}{2,24}")
-
-
-class Sighting(msgspec.Struct, frozen=True):
-    """What is remembered of an item that a source may show again. Times in Unix ms; `edited` is
-    the latest edit that the platform dated.
-    """
-
-    id: str
-    content_hash: str
-    first_observed: int
-    rev: int
-    edited: int | None = None
-
-
-class Seen(Protocol):
-    """The seen-keys of one source."""
-
-    def lookup(self, ids: Sequence[str]) -> Mapping[str, Sighting]:
-        """The sightings of those ids that were seen before."""
-        ...
-
-
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """On what terms a source's posts are taken in. `live`: older than retention is too old;
-    `approved`: the privacy officer approved platforms of the never-list.
-    """
-
-    source: str
-    keep: Keep
-    retention_days: int
-    live: bool
-    approved: bool = False
-
-
-@dataclass(slots=True)
-class Admitted:
-    """What a batch became: every item is an event, a drop with its reason, or a rejection.
-
-    `sightings` are to be stored once the events are acknowledged. `rejected` holds the index
-    of an item in the batch and what is wrong with it, without its values.
-    """
-
-    events: list[Upsert | Delete | AuthorDelete] = field(default_factory=list)
-    sightings: dict[str, Sighting] = field(default_factory=dict)
-    dropped: Counter[str] = field(default_factory=Counter)
-    rejected: list[tuple[int, str]] = field(default_factory=list)
 
 
 class Gate:
@@ -102,7 +46,7 @@ class Gate:
         self._ledger = ledger
         self._clock = clock
         self._metrics = metrics
-        self._settings = settings
+        self._redaction = Redaction(keys, metrics=metrics, settings=settings)
 
     def admit(
         self,
@@ -219,8 +163,8 @@ class Gate:
             return
         dated = edited if edited is not None or before is None else before.edited
         sighting = Sighting(key, content, first_observed, rev, dated)
-        post = self._post(
-            raw, sighting, terms, text=repaired.text, created=created, flags=tuple(flags)
+        post = self._redaction.post(
+            raw, sighting, terms, text=repaired.text, created_at=created, flags=tuple(flags)
         )
         result.events.append(Upsert(post))
         known[key] = result.sightings[key] = sighting
@@ -246,43 +190,6 @@ class Gate:
         gone = self._ledger.gone(authors.values())
         return {key: gone[author] for key, author in authors.items() if author in gone}
 
-    def _post(
-        self,
-        raw: RawPost,
-        sighting: Sighting,
-        terms: Terms,
-        *,
-        text: str,
-        created: int,
-        flags: tuple[str, ...],
-    ) -> Post:
-        handles = [*raw.handles]
-        if raw.author is not None and _is_handle(raw.author):
-            handles.append(raw.author)
-        scrubbed = scrub(text, handles=handles, regions=self._settings.regions)
-        for kind, count in scrubbed.counts.items():
-            self._metrics.count("peil_gate_scrubbed_total", count, kind=kind)
-        retention = min(terms.retention_days, self._settings.longest_retention_days)
-        return Post(
-            id=sighting.id,
-            author=self._keys.author(raw.platform, raw.author, at=sighting.first_observed),
-            source=terms.source,
-            platform=raw.platform,
-            kind=raw.kind,
-            created_at=created,
-            first_observed=sighting.first_observed,
-            keep_until=sighting.first_observed + retention * DAY_MS,
-            text=scrubbed.text,
-            version=pack(min(sighting.rev, MAX_REV), 0),
-            keep=terms.keep,
-            hashtags=self._hashtags(raw.hashtags),
-            domains=_domains([*raw.links, *_LINK.findall(text)]),
-            has_media=raw.has_media,
-            reach=_reach(raw.reach),
-            declared_lang=_language(raw.declared_lang),
-            flags=flags,
-        )
-
     def _deletion(
         self, raw: RawDelete, key: str, terms: Terms, known: Mapping[str, Sighting]
     ) -> Delete:
@@ -294,12 +201,13 @@ class Gate:
 
     def _leave_out_erased(self, result: Admitted) -> None:
         posts = [event.post for event in result.events if isinstance(event, Upsert)]
-        blocked = self._ledger.blocked(posts)
-        if blocked:
+        # By version too: beside one that is erased may stand a newer one that is not.
+        erased = {(post.id, post.version) for post in self._ledger.erased(posts)}
+        if erased:
             kept = [
                 event
                 for event in result.events
-                if not (isinstance(event, Upsert) and event.post.id in blocked)
+                if not (isinstance(event, Upsert) and (event.post.id, event.post.version) in erased)
             ]
             result.dropped["erased"] += len(result.events) - len(kept)
             result.events = kept
@@ -308,45 +216,3 @@ class Gate:
         if moment is None or not EARLIEST <= moment <= observed_at + AHEAD_MS:
             return None
         return moment
-
-    def _hashtags(self, tags: Iterable[str]) -> tuple[str, ...]:
-        folded = (scrub(repair(tag).text.lstrip("#")).text.casefold() for tag in tags)
-        clean = (
-            tag
-            for tag in folded
-            if 0 < len(tag) <= MAX_TAG_LETTERS and OPEN not in tag and " " not in tag
-        )
-        return tuple(dict.fromkeys(clean))[:MAX_TAGS]
-
-
-def _is_handle(author: str) -> bool:
-    """Whether the author's own name can be looked for in the text: an ordinary word cannot."""
-    return bool(regex.fullmatch(r"@?(?=\w*[\d_.-])[\w.-]{4,64}", author))
-
-
-def _domains(links: Iterable[str]) -> tuple[str, ...]:
-    """The hosts of `links`, without `www.`; hosts that name a person are left out."""
-    hosts: dict[str, None] = {}
-    for link in links:
-        try:
-            host = (urlsplit(link if "//" in link else f"//{link}").hostname or "").rstrip(".")
-        except ValueError:
-            continue
-        host = host.casefold().removeprefix("www.")
-        if _HOST.fullmatch(host) and not PERSONAL_HOST.search(host):
-            hosts[host] = None
-    return tuple(hosts)[:MAX_TAGS]
-
-
-def _reach(count: int | None) -> Reach:
-    """Likes, reposts and replies together, in four buckets: an exact number finds the post."""
-    if not count or count < 0:
-        return "none"
-    if count < 10:  # noqa: PLR2004  (the buckets are documented in docs/privacy.md)
-        return "low"
-    return "medium" if count < 1000 else "high"  # noqa: PLR2004  (the same)
-
-
-def _language(declared: str | None) -> str | None:
-    code = (declared or "").casefold().replace("_", "-").split("-")[0]
-    return code if _LANGUAGE.fullmatch(code) else None

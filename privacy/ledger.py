@@ -13,6 +13,7 @@ from stream.database import among, upsert
 from stream.version import MAX_REV, rev_of
 
 KEYS_AT_ONCE = 500
+ROWS_AT_ONCE = 10_000
 
 
 class Erasable(Protocol):
@@ -134,15 +135,25 @@ class Ledger:
 
     def posts(self) -> Iterator[tuple[str, int]]:
         """Every erased id with the version up to which it is."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(erased_post.c.id, erased_post.c.up_to_version))
-            yield from ((key, version) for key, version in rows)
+        return self._all(erased_post.c.id, erased_post.c.up_to_version)
 
     def authors(self) -> Iterator[tuple[str, int]]:
         """Every erased pseudonym with the rev up to which it is."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(erased_author.c.author, erased_author.c.up_to_rev))
-            yield from ((author, rev) for author, rev in rows)
+        return self._all(erased_author.c.author, erased_author.c.up_to_rev)
+
+    def _all(self, key: Column[str], up_to: Column[int]) -> Iterator[tuple[str, int]]:
+        """In the order of their names; nothing stays open in the database while who asks takes
+        their time.
+        """
+        after = ""
+        while True:
+            following = select(key, up_to).where(key > after).order_by(key).limit(ROWS_AT_ONCE)
+            with self._engine.connect() as connection:
+                rows = connection.execute(following).all()
+            yield from ((name, value) for name, value in rows)
+            if len(rows) < ROWS_AT_ONCE:
+                return
+            after = rows[-1][0]
 
     def pending(self, limit: int) -> Pending:
         """At most `limit` ids and as many authors that were added, or added again, and not settled

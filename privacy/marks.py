@@ -18,6 +18,12 @@ class KeyMarks:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    def look(self, keys: KeyRing, *, now: int) -> Sequence[str]:
+        """The keys that are new, by name; Stop as in `check`. Nothing is changed."""
+        with self._engine.connect() as connection:
+            new, _ = _compare(connection, keys, now=now)
+        return sorted(new)
+
     def check(self, keys: KeyRing, *, now: int) -> None:
         """Remember the keys that are new; Stop when one that was used is gone or another."""
         with self._engine.connect() as connection:

@@ -7,6 +7,7 @@ is why texts are shown to few, in small numbers, and never called anonymous.
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import msgspec
 import phonenumbers
@@ -75,7 +76,7 @@ _NAMED_ACCOUNT = regex.compile(
 _IBAN = regex.compile(
     r"(?<![\p{L}\p{N}])(?=([A-Z]{2} ?\d{2}(?:[ .-]?[A-Z0-9]){11,30}))", regex.IGNORECASE
 )
-_CITIZEN = regex.compile(r"(?<![\p{N}.,-])\p{N}(?:[ .-]?\p{N}){7,10}(?![\p{N}]|[.,]\p{N})")
+_CITIZEN = regex.compile(r"(?<!\p{N}[.,-]?)\p{N}(?:[ .-]?\p{N}){7,10}(?![\p{N}]|[.,]\p{N})")
 _CITIZEN_WORD = regex.compile(
     r"\b(?:bsn|burgerservice\s?n(?:umme)?r|sofi-?\s?n(?:umme)?r|sofi|rijksregister(?:nummer)?|"
     r"nationaal\s?nummer|t\.?c\.?|kimlik|citizen\s+service\s+number|rijksregisternr|رقم\s+الهوية|"
@@ -86,9 +87,21 @@ _DIGITS = regex.compile(r"(?:\p{N}[^\p{N}\p{L}\n]{0,3}){8}")
 _RUN = regex.compile(r"[+＋(]{0,2}\p{N}(?:[^\p{N}\p{L}\n‹›]{0,3}\p{N}){9,40}")
 _BREAK = regex.compile(r"[\s,;]+")
 MAX_BREAKS = 12
+_SPACE = regex.compile(r"[^\P{Zs} ]|[\t·\u200c\u200d]")
+_DASH = regex.compile(r"[^\P{Pd}-]|−")
+"""What people write, or programs put, where others have a space or a hyphen between digits. A line
+break is neither: it ends a number, as numbers below each other are several.
+"""
+
 _CALLING = "0+"
 """An unprefixed number counts as a phone number only with its trunk 0: any eight digits would
 be a valid German one."""
+
+
+Span = tuple[int, int]
+"""Where something stands in a text: first character, last + 1."""
+
+Find = Callable[[str], Sequence[Span]]
 
 
 class Scrubbed(msgspec.Struct, frozen=True):
@@ -130,9 +143,7 @@ def scrub(
             word = rf"(?<!\w){regex.escape(handle)}(?!\w)"
             text = regex.sub(word, put(PERSON, "handle"), text, flags=regex.IGNORECASE)
     if _DIGITS.search(text):
-        text = _ibans(text, put(ACCOUNT, "iban"))
-        text = _citizen_numbers(text, put(CITIZEN_NUMBER, "citizen_number"))
-        text = _phones(text, regions, counts)
+        text = _numbers(text, regions, counts)
     return Scrubbed(text, counts)
 
 
@@ -162,8 +173,36 @@ def _ascii_digits(text: str) -> str:
     )
 
 
-def _ibans(text: str, replace: Callable[[regex.Match[str]], str]) -> str:
-    parts: list[str] = []
+def _numbers(text: str, regions: Sequence[str], counts: Counter[str]) -> str:
+    """`text` without its account, citizen and phone numbers. They are looked for with one kind of
+    space and hyphen, and some also as it is written: "1", a tab and a citizen number would be one
+    number of ten digits. Both are cut at the same places.
+    """
+    plain = _DASH.sub("-", _SPACE.sub(" ", text))
+    read = [text] if plain == text else [plain, text]
+    finders: list[tuple[str, str, Find, int]] = [
+        ("iban", ACCOUNT, _ibans, 1),
+        ("citizen_number", CITIZEN_NUMBER, _citizen_numbers, 2),
+    ]
+    for region in regions:
+        finders.append(("phone", PHONE, partial(_phones, region=region), 2))
+        finders.append(("phone", PHONE, partial(_beside, region=region), 1))
+    for kind, placeholder, find, ways in finders:
+        # Again until there is none: of two side by side one may be found after the other.
+        while found := next(filter(None, map(find, read[:ways])), None):
+            read = [_cut(each, found, placeholder) for each in read]
+            counts[kind] += len(found)
+    return read[-1]
+
+
+def _cut(text: str, spans: Sequence[Span], placeholder: str) -> str:
+    for start, end in reversed(spans):
+        text = text[:start] + placeholder + text[end:]
+    return text
+
+
+def _ibans(text: str) -> Sequence[Span]:
+    found: list[Span] = []
     done = 0
     for match in _IBAN.finditer(text):
         start, candidate = match.start(), match[1]
@@ -171,48 +210,41 @@ def _ibans(text: str, replace: Callable[[regex.Match[str]], str]) -> str:
         lengths = (end for end in range(len(candidate), 14, -1) if candidate[end - 1].isalnum())
         length = next((end for end in lengths if _is_iban(candidate[:end])), 0)
         if length and start >= done:
-            parts += [text[done:start], replace(match)]
             done = start + length
-    return "".join((*parts, text[done:]))
+            found.append((start, done))
+    return found
 
 
 def _is_iban(text: str) -> bool:
     return bool(iban.is_valid(text.replace(".", ""), check_country=False))
 
 
-def _citizen_numbers(text: str, replace: Callable[[regex.Match[str]], str]) -> str:
+def _citizen_numbers(text: str) -> Sequence[Span]:
     words = [match.span() for match in _CITIZEN_WORD.finditer(text)]
     if not words:
-        return text
-
-    def replaced(match: regex.Match[str]) -> str:
-        near = any(
-            start - CONTEXT <= match.end() and match.start() <= end + CONTEXT
-            for start, end in words
-        )
-        number = _ascii_digits(match[0])
-        valid = bsn.is_valid(number) or tckimlik.is_valid(number) or nn.is_valid(number)
-        return replace(match) if near and valid else match[0]
-
-    return _CITIZEN.sub(replaced, text)
+        return ()
+    return [match.span() for match in _CITIZEN.finditer(text) if _is_citizen_number(match, words)]
 
 
-def _phones(text: str, regions: Sequence[str], counts: Counter[str]) -> str:
-    for region in regions:
-        # Two numbers side by side are found one after the other.
-        while _DIGITS.search(text) and (found := _called(text, region)):
-            for match in reversed(found):
-                text = text[: match.start] + PHONE + text[match.end :]
-            counts["phone"] += len(found)
-        while (span := _beside_numbers(text, region)) is not None:
-            text = text[: span[0]] + PHONE + text[span[1] :]
-            counts["phone"] += 1
-    if not counts["phone"]:
-        del counts["phone"]
-    return text
+def _is_citizen_number(match: regex.Match[str], words: Sequence[Span]) -> bool:
+    near = any(
+        start - CONTEXT <= match.end() and match.start() <= end + CONTEXT for start, end in words
+    )
+    number = _ascii_digits(match[0])
+    return near and (bsn.is_valid(number) or tckimlik.is_valid(number) or nn.is_valid(number))
 
 
-def _beside_numbers(text: str, region: str) -> tuple[int, int] | None:
+def _phones(text: str, *, region: str) -> Sequence[Span]:
+    if not _DIGITS.search(text):
+        return ()
+    return [
+        (match.start, match.end)
+        for match in phonenumbers.PhoneNumberMatcher(text, region)
+        if _ascii_digits(match.raw_string.lstrip("( "))[0] in _CALLING
+    ]
+
+
+def _beside(text: str, *, region: str) -> Sequence[Span]:
     """A phone number that another number follows or goes before ("0612345678 17 uur"): all of
     it together is none, so the run of digits is cut where it has a space or comma.
     """
@@ -220,15 +252,8 @@ def _beside_numbers(text: str, region: str) -> tuple[int, int] | None:
         breaks = [each.span() for each in _BREAK.finditer(run[0])][:MAX_BREAKS]
         for start, end in reversed(breaks):
             for begin, part in ((0, run[0][:start]), (end, run[0][end:])):
-                if found := _called(part, region):
+                if found := _phones(part, region=region):
+                    first, last = found[0]
                     offset = run.start() + begin
-                    return offset + found[0].start, offset + found[0].end
-    return None
-
-
-def _called(text: str, region: str) -> list[phonenumbers.PhoneNumberMatch]:
-    return [
-        match
-        for match in phonenumbers.PhoneNumberMatcher(text, region)
-        if _ascii_digits(match.raw_string.lstrip("( "))[0] in _CALLING
-    ]
+                    return [(offset + first, offset + last)]
+    return ()

@@ -8,25 +8,28 @@ from index.elastic.mapping import Names
 from index.elastic.shapes import Created, shaped
 from index.settings import ElasticSettings
 
-Role = Literal["writer", "reader"]
-"""`writer` for the index role and housekeeping, `reader` for whoever only asks."""
+Role = Literal["writer", "reader", "operator"]
+"""`writer` for the index role and housekeeping, `reader` for whoever only asks, `operator` for who
+writes and also looks after backups.
+"""
 
 VERSION_OF_SERVER = "cluster:monitor/main"
+SNAPSHOTS = "cluster:admin/snapshot/get"
 
 
 def privileges(prefix: str) -> Mapping[Role, Mapping[str, Any]]:
     """What each role needs, as a role descriptor of Elasticsearch; indices outside `prefix` are
-    out of reach of both.
+    out of reach of all.
 
     `manage` is for making, dropping, merging and rebuilding indices, and for the alias that each
-    is made with; who only asks changes nothing. Of the cluster both may know the version alone.
+    is made with; who only asks changes nothing. Of the cluster they may know the version alone,
+    and an operator which snapshots there are and what each holds.
     """
     names = [Names(prefix).all]
+    writes = [{"names": names, "privileges": ["read", "write", "manage"]}]
     return {
-        "writer": {
-            "cluster": [VERSION_OF_SERVER],
-            "indices": [{"names": names, "privileges": ["read", "write", "manage"]}],
-        },
+        "writer": {"cluster": [VERSION_OF_SERVER], "indices": writes},
+        "operator": {"cluster": [VERSION_OF_SERVER, SNAPSHOTS], "indices": writes},
         "reader": {
             "cluster": [VERSION_OF_SERVER],
             "indices": [{"names": names, "privileges": ["read", "view_index_metadata"]}],

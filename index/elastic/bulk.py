@@ -40,7 +40,9 @@ _encoder = msgspec.json.Encoder()
 
 
 class Removal(NamedTuple):
-    """A post goes, of this version or an older one; None: whatever its version is."""
+    """A post goes when it has this version or an older one; None: whatever version it has. A
+    newer one stays, which is no error: another writer put it there.
+    """
 
     version: int | None
 
@@ -79,7 +81,8 @@ class Buffer:
         for post in posts:
             self._writes.setdefault(post.id, {})[partition] = post
 
-    def remove(self, partition: Partition, key: str, version: int | None = None) -> None:
+    def remove(self, partition: Partition, key: str, version: int | None) -> None:
+        """See `Removal` for `version`."""
         self._writes.setdefault(key, {})[partition] = Removal(version)
 
     def waiting(self, key: str) -> Mapping[Partition, Change]:
@@ -189,7 +192,7 @@ class _Outcome:
             status = done.status
             removal = isinstance(write.change, Removal)
             if status < FAILED or (removal and status in (MISSING, CONFLICT)):
-                continue
+                continue  # a conflict of a removal: a newer version is there, which stays
             if status == CONFLICT:
                 self.conflicts.append(write)
             else:

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from index.elastic.cluster import Cluster
+from index.elastic.cluster import Cluster, Gone
 from index.elastic.mapping import VERSION, Names, Physical, index_settings, mapping
 from index.elastic.shapes import Acknowledged, Aliased, Made, shaped
 from index.settings import ElasticSettings
 from stream.batches import batched
-from stream.errors import Stop
+from stream.errors import Retry, Stop
 from stream.partitions import Partition
 
 AT_ONCE = 20
@@ -24,7 +24,10 @@ class Seen(NamedTuple):
 
 
 class Catalogue:
-    """The indices of one installation. What is remembered is as old as the last `load`."""
+    """The indices of one installation, as the last `load` saw them; that of a reader or of a
+    process that stands by may be days old. Other processes make, drop and replace indices
+    meanwhile: who must not miss that loads, others begin with `check_version`.
+    """
 
     def __init__(self, cluster: Cluster, settings: ElasticSettings) -> None:
         self.names = Names(settings.prefix)
@@ -61,16 +64,26 @@ class Catalogue:
                 "installation"
             )
 
-    def see(self) -> None:
-        """`load` when that was never done."""
-        if not self._loaded:
-            self.load()
+    def require(self, partition: Partition) -> None:
+        """`load`, and Gone when `partition` is not there (any more)."""
+        self.load()
+        if partition not in self.held:
+            raise Gone(f"{self._cluster.name}: partition {partition.name} is not there any more")
 
     def check_version(self) -> None:
-        """Stop when there is an index of an older peil."""
-        self.see()
-        if any(each.physical.version != VERSION for each in self.held.values()):
-            raise Stop("the index is of an older peil: `peil expire` writes it anew, once")
+        """Retry while there is an index of an older peil. Goes by what is remembered: loads when
+        nothing is, or when that is of an older peil.
+        """
+        if not self._loaded or self._is_older():
+            self.load()
+        if self._is_older():
+            raise Retry(
+                f"the index in {self._cluster.name} is of an older peil and is being written anew; "
+                "when nobody does that, start `index`"
+            )
+
+    def _is_older(self) -> bool:
+        return any(each.physical.version != VERSION for each in self.held.values())
 
     def __contains__(self, index: str) -> bool:
         """Whether readers find this index."""

@@ -12,6 +12,7 @@ from elasticsearch.serializer import JsonSerializer
 from msgspec import ValidationError
 
 from index.contract import TooBroad
+from index.elastic.node import Node
 from index.settings import ElasticSettings
 from stream.authority import trusting
 from stream.errors import Retry, Stop
@@ -76,6 +77,7 @@ class Cluster:
         try:
             self.client = Elasticsearch(
                 list(settings.servers),
+                node_class=Node,
                 request_timeout=settings.seconds,
                 # Another node may answer; what waits and tries again is the worker.
                 max_retries=len(settings.servers) - 1,

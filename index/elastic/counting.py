@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from index.contract import Counted
 from index.document import column_of, counted_as
 from index.elastic.cluster import Cluster
-from index.elastic.hits import Answered, Author, Busy, Cell, Cells, Found, PeopledCell
-from index.elastic.query import Query
+from index.elastic.hits import Answered, Author, Busy, BusyCell, Cell, Cells, Found, PeopledCell
+from index.elastic.query import EVERYTHING, Query
 from index.elastic.reading import WHOLE
 from index.elastic.shapes import shaped
 from index.tally import AT_FIRST, Tally
@@ -22,8 +22,32 @@ from privacy.suppress import MOST_A_DAY
 PAGE = 10_000
 """Cells that are asked for at once."""
 
+MOST_TERMS = 65_536
+"""Elasticsearch takes no more values in one `terms`."""
+
 MOST_BUSY = 5_000
 """So many authors of a partition, those who wrote most on a day, are held to `MOST_A_DAY`."""
+
+OVER: Mapping[str, Any] = {
+    "scripted_metric": {
+        "params": {"most": MOST_A_DAY},
+        "init_script": "state.posts = new HashMap()",
+        "map_script": "state.posts.merge(doc['author_day'].value, 1, (a, b) -> a + b)",
+        "combine_script": "return state.posts",
+        "reduce_script": (
+            "Map all = new HashMap();"
+            "for (posts in states) { if (posts != null) {"
+            " for (each in posts.entrySet()) {"
+            " all.merge(each.getKey(), each.getValue(), (a, b) -> a + b) } } }"
+            "int over = 0;"
+            "for (posts in all.values()) { over += (int) Math.max(0, posts - params.most) }"
+            "return over"
+        ),
+    }
+}
+"""The posts of a cell that are more than count of one author and day. Its authors' days as cells
+of their own would be as many pages of the whole search as there are ten thousands of them.
+"""
 
 AnyCell = TypeVar("AnyCell", bound=Cell)
 
@@ -54,30 +78,45 @@ def count(
         tally.add(tuple(map(str, values)), cell.doc_count, authors, record=record)
     counts = tally.merged(lambda key: counted_as(dimensions, key))
     if busy:
-        some = {"bool": {"filter": [query, {"terms": {"author_day": busy}}]}}
+        some = {"bool": {"filter": [query, _one_of(busy)]}}
         for key, posts in _too_many_of_one(cluster, aliases, some, dimensions).items():
             counts.take_off(key, posts)
     return counts
 
 
 def busy(cluster: Cluster, aliases: Sequence[str]) -> Sequence[int]:
-    """`author_day` of the authors with more posts on a day than count. Of an index of several
-    shards those who wrote at least two of them in one.
+    """`author_day` of the authors with more posts on a day than count. Of an index of more than
+    three shards those may be missed who wrote one at most in each.
     """
-    if not aliases:
-        return []
-    terms = {"field": "author_day", "size": MOST_BUSY, "min_doc_count": MOST_A_DAY + 1}
-    terms |= {"shard_min_doc_count": 2}
     found: set[int] = set()
     for alias in aliases:
-        with cluster.asked():
-            answer = cluster.client.search(
-                index=[alias], size=0, aggs={"busy": {"terms": terms}}, **UNCOUNTED
+        # A shard tells of an author only what it has itself: who stands out in one is counted in
+        # all.
+        some = _on_a_day(cluster, alias, EVERYTHING, least=2, of_a_shard=2)
+        if some:
+            found.update(
+                _on_a_day(cluster, alias, _one_of(some), least=MOST_A_DAY + 1, of_a_shard=1)
             )
-            counted = shaped(answer, Answered[Busy]).aggregations
-        if counted:
-            found.update(each.key for each in counted.busy.buckets)
     return sorted(found)
+
+
+def _on_a_day(
+    cluster: Cluster, alias: str, query: Query, *, least: int, of_a_shard: int
+) -> Sequence[int]:
+    """`author_day` of the authors with most posts on a day among what `query` matches."""
+    terms = {
+        "field": "author_day",
+        "size": MOST_BUSY,
+        "shard_size": MOST_BUSY,
+        "min_doc_count": least,
+        "shard_min_doc_count": of_a_shard,
+    }
+    with cluster.asked():
+        answer = cluster.client.search(
+            index=[alias], query=query, size=0, aggs={"busy": {"terms": terms}}, **UNCOUNTED
+        )
+        counted = shaped(answer, Answered[Busy]).aggregations
+    return [each.key for each in counted.busy.buckets] if counted else []
 
 
 def has_authors(cluster: Cluster, aliases: Sequence[str], query: Query, least: int) -> bool:
@@ -105,22 +144,24 @@ def has_authors(cluster: Cluster, aliases: Sequence[str], query: Query, least: i
     return count(cluster, aliases, query, (), k=least, busy=()).cell().authors >= least
 
 
+def _one_of(busy: Sequence[int]) -> Query:
+    parts = [busy[start : start + MOST_TERMS] for start in range(0, len(busy), MOST_TERMS)]
+    return {"bool": {"should": [{"terms": {"author_day": part}} for part in parts]}}
+
+
 def _too_many_of_one(
     cluster: Cluster, aliases: Sequence[str], query: Query, dimensions: Sequence[Counted]
 ) -> Counter[tuple[str, ...]]:
     """How many posts do not count in a cell, because their authors have enough of a day in one
     partition.
     """
-    columns = [*map(column_of, dimensions), "_index", "author_day"]
-    found = Counter[tuple[tuple[str, ...], tuple[Any, ...]]]()
-    for cell in _pages(cluster, aliases, query, columns, Answered[Cells[Cell]]):
-        *values, place, author_day = (cell.key[name] for name in columns)
-        key = counted_as(dimensions, map(str, values))
-        found[key, (place, author_day)] += cell.doc_count
+    columns = [*map(column_of, dimensions), "_index"]
     over = Counter[tuple[str, ...]]()
-    for (key, _), posts in found.items():
-        if posts > MOST_A_DAY:
-            over[key] += posts - MOST_A_DAY
+    for cell in _pages(
+        cluster, aliases, query, columns, Answered[Cells[BusyCell]], below={"over": OVER}
+    ):
+        *values, _ = (cell.key[name] for name in columns)
+        over[counted_as(dimensions, map(str, values))] += int(cell.over.value)
     return over
 
 

@@ -10,6 +10,7 @@ from index.elastic.cluster import Cluster, TooWide
 from index.elastic.hits import Page, Stored
 from index.elastic.query import ElasticEngine, Query, may_be_too_wide
 from index.elastic.reading import AS_THEY_LIE, BY_ID, count_posts, first, post_of, read
+from index.finder import Verified
 from index.tally import Tally
 from rules.tree import Prefix
 from stream.post import Post
@@ -44,6 +45,9 @@ class ElasticFinder:
             return self._rough.ask(question)
         return compiled
 
+    def open(self, compiled: Compiled[Query]) -> Query:
+        return self._compiler.open(compiled)
+
     def size(self, query: Query, scope: Scope) -> int:
         return sum(
             count_posts(self._cluster, aliases, query) for aliases in self._ask(scope) if aliases
@@ -77,8 +81,16 @@ class ElasticFinder:
     def counts(self, scope: Scope) -> bool:
         return scope == "kept"  # over both an id that is in two places would count twice
 
-    def tally(self, query: Query, scope: Scope, dimensions: Sequence[Dimension]) -> Tally:
+    def tally(
+        self,
+        compiled: Compiled[Query],
+        scope: Scope,
+        dimensions: Sequence[Dimension],
+        verified: Verified,
+    ) -> Tally:
         (aliases,) = self._ask(scope)
+        ids = [each for some in verified.values() for each in some]
+        query = self._compiler.closed(compiled, ids)
         busy = self._busy_of(aliases)
         return counting.count(self._cluster, aliases, query, dimensions, k=self._k, busy=busy)
 
@@ -90,9 +102,10 @@ class ElasticFinder:
         self._busy = None
 
     def _busy_of(self, aliases: Sequence[str]) -> Sequence[int]:
-        if self._busy is None or self._busy[0] != aliases:
-            self._busy = aliases, counting.busy(self._cluster, aliases)
-        return self._busy[1]
+        known = self._busy  # another thread may forget it meanwhile
+        if known is None or known[0] != aliases:
+            self._busy = known = aliases, counting.busy(self._cluster, aliases)
+        return known[1]
 
     def has_authors(self, query: Query, scope: Scope, least: int) -> bool:
         (aliases,) = self._ask(scope)

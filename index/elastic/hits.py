@@ -170,6 +170,12 @@ class PeopledCell(Cell):
     record: _Sum
 
 
+class BusyCell(Cell):
+    """A cell with the number of its posts that do not count."""
+
+    over: _Sum
+
+
 class Cells(Struct, Generic[Bucket]):
     """A page of combinations."""
 

@@ -28,6 +28,9 @@ Interval = Mapping[str, Any]
 MANY = 500
 """Elasticsearch takes 1,024 words in a query at least, more with more memory."""
 
+MOST_NESTED = 6
+"""A NEAR is asked for in both orders, so that one within another is written twice as often."""
+
 EVERYTHING: Query = {"match_all": {}}
 
 
@@ -63,6 +66,9 @@ class ElasticEngine:
     def among(self, field: str, values: Sequence[str]) -> Query:
         return {"terms": {field: list(values)}}
 
+    def posts(self, ids: Sequence[str]) -> Query:
+        return {"ids": {"values": list(ids)}}
+
     def between(self, field: str, first: int | None, end: int | None) -> Query:
         bounds = {"gte": first, "lt": end}
         return {"range": {field: {name: at for name, at in bounds.items() if at is not None}}}
@@ -73,9 +79,10 @@ class ElasticEngine:
     def near(self, near: Near) -> Compiled[Query] | None:
         """Intervals are minimal: of two that begin or end at one place the longer one is not
         seen. So sides whose spans are all of one length are decided; others are only narrowed
-        down, by letting as much in between as their longest span has words.
+        down, by letting as much in between as their longest span has words. Of NEARs deep within
+        one another only the inner ones are.
         """
-        found = _near(near)
+        found = _near(near) if _nested(near) <= MOST_NESTED else None
         if found is None:
             return None
         exact = all(_width(side) is not None for side in (near.left, near.right))
@@ -141,6 +148,12 @@ def _widest(node: Node) -> int | None:
 def _most(widths: Sequence[int | None]) -> int | None:
     known = [width for width in widths if width is not None]
     return max(known) if len(known) == len(widths) else None
+
+
+def _nested(node: Node) -> int:
+    """How many NEARs of both orders are within one another."""
+    doubles = isinstance(node, Near) and not node.ordered
+    return doubles + max(map(_nested, children(node)), default=0)
 
 
 def _near(node: Near) -> Interval | None:

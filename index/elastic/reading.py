@@ -50,10 +50,11 @@ def everything_in(cluster: Cluster, indices: Sequence[str]) -> Iterator[Post]:
 
 
 def posts_of(cluster: Cluster, index: str, ids: Sequence[str]) -> Iterator[Post]:
-    """The stored posts of these ids, of those that are there."""
+    """The stored posts of these ids, of those that are there; Gone when the index is not."""
     if ids:
         wanted = {"ids": {"values": list(ids)}}
-        yield from map(post_of, read(cluster, [index], wanted, Page[Stored], sort=AS_THEY_LIE))
+        found = read(cluster, [index], wanted, Page[Stored], sort=AS_THEY_LIE, needed=True)
+        yield from map(post_of, found)
 
 
 def post_counts(cluster: Cluster, aliases: Sequence[str]) -> Mapping[str, int]:
@@ -134,9 +135,11 @@ def read(
     *,
     sort: Sequence[Mapping[str, str]],
     fields: Sequence[str] = (),
+    needed: bool = False,
 ) -> Iterator[Hit]:
     """Every hit of `query` in this order, as the partitions were when it began; with `fields`
-    those numbers in place of the post. `page` is the shape of each answer.
+    those numbers in place of the post. `page` is the shape of each answer. An index that is not
+    there holds nothing, unless it is `needed`: then Gone.
     """
     if not aliases:
         return
@@ -146,7 +149,7 @@ def read(
     )
     with cluster.asked():
         opened = client.open_point_in_time(
-            index=aliases, keep_alive=KEEP_ALIVE, ignore_unavailable=True
+            index=aliases, keep_alive=KEEP_ALIVE, ignore_unavailable=not needed
         )
         pit = shaped(opened, Moment).id
     after: dict[str, Any] = {}

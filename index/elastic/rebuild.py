@@ -4,7 +4,9 @@
     -> block writes to the old one -> compare and mend -> give its alias to the new one
 
 Every step looks at what is there, so it goes on where it was ended, whatever ended it. Writers
-get a Retry for the moment that the block stands.
+get a Retry for the moment that the block stands. Several processes may do it at once: until one
+of them swaps, nobody else writes to the new index, and after that the old one is Gone to the
+others, which take nothing from the new one any more.
 """
 
 import heapq
@@ -92,17 +94,19 @@ class Rebuild:
         self._write(old.physical.partition, everything_in(self._cluster, [old.name]))
 
     def mend(self, old: Seen, target: str) -> int:
-        """Make the new index as `old` is; returns how many posts differed."""
+        """Make the new index as `old` is; returns how many posts differed. Gone when `old` is."""
         partition, differed = old.physical.partition, 0
         missing: list[str] = []
-        here = _entries(self._cluster, old.name, here=True)
+        # The new one is read first: when the old one is there after that, all that was read is
+        # of rebuilds. What has come in its place since is newer, and stays.
         there = _entries(self._cluster, target, here=False)
-        for key, superfluous in _differences(here, there):
+        here = _entries(self._cluster, old.name, here=True)
+        for key, superfluous in _differences(there, here):
             differed += 1
-            if superfluous:
-                self._target.remove(partition, key)
-            else:
+            if superfluous is None:
                 missing.append(key)
+            else:
+                self._target.remove(partition, key, superfluous)
             if len(missing) >= BATCH:
                 self._write(partition, posts_of(self._cluster, old.name, missing))
                 missing.clear()
@@ -141,17 +145,26 @@ class Rebuild:
 
 
 def _entries(cluster: Cluster, index: str, *, here: bool) -> Iterator[_Entry]:
-    """The ids in an index with their versions, in the order of the ids."""
-    for hit in read(cluster, [index], EVERYTHING, Page[Entry], sort=BY_ID, fields=["version"]):
+    """The ids in an index with their versions, in the order of the ids. Nothing is asked before
+    the first one is taken.
+    """
+    hits = read(
+        cluster, [index], EVERYTHING, Page[Entry], sort=BY_ID, fields=["version"], needed=True
+    )
+    for hit in hits:
         (version,) = hit.fields.version
         yield _Entry(hit.id, version, here)
 
 
-def _differences(here: Iterable[_Entry], there: Iterable[_Entry]) -> Iterator[tuple[str, bool]]:
-    """The ids that stand otherwise `there` than `here`, and whether they must go there."""
-    by_id = heapq.merge(here, there, key=attrgetter("id"))
+def _differences(
+    there: Iterable[_Entry], here: Iterable[_Entry]
+) -> Iterator[tuple[str, int | None]]:
+    """The ids that stand otherwise `there` than `here`, with the version that must go there; None
+    where one is missing. `there` is begun first.
+    """
+    by_id = heapq.merge(there, here, key=attrgetter("id"))
     for key, entries in groupby(by_id, key=attrgetter("id")):
         versions = {entry.here: entry.version for entry in entries}
         old, new = versions.get(True), versions.get(False)
         if old != new:
-            yield key, new is not None and (old is None or old < new)
+            yield key, new if new is not None and (old is None or old < new) else None

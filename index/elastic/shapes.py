@@ -174,3 +174,17 @@ class Statistics(Struct):
     """What is in the files of indices, by their names."""
 
     indices: Mapping[str, Files]
+
+
+class Snapshot(Struct):
+    """Which indices are in a backup."""
+
+    repository: str
+    snapshot: str
+    indices: Sequence[str]
+
+
+class Snapshots(Struct):
+    """The backups there are."""
+
+    snapshots: Sequence[Snapshot]

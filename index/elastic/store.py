@@ -15,6 +15,7 @@ from index.elastic.reading import everything_in, locate, post_counts
 from index.elastic.rebuild import Rebuild
 from index.elastic.setup import set_up
 from index.elastic.shapes import Broadcast, shaped
+from index.elastic.snapshots import look_at_snapshots
 from index.questions import Questions
 from index.rollups import roll_up
 from index.settings import ElasticSettings
@@ -43,8 +44,9 @@ class ElasticStore(Questions[Query]):
         self._cluster = Cluster(settings)
         self._catalogue = Catalogue(self._cluster, settings)
         self._buffer = Buffer(self._cluster, self._catalogue.names, timezone=timezone)
-        # What `where` said last: what comes after that is not removed.
-        self._found: Mapping[str, Mapping[Partition, Located]] = {}
+        # Of the ids that `where` was asked for last, which version stands where: as it was found,
+        # or written since. What is newer is another writer's, and is not removed.
+        self._versions: Mapping[str, dict[Partition, int]] = {}
         # Whether all that this process sent is seen by searches.
         self._settled = True
         self._elastic = ElasticFinder(self._cluster, self._asked, k=k)
@@ -79,21 +81,23 @@ class ElasticStore(Questions[Query]):
                     found.setdefault(key, {})[partition] = Located(
                         partition, change.version, change.keep_until, change.first_observed
                     )
-        self._found = found
+        self._versions = {
+            key: {partition: place.version for partition, place in found.get(key, {}).items()}
+            for key in ids
+        }
         return {key: tuple(places.values()) for key, places in found.items() if places}
 
     def write(self, partition: Partition, posts: Sequence[Post]) -> None:
         self._catalogue.check_version()
         self._catalogue.ensure(partition)
         self._buffer.put(partition, posts)
+        for post in posts:
+            if post.id in self._versions:
+                self._versions[post.id][partition] = post.version
 
     def remove(self, partition: Partition, ids: Sequence[str]) -> None:
-        self._catalogue.see()
-        if partition not in self._catalogue.held:
-            return
         for key in ids:
-            place = self._found.get(key, {}).get(partition)
-            self._buffer.remove(partition, key, None if place is None else place.version)
+            self._buffer.remove(partition, key, self._versions.get(key, {}).get(partition))
 
     def remove_authors(self, authors: Sequence[str], up_to_rev: int) -> int:
         self.flush()
@@ -129,23 +133,25 @@ class ElasticStore(Questions[Query]):
 
     def roll_up(self, partition: Partition, thresholds: Thresholds) -> RolledUp:
         self.flush()
+        self._catalogue.require(partition)
         self._catalogue.check_version()
-        held = [each for each in self._catalogue.held if each == partition]
-        aliases = self._catalogue.aliases(held)
-
+        aliases = self._catalogue.aliases([partition])
         busy = counting.busy(self._cluster, aliases)
 
         def count(dimensions: Sequence[Counted], k: int) -> Tally:
             return counting.count(self._cluster, aliases, EVERYTHING, dimensions, k=k, busy=busy)
 
-        return roll_up(count, thresholds)
+        counts = roll_up(count, thresholds)
+        self._catalogue.require(partition)  # a search passes over what is dropped meanwhile
+        return counts
 
     def reload(self) -> bool:
         self._catalogue.load()
+        self._elastic.forget()
         return True  # what was written is not told to who reads
 
     def partitions(self) -> Mapping[Partition, int]:
-        self._catalogue.see()
+        self._catalogue.load()
         held = self._catalogue.held
         counts = post_counts(self._cluster, self._catalogue.aliases(held))
         return {name: counts.get(held[name].name, 0) for name in sorted(held)}
@@ -159,6 +165,10 @@ class ElasticStore(Questions[Query]):
         return find_problems(
             self._cluster, self._catalogue.names, self._settings, now=self._clock.now()
         )
+
+    def snapshots(self) -> tuple[int, Sequence[str]]:
+        """How many backups of it there are, and what is wrong with them, in words."""
+        return look_at_snapshots(self._cluster, self._catalogue.names, now=self._clock.now())
 
     def close(self) -> None:
         self._buffer.clear()

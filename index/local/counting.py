@@ -8,7 +8,8 @@ from tantivy import Query
 
 from index.contract import Counted
 from index.document import column_of, counted_as
-from index.local.partition import MOST, LocalPartition, TooManyBuckets, whole
+from index.local.buckets import MOST, TooManyBuckets, whole
+from index.local.partition import LocalPartition
 from index.local.query import TantivyEngine
 from index.tally import Author, Tally
 from privacy.suppress import MOST_A_DAY

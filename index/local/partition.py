@@ -1,7 +1,8 @@
 """One partition: an index of tantivy in a folder of its own."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import tantivy
 from tantivy import DocAddress, Query
 
 from index.contract import TooBroad
-from index.document import id_numbers
+from index.document import AUTHOR_DAY_BITS, id_numbers
+from index.local.buckets import MOST, TooManyBuckets, whole
 from index.local.query import TantivyEngine
 from index.local.schema import schema, stored
 from index.tally import AT_FIRST
@@ -21,12 +23,10 @@ from stream.partitions import Partition
 from stream.post import Post
 from stream.version import MAX_GENERATION, pack
 
-MOST = 60_000
-"""The most values of one field that are asked for at once; tantivy has at most 65,000 buckets."""
-
-
-class TooManyBuckets(Exception):
-    """An aggregation has more cells than tantivy counts at once: ask for a part of the posts."""
+IN_ONE_PART = MOST * 2 // 3
+"""Posts whose author days are counted at once. These are as numbers drawn by lot, so a part of
+them is of as many posts, more or less.
+"""
 
 
 class LocalPartition:
@@ -101,19 +101,11 @@ class LocalPartition:
 
     def remove_authors(self, authors: Sequence[str], up_to_rev: int) -> int:
         """Remove what these pseudonyms wrote up to that rev; returns how many posts."""
-        query = Query.boolean_query(
+        last = pack(up_to_rev, MAX_GENERATION)
+        query = TantivyEngine(self.schema).every(
             [
-                (tantivy.Occur.Must, Query.term_set_query(self.schema, "author", list(authors))),
-                (
-                    tantivy.Occur.Must,
-                    Query.range_query(
-                        self.schema,
-                        "version",
-                        tantivy.FieldType.Integer,
-                        None,
-                        pack(up_to_rev, MAX_GENERATION),
-                    ),
-                ),
+                Query.term_set_query(self.schema, "author", list(authors)),
+                Query.range_query(self.schema, "version", tantivy.FieldType.Integer, None, last),
             ]
         )
         found = self.count(query)
@@ -243,7 +235,14 @@ class LocalPartition:
         """
         if self._busy is None:
             engine = TantivyEngine(self.schema)
-            days = self._find_busy(Query.all_query())
+            every = Query.all_query()
+            parts = self.count(every) // IN_ONE_PART + 1
+            edges = [(number << AUTHOR_DAY_BITS) // parts for number in range(parts + 1)]
+            days = [
+                each
+                for start, end in pairwise(edges)
+                for each in self._find_busy(engine.between("author_day", start, end))
+            ]
             found = self.addresses(engine.one_of("author_day", days)) if days else []
             one_each = dict(zip(self.column("who", found), found, strict=True))
             authors = [self.post(address).author for address in one_each.values()]
@@ -301,32 +300,6 @@ class LocalPartition:
             names[high, low]: Located(self.name, version, keep_until, first_observed)
             for high, low, version, keep_until, first_observed in columns
         }
-
-
-def whole(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An aggregation's answer in which no bucket is missing."""
-    if answer.get("sum_other_doc_count") or answer.get("doc_count_error_upper_bound"):
-        raise TooManyBuckets
-    return answer
-
-
-def stored_posts(folder: Path) -> list[Post]:
-    """The posts in a partition of any version of the schema."""
-    searcher = _searcher(folder)
-    limit = max(1, searcher.num_docs)
-    hits = searcher.search(_unscored(Query.all_query()), limit=limit, count=False).hits
-    return [decode_post(bytes(searcher.doc(address)["post"][0])) for _, address in hits]
-
-
-def stored_count(folder: Path) -> int:
-    """How many posts are in a partition of any version of the schema."""
-    return _searcher(folder).num_docs
-
-
-def _searcher(folder: Path) -> tantivy.Searcher:
-    index = tantivy.Index.open(str(folder))
-    index.reload()
-    return index.searcher()
 
 
 def _unscored(query: Query) -> Query:

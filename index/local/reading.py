@@ -1,14 +1,14 @@
 """What tantivy finds in the partitions of one store."""
 
-import random
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
 from tantivy import Query
 
+from index.chance import RECORDS, Chance
 from index.compiler import Compiled, Compiler
 from index.contract import Dimension, Question, Scope
-from index.document import RECORD_BITS
+from index.finder import Verified
 from index.local import counting
 from index.local.groups import MOST_WORDS
 from index.local.partition import LocalPartition
@@ -24,8 +24,6 @@ WIDER = 5
 
 MOST_STEMS = 1_000
 """Of so many beginnings of words is remembered how many words have them."""
-
-RECORDS = 1 << RECORD_BITS
 
 
 def _width(posts: int, wanted: int) -> int:
@@ -47,12 +45,15 @@ class LocalFinder:
     def compile(self, question: Question) -> Compiled[Query]:
         return self._compiler.ask(question)
 
+    def open(self, compiled: Compiled[Query]) -> Query:
+        return self._compiler.open(compiled)
+
     def size(self, query: Query, scope: Scope) -> int:
         return sum(partition.count(query) for partition in self._ask(scope))
 
     def posts(self, query: Query, scope: Scope) -> Iterator[Post]:
-        for partition in self._ask(scope):
-            yield from partition.posts(query)
+        for partition, some in self._once_each(lambda _: query, scope):
+            yield from partition.posts(some)
 
     def newest(self, query: Query, scope: Scope, limit: int) -> Iterable[Post]:
         for partition in reversed(self._ask(scope)):
@@ -62,23 +63,18 @@ class LocalFinder:
         """Out of a slice of all posts by record, which is a hash of their ids: wide enough to hold
         several times as many, so that few are read.
         """
-        rng = random.Random(seed)  # noqa: S311  (a draw that can be repeated)
-        start, width = rng.randrange(RECORDS), _width(self.size(query, scope), limit)
+        chance, width = Chance(seed), _width(self.size(query, scope), limit)
         while True:
-            slices = [(start, start + width)]
-            if start + width > RECORDS:
-                slices.append((0, start + width - RECORDS))
             found = {
                 post.id: post
                 for partition in reversed(self._ask(scope))  # of two places kept is the last
-                for least, end in slices
+                for least, end in chance.slices(width)
                 for post in partition.posts(self._engine.every(
                     [query, self._engine.between("record", least, end)]
                 ))
             }  # fmt: skip
             if len(found) >= limit or width >= RECORDS:
-                drawn = rng.sample(sorted(found), min(limit, len(found)))
-                return [found[each] for each in drawn]
+                return chance.first(found.values(), limit)
             width = min(RECORDS, width * WIDER)
 
     def some(self, query: Query, scope: Scope, limit: int) -> Sequence[Post]:
@@ -91,14 +87,23 @@ class LocalFinder:
     def counts(self, scope: Scope) -> bool:
         return scope in ("kept", "both")
 
-    def tally(self, query: Query, scope: Scope, dimensions: Sequence[Dimension]) -> Tally:
-        return counting.count(self._once_each(query, scope), dimensions, k=self._k)
+    def tally(
+        self,
+        compiled: Compiled[Query],
+        scope: Scope,
+        dimensions: Sequence[Dimension],
+        verified: Verified,
+    ) -> Tally:
+        def asked(name: Partition) -> Query:
+            return self._compiler.closed(compiled, verified.get(name, ()))
+
+        return counting.count(self._once_each(asked, scope), dimensions, k=self._k)
 
     def has_authors(self, query: Query, scope: Scope, least: int) -> bool:
         known: dict[int, set[int]] = {}
         return any(
             partition.has_authors(some, least, known)
-            for partition, some in reversed(self._once_each(query, scope))
+            for partition, some in reversed(self._once_each(lambda _: query, scope))
         )
 
     def state(self, scope: Scope) -> Hashable:
@@ -120,17 +125,20 @@ class LocalFinder:
         )
         return None if found > MOST_WORDS else found
 
-    def _once_each(self, query: Query, scope: Scope) -> Sequence[tuple[LocalPartition, Query]]:
+    def _once_each(
+        self, asked: Callable[[Partition], Query], scope: Scope
+    ) -> Sequence[tuple[LocalPartition, Query]]:
         """The partitions, and what of each is asked so that an id in two of them counts once."""
         partitions = self._ask(scope)
+        queries = [(partition, asked(partition.name)) for partition in partitions]
         if scope == "kept":
-            return [(partition, query) for partition in partitions]
+            return queries
         doubled = self._doubled(self.state(scope), lambda: _doubled(partitions))
         return [
             (partition, self._engine.every([query, self._engine.without(twice)]))
             if (twice := doubled.get(partition.name))
             else (partition, query)
-            for partition in partitions
+            for partition, query in queries
         ]
 
 

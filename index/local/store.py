@@ -9,14 +9,15 @@ from tantivy import Query
 from index.contract import Progress, RolledUp, Scope, untold
 from index.local import counting
 from index.local.manifest import Manifest
-from index.local.partition import LocalPartition, stored_count, stored_posts
+from index.local.older import stored_count, stored_posts
+from index.local.partition import LocalPartition
 from index.local.reading import LocalFinder
 from index.local.schema import VERSION
 from index.questions import Questions
 from index.rollups import roll_up
 from privacy.suppress import Thresholds
 from stream.clock import Clock
-from stream.errors import Stop
+from stream.errors import Retry, Stop
 from stream.lifecycle import Located
 from stream.partitions import Partition
 from stream.post import Post
@@ -146,8 +147,9 @@ class LocalStore(Questions[Query]):
 
     def roll_up(self, partition: Partition, thresholds: Thresholds) -> RolledUp:
         self.flush()
-        held = [self._partitions[partition]] if partition in self._partitions else []
-        asked = [(each, Query.all_query()) for each in held]
+        if partition not in self._partitions:
+            raise Retry(f"partition {partition.name} is not there any more")
+        asked = [(self._partitions[partition], Query.all_query())]
         return roll_up(
             lambda dimensions, k: counting.count(asked, dimensions, k=k),
             thresholds,

@@ -17,7 +17,7 @@ class MakeElastic(Protocol):
     """Opens a store of this test on the server that tests share."""
 
     def __call__(
-        self, name: str = "", *, k: int = 10, max_candidates: int = 200_000
+        self, name: str = "", *, k: int = 10, max_candidates: int = 200_000, shards: int = 1
     ) -> ElasticStore: ...
 
 
@@ -48,9 +48,11 @@ def prefix(client: Elasticsearch) -> Iterator[str]:
 def make_elastic(elastic_server: str, prefix: str, clock: ManualClock) -> Iterator[MakeElastic]:
     with ExitStack() as stack:
 
-        def make(name: str = "", *, k: int = 10, max_candidates: int = 200_000) -> ElasticStore:
+        def make(
+            name: str = "", *, k: int = 10, max_candidates: int = 200_000, shards: int = 1
+        ) -> ElasticStore:
             made = ElasticStore(
-                ElasticSettings(servers=(elastic_server,), prefix=prefix + name),
+                ElasticSettings(servers=(elastic_server,), prefix=prefix + name, shards=shards),
                 clock=clock,
                 timezone=TIMEZONE,
                 k=k,

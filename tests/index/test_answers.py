@@ -11,19 +11,22 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 import index.tables
-from index.answers import Answers, Side
+from index.answers import MAX_TEXTS, Answers, Side
 from index.brute import BruteStore
 from index.contract import Cell, Dimension, Question, TooBroad
 from index.local.store import LocalStore
 from index.results import Counts
 from index.series import Series
 from index.simplest import settled
+from index.subject import Subject
 from index.testing import TIMEZONE, fill
 from index.typical import score
 from index.values import local_day, start_of
 from privacy.access import TooOften
 from privacy.noise import COINS, Noise
-from privacy.suppress import MOST_A_DAY, Thresholds
+from privacy.suppress import MOST_A_DAY, SPECIAL_K, Thresholds
+from rules.errors import QueryError
+from rules.parser import parse
 from rules.testing import tokenised_posts
 from rules.tokens import tokenise
 from stream.clock import DAY_MS, HOUR_MS, ManualClock
@@ -308,7 +311,7 @@ def test_a_word_of_few_people_is_never_completed(store: LocalStore, tmp_path: Pa
 def test_padding_a_question_draws_nobodys_text(store: LocalStore, tmp_path: Path) -> None:
     """The post that one person wrote stands beside many in the question, and is never drawn."""
     others = [text_at(500 + n, "straat", START) for n in range(20)]
-    fill(store, [*posts_of(60), *others, text_at(900, "zeldzaam geheim", START)])
+    fill(store, [*posts_of(100), *others, text_at(900, "zeldzaam geheim", START)])
     answers = ask(store, Log(), tmp_path, text_reads_a_day=100)
     for query in ("huis OR zeldzaam", "huis OR (zeldzaam geheim)", "huis OR geheim*"):
         for _ in range(5):
@@ -320,16 +323,61 @@ def test_padding_a_question_draws_nobodys_text(store: LocalStore, tmp_path: Path
 def test_of_an_author_one_text_is_drawn(store: LocalStore, tmp_path: Path) -> None:
     found = [
         make_post(
-            n, author=f"230-{n % 12:016x}{0:016x}", text=f"huis {n % 12}", keep="all",
-            tokens=tokenise(f"huis {n % 12}"), created_at=START + n // 12 * DAY_MS,
+            n, author=f"230-{n % 60:016x}{0:016x}", text=f"huis {n % 60}", keep="all",
+            tokens=tokenise(f"huis {n % 60}"), created_at=START + n // 60 * DAY_MS,
         )
-        for n in range(72)
+        for n in range(240)
     ]  # fmt: skip
     fill(store, found)
-    drawn = ask(store, Log(), tmp_path).texts("huis", limit=12, reason="a test").excerpts
+    drawn = ask(store, Log(), tmp_path).texts("huis", limit=30, reason="a test").excerpts
     whole = [each.left + each.keyword + each.right for each in drawn]
-    assert len(whole) > K
+    assert len(whole) == 30
     assert len(set(whole)) == len(whole)
+
+
+@pytest.mark.parametrize(("posts", "authors"), [(120, 12), (120, 49), (240, 12), (40, 40)])
+def test_how_many_texts_come_tells_neither_the_authors_nor_the_posts(
+    store: LocalStore, tmp_path: Path, posts: int, authors: int
+) -> None:
+    """Whatever is asked for: else the number would stop to grow where they are at an end."""
+    found = [
+        make_post(
+            n, author=f"230-{n % authors:016x}{0:016x}", text="huis", tokens=tokenise("huis"),
+            keep="all", created_at=START + n % 6 * DAY_MS,
+        )
+        for n in range(posts)
+    ]  # fmt: skip
+    fill(store, found)
+    answers = ask(store, Log(), tmp_path, text_reads_a_day=100, clock=ManualClock(LATER + DAY_MS))
+    limits = (K, authors - 1, authors, authors + 1, posts // 2, posts // 2 + 1, MAX_TEXTS)
+    assert {len(answers.texts("huis", limit=each).excerpts) for each in limits} == {K}
+
+
+@pytest.mark.parametrize("k", [K, SPECIAL_K, 30])
+def test_texts_of_a_special_rule_are_refused_at_every_threshold_and_cost_no_quota(
+    store: LocalStore, tmp_path: Path, k: int
+) -> None:
+    fill(store, posts_of(40))
+    log = Log()
+    answers = ask(store, log, tmp_path, thresholds=Thresholds(k, lambda rule: rule == "rule"))
+    subject = Subject(query="huis", tree=parse("huis").tree, special=True)
+    for query in ("rule:rule", "huis NOT rule:rule", subject):
+        with pytest.raises(Stop, match="special category"):
+            answers.texts(query)
+    assert log.entries == []
+
+
+def test_what_is_no_text_is_a_mistake_with_its_place_or_stops_before_it_is_logged(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    fill(store, posts_of(5))
+    log = Log()
+    answers = ask(store, log, tmp_path)
+    with pytest.raises(QueryError, match=r"line 1, column 9: UTF-8 text instead of '\\udcff'"):
+        answers.count("huis fat\udcff")
+    with pytest.raises(Stop, match="no UTF-8 text"):
+        answers.texts("huis", reason="judging \udcff")
+    assert log.entries == []
 
 
 def test_an_author_counts_three_times_a_day(store: LocalStore, tmp_path: Path) -> None:
@@ -424,3 +472,28 @@ def test_no_word_stands_out_where_everything_is_asked_for_or_too_little(
     answers = ask(store, Log(), tmp_path)
     assert answers.typical_terms("") == answers.typical_terms("niets") == []
     assert answers.typical_terms("straat huis") == []
+
+
+def test_who_draws_again_gets_the_same_texts_and_a_judge_gets_others(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    """Else the quota of one day were enough for all texts, and so for all counts."""
+    found = [
+        make_post(
+            n, author=f"230-{n:016x}{0:016x}", text=f"huis nummer {n}", keep="all",
+            tokens=tokenise(f"huis nummer {n}"), created_at=START + n % 6 * DAY_MS,
+        )
+        for n in range(200)
+    ]  # fmt: skip
+    fill(store, found)
+    answers = ask(store, Log(), tmp_path, text_reads_a_day=100, clock=ManualClock(LATER + DAY_MS))
+
+    def drawn(query: str | Subject) -> set[str]:
+        texts = answers.texts(query, limit=MAX_TEXTS, reason="a test").excerpts
+        assert len(texts) == MAX_TEXTS
+        return {each.left + each.keyword + each.right for each in texts}
+
+    words = ("huis", "huis OR huis", "nummer huis", "huis OR (nummer huis)", "numm* huis")
+    assert len(set().union(*(drawn(each) for each in words for _ in range(3)))) == MAX_TEXTS
+    subject = Subject(query="huis", tree=parse("huis").tree, rule="rule", name="rule@v1")
+    assert len(drawn(subject) | drawn(subject) | drawn(subject)) > MAX_TEXTS

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -10,12 +10,18 @@ from hypothesis import strategies as st
 
 from index.compiler import Compiler
 from index.contract import Question
+from index.document import document
+from index.elastic import counting
 from index.elastic.cluster import Cluster
+from index.elastic.counting import MOST_TERMS
 from index.elastic.mapping import VERSION
-from index.elastic.query import ElasticEngine, Query
+from index.elastic.query import EVERYTHING, ElasticEngine, Query
 from index.elastic.store import ElasticStore
 from index.settings import ElasticSettings
 from index.testing import TIMEZONE, MakeStore, StoreContract, fill, text_post, where_is
+from index.testing_agreement import AgreementContract
+from index.testing_changes import ChangesContract
+from privacy.suppress import MOST_A_DAY, Thresholds
 from rules.evaluator import evaluate
 from rules.parser import parse
 from rules.testing import tokenised_posts, trees
@@ -25,6 +31,7 @@ from stream.errors import Reject, Retry, Stop
 from stream.partitions import partition_of
 from stream.post import Post
 from stream.testing import START, make_post
+from tests.index.conftest import MakeElastic
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
 
@@ -32,7 +39,15 @@ pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
 class TestElasticStore(StoreContract):
     """The store on Elasticsearch keeps the contract."""
 
+
+class TestElasticAgreement(AgreementContract):
+    """On random posts and questions too."""
+
     examples = 12
+
+
+class TestElasticChanges(ChangesContract):
+    """What comes, changes and goes too."""
 
 
 @pytest.fixture
@@ -140,6 +155,59 @@ def test_a_partition_that_another_process_dropped_is_no_error(
     fill(writer, [kept])
     reader.reload()
     assert reader.count(Question()).posts == 1
+
+
+def test_the_partitions_are_those_of_now_also_to_who_stood_by(
+    store: ElasticStore, make_store: MakeStore
+) -> None:
+    """One that it does not know would be dropped without its counts; of one that is gone, the
+    counts would be taken anew.
+    """
+    kept, recent = text_post(1, "woord"), make_post(2, text="niets")
+    fill(store, [recent])
+    standing_by = make_store()
+    assert list(standing_by.partitions()) == [partition_of(recent)]
+    store.expire(START + 4 * DAY_MS)
+    fill(store, [kept])
+    assert standing_by.partitions() == {partition_of(kept): 1}
+
+
+def test_what_another_process_dropped_has_no_counts_that_look_empty(
+    store: ElasticStore, make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it goes while it is counted: the search itself would find nothing."""
+    post = text_post(1, "woord")
+    thresholds = Thresholds(1, lambda _: False)
+    fill(store, [post])
+    keeper = make_store()
+    assert keeper.roll_up(partition_of(post), thresholds).volumes
+    busy = counting.busy
+
+    def dropped_first(cluster: Cluster, aliases: Sequence[str]) -> Sequence[int]:
+        store.expire(START + 91 * DAY_MS)
+        return busy(cluster, aliases)
+
+    monkeypatch.setattr(counting, "busy", dropped_first)
+    for _ in range(2):
+        with pytest.raises(Retry, match="not there any more"):
+            keeper.roll_up(partition_of(post), thresholds)
+
+
+def test_what_was_written_since_is_removed_and_no_newer_one(
+    store: ElasticStore, make_store: MakeStore
+) -> None:
+    """Of an id that was found, and of one that was not."""
+    old = text_post(1, "oud")
+    fill(store, [old])
+    posts = [text_post(n, "eigen", version=old.version + 1) for n in (1, 2)]
+    newer = text_post(2, "nieuw", version=old.version + 2)
+    home, ids = partition_of(old), [post.id for post in posts]
+    store.where(ids)
+    fill(store, posts)
+    fill(make_store(), [newer])
+    store.remove(home, ids)
+    store.flush()
+    assert [hit.post.text for hit in store.search(Question(), limit=9)] == ["nieuw"]
 
 
 def test_a_full_disk_is_waited_for(store: ElasticStore, client: Elasticsearch, prefix: str) -> None:
@@ -262,6 +330,18 @@ def test_a_broad_question_that_is_exact_can_be_drawn_from(make_store: MakeStore)
     assert len(store.sample(Question(query=parse("een").tree), limit=7, seed=1)) == 7
 
 
+def test_more_authors_who_write_much_than_one_filter_takes(store: ElasticStore) -> None:
+    writers = [f"230-{n:016x}{0:016x}" for n in range(1, 4)]
+    fill(store, [text_post(n, "woord", author=writers[n % 3]) for n in range(15)])
+    post, others = text_post(0, "woord", author=writers[0]), range(MOST_TERMS)
+    number = document(post, timezone=TIMEZONE).numbers["author_day"]
+    aliases = store._catalogue.aliases(store._catalogue.held)
+    counts = counting.count(
+        store._cluster, aliases, EVERYTHING, (), k=10, busy=[*others, number]
+    ).cell()
+    assert counts.posts == MOST_A_DAY + 5 + 5
+
+
 def test_more_words_with_a_prefix_than_are_looked_at_beside_another(store: ElasticStore) -> None:
     """Elasticsearch refuses then, and the evaluator decides; no post is lost."""
     words = [" ".join(f"voor{n:04}x{i}" for i in range(2_000)) for n in range(20)]
@@ -374,3 +454,30 @@ def same_sides(tree: Node) -> bool:
         return False
     left, right = (set(children(side)) or {side} for side in (tree.left, tree.right))
     return left == right
+
+
+def of_one_day(author: int, number: int) -> Post:
+    return text_post(1_000 * author + number, "woord", author=f"230-{author:016x}{0:016x}")
+
+
+def test_who_becomes_loud_while_a_reader_is_there_is_held_to_three_a_day(
+    store: ElasticStore, make_elastic: MakeElastic
+) -> None:
+    """Whoever asks after the next look at the index, and as whoever comes later."""
+    reader = make_elastic()
+    fill(store, [of_one_day(author, 0) for author in range(5)])
+    reader.reload()
+    assert reader.count(Question()).posts == 5
+    fill(store, [of_one_day(1, number) for number in range(1, 20)])
+    reader.reload()
+    assert reader.count(Question()).posts == make_elastic().count(Question()).posts
+    assert reader.count(Question()).posts == 4 + MOST_A_DAY
+
+
+def test_an_author_counts_three_times_a_day_in_an_index_of_three_shards(
+    make_elastic: MakeElastic,
+) -> None:
+    """Whose posts no shard has enough of: five of each, in shards that the ids choose."""
+    store = make_elastic(shards=3)
+    fill(store, [of_one_day(author, number) for author in range(40) for number in range(5)])
+    assert store.count(Question()).posts == 40 * MOST_A_DAY

@@ -1,8 +1,11 @@
 """What the connection says of wrong answers and wrong settings; no Elasticsearch is needed."""
 
 import json
+import socket
+import time
 import traceback
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +116,45 @@ def test_a_file_without_a_certificate_is_told(site: Any, tmp_path: Path, text: s
     for file in (path, tmp_path / "none"):
         with pytest.raises(Stop, match=r"index\.elastic\.ca_file: .* cannot be used"):
             cluster_at(site, ca_file=str(file))
+
+
+@pytest.fixture
+def hole() -> Iterator[str]:
+    """The address of a machine that is switched off: what is sent to it is swallowed."""
+    with ExitStack() as held:
+        deaf = held.enter_context(socket.socket())
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        for _ in range(4):  # nobody takes these, so there is no room for others
+            waiting = held.enter_context(socket.socket())
+            waiting.settimeout(0)
+            waiting.connect_ex(deaf.getsockname())
+        yield f"http://127.0.0.1:{deaf.getsockname()[1]}"
+
+
+def test_a_node_that_swallows_what_is_sent_costs_no_answer(
+    site: Any, hole: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.elastic.node.CONNECT_SECONDS", 0.2)
+    site.answers["/"] = (200, HEADERS, b'{"version": {"number": "8.19.3"}}')
+    for servers in ((hole, site.url("")), (site.url(""), hole)):
+        cluster = cluster_at(site, servers=servers)
+        with closing(cluster.client):
+            for _ in range(6):
+                with cluster.asked():
+                    cluster.client.info()
+
+
+def test_what_was_sent_and_has_no_answer_is_not_sent_again(site: Any) -> None:
+    """It may have been done."""
+
+    def slowly(_headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        time.sleep(1)
+        return 200, HEADERS, b"{}"
+
+    site.answers["/"] = slowly
+    other = site.url("").replace("127.0.0.1", "localhost")
+    cluster = cluster_at(site, servers=(site.url(""), other), seconds=0.3)
+    with closing(cluster.client), pytest.raises(Retry, match="did not answer within"):
+        cluster.check()
+    assert len(site.requests) == 1

@@ -33,20 +33,13 @@ PASSWORD = secrets.token_hex(8)
 Open = Callable[[ElasticSettings], ElasticStore]
 
 
-@pytest.fixture(scope="module")
-def secure() -> Iterator[Elasticsearch]:
-    """A server with TLS and logins, which may be killed."""
-    with Elasticsearch(secure=True) as server:
-        yield server
-
-
 @pytest.fixture
-def admin(secure: Elasticsearch) -> ElasticSettings:
+def admin(secure_elastic: Elasticsearch) -> ElasticSettings:
     return ElasticSettings(
-        servers=(secure.url,),
-        user=secure.user,
-        password=SecretStr(secure.password),
-        ca_file=str(secure.authority),
+        servers=(secure_elastic.url,),
+        user=secure_elastic.user,
+        password=SecretStr(secure_elastic.password),
+        ca_file=str(secure_elastic.authority),
         seconds=10,
     )
 
@@ -121,7 +114,7 @@ def test_each_role_can_do_its_work_and_no_more(admin: ElasticSettings, store_at:
     """Logged in as a user, or with a key that was made in the name of one."""
     admin = admin.model_copy(update={"prefix": "roles"})
     keys: dict[str, str] = {}
-    roles: tuple[Role, ...] = ("writer", "reader")
+    roles: tuple[Role, ...] = ("writer", "reader", "operator")
     with closing(Access(admin)) as access, closing(Cluster(admin).client) as client:
         for role in roles:
             assert access.put_role(role) == f"roles-{role}"
@@ -150,7 +143,9 @@ def test_each_role_can_do_its_work_and_no_more(admin: ElasticSettings, store_at:
     assert len(reader.sample(Question(), limit=9, seed=1)) == 4
     assert len(list(reader.posts(partition_of(posts[1])))) == 4
     assert where_is(reader, posts[1])
+    assert store_at(logged_in("operator")).snapshots() == (0, [])
     for attempt in (
+        writer.snapshots,
         lambda: fill(reader, [posts[0]]),
         lambda: reader.remove_authors([posts[1].author], START),
         lambda: reader.expire(START + 91 * DAY_MS),
@@ -163,7 +158,7 @@ def test_each_role_can_do_its_work_and_no_more(admin: ElasticSettings, store_at:
 
 
 def test_a_killed_elasticsearch_loses_nothing_that_was_flushed(
-    secure: Elasticsearch, admin: ElasticSettings, store_at: Open
+    secure_elastic: Elasticsearch, admin: ElasticSettings, store_at: Open
 ) -> None:
     """kill -9 in the middle of bulks; what a Retry gave up is done again, as a worker does it."""
     admin = admin.model_copy(update={"prefix": "killed"})
@@ -174,9 +169,9 @@ def test_a_killed_elasticsearch_loses_nothing_that_was_flushed(
 
     def kill() -> None:
         time.sleep(0.7)
-        secure.kill()
+        secure_elastic.kill()
         killed.set()
-        secure.start()
+        secure_elastic.start()
 
     killer = threading.Thread(target=kill)
     killer.start()

@@ -1,8 +1,9 @@
 """An index of an older peil is written anew, whatever ends it, while posts go on coming in."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,12 +11,15 @@ from elasticsearch import Elasticsearch
 
 from index.contract import Question
 from index.document import id_numbers
+from index.elastic import rebuild
+from index.elastic.bulk import Buffer
+from index.elastic.cluster import Cluster
 from index.elastic.mapping import VERSION, Names, signed
 from index.elastic.rebuild import Rebuild
 from index.elastic.store import ElasticStore
 from index.testing import fill, text_post
 from stream.codec import encode_post
-from stream.errors import Retry, Stop
+from stream.errors import Retry
 from stream.partitions import Partition, partition_of
 from stream.post import Post
 
@@ -91,9 +95,9 @@ def test_an_index_of_an_older_peil_is_written_anew(
     older.write(posts, [])
     assert any("older peil" in each for each in store.problems())
     for ask in (lambda: store.count(Question()), lambda: store.where(["a"])):
-        with pytest.raises(Stop, match="peil expire"):
+        with pytest.raises(Retry, match="being written anew"):
             ask()
-    with pytest.raises(Stop, match="peil expire"):
+    with pytest.raises(Retry, match="start `index`"):
         store.write(partition_of(posts[0]), posts[:1])
     told: list[tuple[int, int]] = []
     assert store.upgrade(lambda done, of: told.append((done, of))) == 2_500
@@ -103,6 +107,106 @@ def test_an_index_of_an_older_peil_is_written_anew(
     assert store.count(Question(readable=True)).posts == 1_250
     assert store.problems() == []
     assert list(client.indices.get(index=f"{prefix}-*")) == [f"{older.index[:-1]}{VERSION}"]
+
+
+def test_who_waited_for_an_older_index_goes_on_when_another_has_written_it_anew(
+    store: ElasticStore, older: OlderPeil, make_elastic: Callable[[], ElasticStore]
+) -> None:
+    """Such as `house` while `index` does that: without a `reload`."""
+    post = text_post(1, "woord")
+    older.write([post], [])
+    with pytest.raises(Retry):
+        store.where([post.id])
+    make_elastic().upgrade()
+    assert list(store.where([post.id])) == [post.id]
+    assert store.count(Question()).posts == 1
+
+
+class Other:
+    """Another process that upgrades at the same time and is faster; then it writes on."""
+
+    def __init__(self, store: ElasticStore, posts: list[Post], patch: pytest.MonkeyPatch) -> None:
+        self._store = store
+        self._posts = posts
+        self._patch = patch
+
+    def overtake(self) -> None:
+        self._patch.undo()
+        self._store.upgrade()
+        fill(self._store, self._posts)
+
+    def texts(self) -> list[str]:
+        return sorted(hit.post.text for hit in self._store.search(Question(), limit=99))
+
+
+def test_an_upgrade_that_was_overtaken_takes_nothing_from_the_new_index(
+    store: ElasticStore,
+    older: OlderPeil,
+    make_elastic: Callable[[], ElasticStore],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The old one is gone before it is compared with the new one."""
+    older.write([text_post(n, f"woord {n}") for n in range(3)], [])
+    other = Other(make_elastic(), [text_post(9, "nieuw")], monkeypatch)
+    mend = Rebuild.mend
+
+    def overtaken(self: Rebuild, *arguments: Any) -> int:
+        other.overtake()
+        return mend(self, *arguments)
+
+    monkeypatch.setattr(Rebuild, "mend", overtaken)
+    store.upgrade()
+    assert other.texts() == ["nieuw", "woord 0", "woord 1", "woord 2"]
+
+
+def test_what_comes_between_the_looks_at_two_indices_stays(
+    store: ElasticStore,
+    older: OlderPeil,
+    make_elastic: Callable[[], ElasticStore],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    older.write([text_post(n, f"woord {n}") for n in range(3)], [])
+    other = Other(make_elastic(), [text_post(9, "nieuw")], monkeypatch)
+    entries = rebuild._entries
+    begun: list[str] = []
+
+    def overtaken(cluster: Cluster, index: str, *, here: bool) -> Iterator[Any]:
+        begun.append(index)
+        if len(begun) == 2:
+            other.overtake()
+        yield from entries(cluster, index, here=here)
+
+    monkeypatch.setattr(rebuild, "_entries", overtaken)
+    store.upgrade()
+    assert len(begun) == 2
+    assert other.texts() == ["nieuw", "woord 0", "woord 1", "woord 2"]
+
+
+def test_what_was_removed_and_has_come_back_in_the_new_index_stays(
+    store: ElasticStore,
+    older: OlderPeil,
+    make_elastic: Callable[[], ElasticStore],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was found to be superfluous a moment before."""
+    posts = [text_post(n, f"woord {n}") for n in range(3)]
+    back = msgspec.structs.replace(posts[0], text="terug", version=posts[0].version + 1)
+    older.write(posts, [])
+    other = Other(make_elastic(), [back], monkeypatch)
+    copy, remove = Rebuild.copy, Buffer.remove
+
+    def removed_after(self: Rebuild, *arguments: Any) -> None:
+        copy(self, *arguments)
+        older.write([], posts[:1])
+
+    def overtaken(self: Buffer, *arguments: Any) -> None:
+        other.overtake()
+        remove(self, *arguments)
+
+    monkeypatch.setattr(Rebuild, "copy", removed_after)
+    monkeypatch.setattr(Buffer, "remove", overtaken)
+    store.upgrade()
+    assert other.texts() == ["terug", "woord 1", "woord 2"]
 
 
 @pytest.mark.parametrize("step", STEPS)

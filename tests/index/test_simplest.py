@@ -6,19 +6,22 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from index.brute import BruteStore
 from index.conditions import conditions
 from index.contract import Question, TooBroad
+from index.function import MOST, names_of
 from index.local.store import LocalStore
-from index.simplest import settled, with_dates
+from index.order import in_order
+from index.simplest import Differ, settled, simplest, steps_from, with_dates
 from index.testing import TIMEZONE, fill
 from rules.errors import QueryError
 from rules.parser import parse
-from rules.testing import trees
+from rules.testing import tokenised_posts, trees
 from rules.tokens import tokenise
-from rules.tree import And, Node, Not, Or
+from rules.tree import And, Near, Node, Not, Of, Or, Term
 from stream.clock import DAY_MS, ManualClock
 from stream.post import Post
 from stream.testing import START, make_post
@@ -91,7 +94,7 @@ RARE = texts("fiets", "zeldzaam", count=K - 1, first=900)
     ],
 )
 def test_an_operand_of_few_people_has_no_effect(ask: Ask, query: str, simple: str) -> None:
-    assert ask(query, [*COMMON, *RARE]).query == (parse(simple).tree if simple else None)
+    assert ask(query, [*COMMON, *RARE]).query == (in_order(parse(simple).tree) if simple else None)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +117,8 @@ def test_what_makes_no_difference_is_written_in_the_simplest_way(
     apart = texts("fiets", "weg", "weg", "weg", "weg", "weg", "weg", "buurt", count=20, first=500)
     longer = texts("fietspad", "straatwerk", count=20, first=600)
     between = texts("fiets", "weg", "weg", "buurt", count=K - 1, first=800)
-    assert ask(query, [*COMMON, *apart, *longer, *between]).query == parse(simple).tree
+    found = ask(query, [*COMMON, *apart, *longer, *between]).query
+    assert found == in_order(parse(simple).tree)
 
 
 def test_less_than_k_people_are_not_compared_with_everything(ask: Ask) -> None:
@@ -168,6 +172,126 @@ def test_dates_are_a_period_and_stand_for_the_whole_question(ask: Ask) -> None:
     assert len(error.value.problems) == 1
 
 
+def few_differ(posts: Sequence[Post], *, least: int) -> Differ:
+    """Whether two questions differ by so many authors, by looking at all posts."""
+    brute = BruteStore(posts, timezone=TIMEZONE, k=K)
+    return lambda first, second: brute.differ(first, second, least)
+
+
+def turned(node: Node) -> Node:
+    """The same wish with the operands the other way round, wherever that makes no difference."""
+    match node:
+        case And() | Or():
+            return type(node)(tuple(map(turned, reversed(node.children))))
+        case Of():
+            return Of(node.least, tuple(map(turned, reversed(node.members))))
+        case Not():
+            return Not(turned(node.child), exclude=node.exclude)
+        case Near():
+            sides = turned(node.left), turned(node.right)
+            left, right = sides if node.ordered else sides[::-1]
+            return Near(left, right, node.distance, node.ordered)
+        case _:
+            return node
+
+
+SOME = st.lists(tokenised_posts(), min_size=1, max_size=12, unique_by=lambda post: post.id)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(trees(), SOME, st.integers(1, 4))
+def test_the_simplest_is_one_whatever_the_order_and_stays_so(
+    tree: Node, posts: list[Post], least: int
+) -> None:
+    differ = few_differ(posts, least=least)
+    once = simplest(Question(query=tree), differ)
+    assert simplest(once, differ) == once
+    assert simplest(Question(query=turned(tree)), differ) == once
+    assert all(
+        differ(once, msgspec.structs.replace(once, query=each)) for each in steps_from(once.query)
+    )
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(trees(), SOME)
+def test_where_one_author_is_a_difference_the_simplest_finds_the_same(
+    tree: Node, posts: list[Post]
+) -> None:
+    brute = BruteStore(posts, timezone=TIMEZONE, k=K)
+    asked = Question(query=tree)
+    assert brute.matching(simplest(asked, few_differ(posts, least=1))) == brute.matching(asked)
+
+
+def plainly(question: Question, differ: Differ) -> Question:
+    """The simplest as it is defined: every step is tried until one makes no difference; then all
+    that follow, and then those before.
+    """
+    tree, place = in_order(question.query) if question.query is not None else None, 0
+    while steps := list(steps_from(tree)):
+        for number in (*range(place, len(steps)), *range(min(place, len(steps)))):
+            other = msgspec.structs.replace(question, query=steps[number])
+            if not differ(msgspec.structs.replace(question, query=tree), other):
+                tree, place = steps[number], number
+                break
+        else:
+            break
+    return msgspec.structs.replace(question, query=None if tree is None else in_order(tree))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(trees(), SOME, st.integers(1, 4))
+def test_what_is_known_to_make_a_difference_is_not_tried_again_and_nothing_else(
+    tree: Node, posts: list[Post], least: int
+) -> None:
+    differ = few_differ(posts, least=least)
+    assert simplest(Question(query=tree), differ) == plainly(Question(query=tree), differ)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(st.sets(st.sampled_from("abcdefgh"), min_size=1), min_size=10, max_size=60),
+    st.sampled_from(["{} OR {}", "a NOT ({} OR {})", "(a OR b) NOT ({} OR {})", "{} {}"]),
+    st.integers(1, 6),
+)
+def test_so_it_is_where_many_words_are_kept_out_or_stand_side_by_side(
+    words: list[set[str]], query: str, least: int
+) -> None:
+    posts = [
+        post for n, some in enumerate(words) for post in texts(*sorted(some), count=1, first=n)
+    ]
+    asked = Question(query=parse(query.format("b OR c OR d", "e OR f OR g OR h")).tree)
+    tried = list[tuple[Question, Question]]()
+    differ = few_differ(posts, least=least)
+
+    def counted(first: Question, second: Question) -> bool:
+        tried.append((first, second))
+        return differ(first, second)
+
+    assert simplest(asked, counted) == plainly(asked, differ)
+    assert len(set(tried)) == len(tried)
+
+
+@pytest.mark.parametrize("query", ["huis NOT laan", "NOT laan huis"])
+@pytest.mark.parametrize(("both", "simple"), [(0, Term("huis")), (20, Not(Term("laan")))])
+def test_a_not_goes_before_a_word_where_either_can(query: str, both: int, simple: Node) -> None:
+    """Nearly everybody writes of one of them; where many write of both the NOT must stay."""
+    posts = [
+        *texts("huis", count=20),
+        *texts("laan", count=20, first=100),
+        *texts("huis", "laan", count=both, first=200),
+        *texts("straat", count=K - 1, first=300),
+    ]
+    asked = Question(query=parse(query).tree)
+    assert simplest(asked, few_differ(posts, least=K)).query == simple
+
+
+def test_of_two_words_for_the_same_one_stays_and_always_the_same() -> None:
+    posts = [*texts("een", "huis", count=20), *texts("straat", count=20, first=100)]
+    differ = few_differ(posts, least=K)
+    for query in ("een huis", "huis een", "huis OR een", "een OR huis"):
+        assert simplest(Question(query=parse(query).tree), differ).query == Term("huis")
+
+
 def test_a_question_of_very_many_words_is_too_broad(ask: Ask) -> None:
     query = " OR ".join(f"woord{n}" for n in range(101))
     with pytest.raises(TooBroad, match="keyword list"):
@@ -176,15 +300,43 @@ def test_a_question_of_very_many_words_is_too_broad(ask: Ask) -> None:
 
 @given(st.lists(trees(), min_size=2, max_size=4))
 def test_the_order_of_operands_and_where_a_not_stands_are_one_wish(nodes: list[Node]) -> None:
-    def written(tree: Node) -> str:
-        return conditions(Question(query=tree), (), (), timezone=TIMEZONE)
-
     some, turned = tuple(nodes), tuple(reversed(nodes))
-    assert written(And(some)) == written(And(turned))
-    assert written(Or(some)) == written(Or(turned))
+    assert wish(And(some)) == wish(And(turned))
+    assert wish(Or(some)) == wish(Or(turned))
     apart = Or(tuple(Not(node) for node in nodes))
-    assert written(Not(And(some))) == written(apart)
-    assert written(And(some)) != written(Or(some)) or len(set(map(repr, nodes))) == 1
+    assert wish(Not(And(some))) == wish(apart)
+
+
+@given(st.lists(trees(), min_size=3, max_size=3))
+def test_what_means_the_same_is_one_wish(nodes: list[Node]) -> None:
+    one, two, three = nodes
+    same = [
+        (And((one, Or((two, three)))), Or((And((one, two)), And((one, three))))),
+        (Or((one, And((one, two)))), one),
+        (And((one, Or((two, Not(two))))), one),
+        (Of(2, (one, two, three)), Or((And((one, Or((two, three)))), And((two, three))))),
+    ]
+    for left, right in same:
+        if len(names_of(left, repr) | names_of(right, repr)) <= MOST:
+            assert wish(left) == wish(right)
+
+
+def test_what_means_something_else_is_another_wish() -> None:
+    words = (
+        "a AND b",
+        "a OR b",
+        "a NOT b",
+        "b NOT a",
+        "a OR (b AND c)",
+        "2 OF (a, b, c)",
+        "lang:nl,en a",
+    )
+    assert len({wish(parse(each).tree) for each in words}) == len(words)
+    assert wish(parse("lang:nl,en a").tree) == wish(parse("lang:en a OR lang:nl a").tree)
+
+
+def wish(tree: Node) -> str:
+    return conditions(Question(query=tree), (), (), timezone=TIMEZONE)
 
 
 def test_a_cell_is_the_same_wish_as_the_question_for_it() -> None:

@@ -11,6 +11,9 @@ from index.contract import Question, TooBroad
 from index.local.partition import LocalPartition
 from index.local.store import LocalStore
 from index.testing import TIMEZONE, MakeStore, StoreContract, fill, text_post
+from index.testing_agreement import AgreementContract
+from index.testing_changes import ChangesContract
+from privacy.suppress import MOST_A_DAY
 from rules.tokens import tokenise
 from stream.clock import DAY_MS, ManualClock
 from stream.codec import encode_post
@@ -21,6 +24,14 @@ from stream.testing import START, bytes_below, make_post
 
 class TestLocalStore(StoreContract):
     """The store on tantivy keeps the contract."""
+
+
+class TestLocalAgreement(AgreementContract):
+    """On random posts and questions too."""
+
+
+class TestLocalChanges(ChangesContract):
+    """What comes, changes and goes too."""
 
 
 @pytest.fixture
@@ -50,6 +61,16 @@ def test_one_post_with_more_values_than_can_be_counted_is_too_broad(store: Local
     fill(store, [text_post(1, "woord", hashtags=tuple(f"tag{i}" for i in range(30_000)))])
     with pytest.raises(TooBroad, match="ask for fewer"):
         store.top(Question(), by="hashtag")
+
+
+@pytest.mark.parametrize("in_one_part", [1, 7, 40_000])
+def test_who_writes_too_much_of_a_day_is_found_whatever_is_looked_at_at_once(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch, in_one_part: int
+) -> None:
+    monkeypatch.setattr("index.local.partition.IN_ONE_PART", in_one_part)
+    authors = [f"230-{number:016x}{number:016x}" for number in range(20)]
+    fill(store, [text_post(n, "woord", author=authors[n % 20]) for n in range(93)])
+    assert store.count(Question()).posts == 20 * MOST_A_DAY
 
 
 def test_a_second_writer_is_refused(store: LocalStore, tmp_path: Path) -> None:

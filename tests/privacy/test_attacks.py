@@ -19,16 +19,22 @@ from bench.attacks import (
     right,
     told_by_words,
 )  # fmt: skip
+from bench.backtest_attacks import author_of, one_term
 from bench.cluster import texts
 from bench.defences import Weighed, World, defences
 from bench.over_http import over_http
 from index.contract import Question
-from privacy.noise import COINS
+from index.remembered import Remembered
+from privacy.noise import COINS, Noise
 from privacy.suppress import K
 from rules.tree import Term
+from tests.privacy.test_words import Silence
 
 HELD = sorted(ATTACKS.keys() - {LATE})
 """All but what docs/privacy.md says is not held."""
+
+MANY = {"adaptive", "apart and together", "the same, in the mean"}
+"""Those that ask more than would be quick over HTTP."""
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +68,27 @@ def test_a_post_is_not_found_much_better_than_by_guessing(
 
 def test_over_http_nobody_learns_more(world: World, tmp_path: Path) -> None:
     with over_http(world, tmp_path) as api:
-        for name in sorted(set(HELD) - {"adaptive", "the same, in the mean"}):
+        for name in sorted(set(HELD) - MANY):
             assert right(ATTACKS[name], api, world) <= 0.75, name
         # docs/privacy.md says that this is not held; so what comes in while one asks is seen here.
         assert right(ATTACKS[LATE], api, world) > 0.65
+
+
+def test_nobody_finds_a_post_by_what_a_rule_would_gain_lose_or_earn(world: World) -> None:
+    author = author_of(world.store, Noise(random.Random(7).randbytes(32)))
+    assert right(one_term, author, world) <= 0.75
+
+
+class AsTyped(Remembered):
+    """Every condition makes a difference, so that a question is asked as it was typed."""
+
+    def differ(self, first: Question, second: Question, *, least: int) -> bool:
+        return True
+
+
+def test_exact_numbers_of_backtests_as_typed_would_tell(world: World) -> None:
+    author = author_of(AsTyped(world.store), Silence(b""))
+    assert right(one_term, author, world) > 0.9
 
 
 def test_equal_numbers_do_not_tell_that_two_questions_are_equal(

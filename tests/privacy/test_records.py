@@ -6,11 +6,12 @@ from threading import Barrier
 
 import msgspec
 import pytest
-from sqlalchemy import Engine, text, update
+from sqlalchemy import Engine, QueuePool, text, update
 
 from peil.database import open_database
 from privacy.access import AccessLog, TooOften
-from privacy.gate import Gate, Sighting, Terms
+from privacy.contract import Sighting, Terms
+from privacy.gate import Gate
 from privacy.keys import EPOCH_DAYS, KeyRing
 from privacy.ledger import Ledger
 from privacy.marks import KeyMarks
@@ -149,6 +150,22 @@ def test_an_erased_authors_late_posts_do_not_come_in(
     result = gate.admit([raw(), raw(native_id="2", author="other")], terms=TERMS, seen=None)
     assert result.dropped == {"erased": 1}
     assert len(result.events) == 1
+
+
+def test_beside_a_version_that_is_erased_a_newer_one_comes_in(
+    gate: Gate, keys: KeyRing, engine: Engine
+) -> None:
+    Ledger(engine).add_authors(
+        keys.authors("p", "jan_jansen"), up_to_rev=START + 10, until=START + DAY_MS
+    )
+    items = [raw(edited_at=START), raw(text="anders", edited_at=START + 20)]
+    result = gate.admit(items, terms=TERMS, seen=Remembered())
+    assert result.dropped == {"erased": 1}
+    (event,) = result.events
+    assert isinstance(event, Upsert)
+    assert event.post.text == "anders"
+    (sighting,) = result.sightings.values()
+    assert sighting.rev == rev_of(event.post.version)
 
 
 def test_what_left_with_its_author_comes_back_with_them(
@@ -494,6 +511,25 @@ def test_tampering_is_found(log: AccessLog, database: Engine, tampering: str) ->
     assert log.verify()
 
 
+@pytest.mark.parametrize("damaged", [b"", b"4", b"four 0123", b"\xff 0123"])
+def test_a_damaged_anchor_is_told_and_stops_what_would_be_logged(
+    log: AccessLog, tmp_path: Path, damaged: bytes
+) -> None:
+    anchor = tmp_path / "keys" / "access.head"
+    whole = anchor.read_bytes()
+    anchor.write_bytes(damaged)
+    (problem,) = log.verify()
+    assert f"{anchor} is damaged" in problem
+    with pytest.raises(Stop, match=r"access\.head is damaged.* remove the file"):
+        log.append(actor="a", purpose="p", action="count", payload="w")
+    anchor.write_bytes(whole)
+    assert log.verify() == []
+    assert len(list(log.entries())) == 4
+    anchor.unlink()  # the other way out
+    log.append(actor="a", purpose="p", action="count", payload="w")
+    assert log.verify() == []
+
+
 def test_of_what_has_a_quota_no_more_is_written_also_when_many_ask_at_once(log: AccessLog) -> None:
     at_once = Barrier(20)
 
@@ -538,3 +574,23 @@ def test_shredded_words_are_gone_and_the_chain_is_whole(log: AccessLog, clock: M
     assert log.shred(now=clock.now(), days=30) == 1
     assert {entry.payload for entry in log.entries()} == {None}
     assert log.verify() == []
+
+
+def test_nothing_stays_open_while_the_ledger_is_gone_through(
+    database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL ends what rests for a minute, and taking out of an index takes hours."""
+    monkeypatch.setattr("privacy.ledger.ROWS_AT_ONCE", 3)
+    ledger = Ledger(database)
+    posts = {f"{n:032x}": n for n in range(7)}
+    authors = [f"230-{n:032x}" for n in range(6)]
+    ledger.add_posts(posts, until=START)
+    ledger.add_authors(authors, up_to_rev=8, until=START)
+    pool = database.pool
+    assert isinstance(pool, QueuePool)
+    found = {}
+    for key, version in ledger.posts():
+        assert pool.checkedout() == 0
+        found[key] = version
+    assert found == posts
+    assert list(ledger.authors()) == [(author, 8) for author in authors]

@@ -1,4 +1,5 @@
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,10 @@ from hypothesis import strategies as st
 
 from privacy.characters import repair
 from privacy.scrubbing import scrub
+from stream.placeholders import ACCOUNT, PHONE
 
+SPACES = "".join(c for c in map(chr, range(0x3001)) if unicodedata.category(c) == "Zs") + "\t·"
+DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212"
 HERE = Path(__file__).parent
 PLANTED = [json.loads(line) for line in (HERE / "planted.ndjson").read_text("utf-8").splitlines()]
 CLEAN = (HERE / "clean.txt").read_text("utf-8").splitlines()
@@ -50,10 +54,50 @@ def test_a_name_that_the_platform_marked_is_scrubbed() -> None:
     assert "Janneke99" not in scrub("dat zei Janneke99 ook", handles=["Janneke99"]).text
 
 
-@pytest.mark.parametrize(
-    "text", ["@" * 40_000, "a." * 20_000, "0 " * 20_000, "a@" * 20_000, "1" * 40_000, "(0" * 20_000]
+def test_around_a_number_spaces_and_dashes_stay_as_they_were() -> None:
+    text = "a – b\u00a0c\t06\u202f12345678 d·e 1–2, NL91·ABNA·0417·1643·00 −"
+    assert scrub(text).text == (
+        f"a – b\u00a0c\t{PHONE} d·e 1–2, {ACCOUNT} −"
+    )  # fmt: skip
+
+
+def test_numbers_below_each_other_are_several() -> None:
+    text = "0612\n345678\n020\n6241111"
+    assert scrub(text).text == text
+
+
+NUMBERS = (("bel", "06 12 34 56 78"), ("op", "NL91 ABNA 0417 1643 00"), ("bsn", "123 456 782"))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(NUMBERS),
+    st.lists(st.sampled_from(SPACES + DASHES), min_size=4, max_size=4),
+    st.sampled_from(["", "–", "·", "\t", "\u00a0", "2026 – "]),
 )
-def test_odd_texts_are_scrubbed_in_one_go(text: str) -> None:
+def test_a_number_is_found_whatever_stands_between_its_digits(
+    number: tuple[str, str], between: list[str], before: str
+) -> None:
+    word, digits = number
+    first, *parts = digits.split()
+    written = first + "".join(map(str.__add__, between, parts))
+    scrubbed = scrub(f"{word} {before}{written} vandaag").text
+    assert not any(part in scrubbed for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("what", "times"),
+    [
+        ("@", 40_000),
+        ("a.", 20_000),
+        ("0 ", 4_000),  # phonenumbers takes a millisecond for each
+        ("a@", 20_000),
+        ("1", 40_000),
+        ("(0", 20_000),
+    ],
+)
+def test_odd_texts_are_scrubbed_in_one_go(what: str, times: int) -> None:
+    text = what * times
     assert len(scrub(repair(text).text).text) <= 16 * len(text)
 
 
