@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
@@ -126,6 +127,7 @@ class Encoder:
         return np.asarray(vectors, np.float32)
 
 
+@cache
 def installed_version(variant: Variant = "q4") -> str:
     """The version of the encoder that `Encoder.open` gives, without opening it. Takes 0.1 s;
     Stop when the package with the weights is missing or damaged.

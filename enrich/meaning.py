@@ -1,7 +1,7 @@
 """Topic and sentiment of a text: one pass of the transformer, and a head for each."""
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -40,10 +40,6 @@ class Meaning:
     def version(self) -> str:
         return f"{self._encoded_by}-{self.topic.digest}-{self.sentiment.digest}"
 
-    @cached_property
-    def _encoder(self) -> Encoder:
-        return Encoder.open(self._cache, threads=self._threads)
-
     def __call__(self, posts: Sequence[Post]) -> Sequence[Post]:
         reasons = [_cannot_judge(post) for post in posts]
         judged = [post for post, why in zip(posts, reasons, strict=True) if why is None]
@@ -70,9 +66,15 @@ class Meaning:
     def _judge(self, texts: Sequence[str]) -> Sequence[tuple[Label, Label]]:
         if not texts:
             return ()
-        vectors = self._encoder.encode(texts)
+        vectors = _opened(self._cache, self._threads).encode(texts)
         topics, tones = (head.label(vectors, version=self._version(head)) for head in self._heads)
         return list(zip(topics, tones, strict=True))
+
+
+@cache
+def _opened(folder: Path, threads: int) -> Encoder:
+    """Opened once in a process."""
+    return Encoder.open(folder, threads=threads)
 
 
 def _labelled(post: Post, topic: Label, sentiment: Label) -> Post:

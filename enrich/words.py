@@ -6,7 +6,7 @@ nothing else is written like them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cache, partial
 from importlib.metadata import version
 
 import msgspec
@@ -44,9 +44,7 @@ class Dictionaries:
         # Each word is looked up once, so what simplemma remembers itself would be idle.
         self._lemmatizer = Lemmatizer(
             cache_max_size=1,
-            lemmatization_strategy=DefaultStrategy(
-                dictionary_factory=PackedDictionaries(cache_max_size=len(LEMMATIZED))
-            ),
+            lemmatization_strategy=DefaultStrategy(dictionary_factory=_dictionaries()),
         )
         self._known: dict[str | None, _Known] = {}
 
@@ -55,17 +53,13 @@ class Dictionaries:
             self._known[lang] = _Known(partial(self._look_up, lang))
         return self._known[lang]
 
-    @cached_property
-    def _compounds(self) -> Compounds:
-        return Compounds(read_lexicon())
-
     def _look_up(self, lang: str | None, form: str) -> Analysis:
         word = form.removeprefix("#").removeprefix("＃")
         if len(word) > LONGEST or not word[:1].isalpha():
             return _NOTHING
         folded = fold(word)
         lemma = self._lemma(word, lang) if lang in LEMMATIZED else folded
-        parts = self._compounds.parts(folded) if lang in COMPOUNDED else ()
+        parts = _compounds().parts(folded) if lang in COMPOUNDED else ()
         if lemma == folded and not parts:
             return _NOTHING
         return Analysis("" if lemma == folded else lemma, parts)
@@ -74,6 +68,18 @@ class Dictionaries:
         """The lemma, folded. What is shouted is looked up as at the start of a sentence."""
         written = word.capitalize() if word.isupper() else word
         return fold(self._lemmatizer.lemmatize(written, lang))
+
+
+@cache
+def _dictionaries() -> PackedDictionaries:
+    """Each read once in a process, which takes half a second; nothing changes them."""
+    return PackedDictionaries(cache_max_size=len(LEMMATIZED))
+
+
+@cache
+def _compounds() -> Compounds:
+    """Read once in a process, which takes a second; nothing changes it."""
+    return Compounds(read_lexicon())
 
 
 class _Known(dict[str, Analysis]):

@@ -10,7 +10,7 @@ from enrich.steps import Matches
 from rules.life.publishing import RuleFeed
 from rules.matching.matcher import Matcher
 from stream.broker import Entry, Record
-from stream.clock import DAY_MS
+from stream.clock import DAY_MS, HOUR_MS, Clock
 from stream.codec import encode
 from stream.errors import Stop
 from stream.events import Upsert
@@ -22,6 +22,11 @@ from stream.worker import Result, decode_records
 
 SPECIAL_TERM_MS = 30 * DAY_MS
 """What a rule on a special category of personal data matches is kept no longer than this."""
+
+LATE_MS = 4 * HOUR_MS
+"""What comes so long after its first observation, because enrichment was far behind, and is matched
+by no rule passes without its words: in `labelled` they would outlive the 72 hours. It still counts.
+"""
 
 
 class EnrichStep:
@@ -37,6 +42,7 @@ class EnrichStep:
         *,
         feed: RuleFeed,
         timezone: str,
+        clock: Clock,
         metrics: Metrics,
         affordable: Callable[[], int | None] = lambda: None,
     ) -> None:
@@ -44,6 +50,7 @@ class EnrichStep:
         self._matches = matches
         self._feed = feed
         self._timezone = timezone
+        self._clock = clock
         self._metrics = metrics
         self._affordable = affordable
         self._generation: int | None = None
@@ -94,6 +101,9 @@ class EnrichStep:
 
     def _stamp(self, post: Post) -> Post:
         version = pack(rev_of(post.version), self._generation or 0)
+        if not post.kept and post.first_observed < self._clock.now() - LATE_MS:
+            self._metrics.count("peil_enrich_late_total")
+            return _without_words(post, version)
         if self._special.isdisjoint(match.rule for match in post.matches):
             return msgspec.structs.replace(post, version=version)
         return msgspec.structs.replace(
@@ -102,3 +112,9 @@ class EnrichStep:
             special_category=True,
             keep_until=min(post.keep_until, post.first_observed + SPECIAL_TERM_MS),
         )
+
+
+def _without_words(post: Post, version: int) -> Post:
+    return msgspec.structs.replace(
+        post, version=version, text="", tokens=(), hashtags=(), domains=()
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ingest.contract import Batch
 from ingest.tallies import APPENDED, LOOKED, READ
-from privacy.gate import Admitted
+from privacy.contract import Admitted
 from stream.events import Upsert
 
 

@@ -12,7 +12,8 @@ from ingest.settings import IngestSettings
 from ingest.sources import Source
 from ingest.tallies import APPENDED
 from ingest.vault import Vault
-from privacy.gate import Gate, Terms
+from privacy.contract import Terms
+from privacy.gate import Gate
 from privacy.ledger import Ledger
 from privacy.register import Register
 from stream.broker import Broker, Entry

@@ -162,12 +162,15 @@ class Intake:
         failing = self._runs.condition(source).failures > 0
         try:
             for batch in batches:
-                if not self._is_open(source):
-                    return False
                 has_posts = any(isinstance(item, RawPost) for item in batch.items)
                 work.unread = 0 if has_posts else work.unread + len(batch.rejected)
                 work.answered = False  # a log that cannot take the batch is nobody's answer
-                self._admission.take(work, batch)
+                try:
+                    self._admission.take(work, batch)
+                except Stop:
+                    if self._is_open(source):
+                        raise
+                    return False
                 work.answered = answered = answered or batch.answered
                 if batch.rejected and work.unread >= self._settings.reject_run:
                     raise Stop(

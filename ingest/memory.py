@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, delete, select, update
 
 from ingest import tables, tallies
 from ingest.contract import Budget, Cursor
-from privacy.gate import Sighting
+from privacy.contract import Sighting
 from stream.batches import batched
 from stream.database import among, upsert
 

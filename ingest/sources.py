@@ -24,6 +24,15 @@ def checked_path(given: str) -> str:
     return given
 
 
+def checked_platform(given: str) -> str:
+    """A platform in the settings of a source."""
+    if given != given.casefold():
+        raise ValueError(
+            f"write the platform in small letters: {given.casefold()!r}; rules know no other"
+        )
+    return given
+
+
 class Declared(BaseModel):
     """`[register]` of a source's file: what the register is to hold once the source is opened.
     Nothing of it counts before `peil sources open`.

@@ -22,6 +22,8 @@ def check_collector(make: Callable[[], Collector], *, items: int, secret: str) -
     found = [item for batch in batches for item in batch.items]
     assert len(found) == items
     assert len({_identity(item) for item in found}) == items
+    for item in found:
+        assert item.platform == item.platform.casefold(), "rules know no capitals in platforms"
     for batch in batches:
         assert batch.read == len(batch.items) + len(batch.rejected) + sum(batch.skipped.values())
         for rejected in batch.rejected:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from stream.broker import LeaseLost, OffsetGone, Position, Record, TopicName
 from stream.clock import Clock
 from stream.members import Members
-from stream.segment import Segment
+from stream.segment import LAST_OFFSET, OFFSET_BITS, Segment
 
 logger = logging.getLogger(__name__)
 
@@ -87,21 +87,25 @@ class LocalConsumer:
     def _check_retention(self, segment: Segment, partition: int, held: _Held) -> None:
         if segment.topic.compacted:
             return
+        now = self._clock.now()
         with segment.reading() as db:
             earliest, since = db.execute(
                 "SELECT earliest, (SELECT at FROM committed WHERE consumer_group = ? "
                 "AND committed.partition = head.partition) FROM head WHERE partition = ?",
                 (self._group, partition),
             ).fetchone()
-        if held.polled >= earliest:
-            return
+            if held.polled >= earliest:
+                return
+            until = _since(db, partition, earliest, now=now)
         lost = earliest - held.polled
         held.polled = earliest
-        name, now = segment.topic.name, self._clock.now()
+        name = segment.topic.name
         if since is None and held.committed == 0:
             logger.warning("group %s starts %s/%d at offset %d", self._group, name, partition, lost)
             return
-        raise OffsetGone(name, partition, lost, now if since is None else since, now)
+        # Older releases wrote down when they committed, which may be later.
+        start = until if since is None else min(since, until)
+        raise OffsetGone(name, partition, lost, start, until)
 
     def commit(self, records: Sequence[Record]) -> None:
         done: dict[TopicName, dict[int, int]] = {}
@@ -134,7 +138,12 @@ class LocalConsumer:
                     held.committed = offset
                 db.execute(
                     "INSERT OR REPLACE INTO committed VALUES (?, ?, ?, ?)",
-                    (self._group, partition, held.committed, now),
+                    (
+                        self._group,
+                        partition,
+                        held.committed,
+                        _since(db, partition, held.committed, now=now),
+                    ),
                 )
         return lost
 
@@ -261,3 +270,12 @@ class LocalConsumer:
         ).fetchone()
         offset = 0 if row is None else row[0]
         return _Held(polled=offset, committed=offset)
+
+
+def _since(db: sqlite3.Connection, partition: int, offset: int, *, now: int) -> int:
+    """When the first record from `offset` on was appended; `now` while there is none."""
+    row = db.execute(
+        "SELECT appended_at FROM record WHERE position BETWEEN ? AND ? ORDER BY position LIMIT 1",
+        (partition << OFFSET_BITS | offset, partition << OFFSET_BITS | LAST_OFFSET),
+    ).fetchone()
+    return now if row is None else row[0]

@@ -1,5 +1,6 @@
 """Every metric of peil, declared once, and how it is counted."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
@@ -13,6 +14,8 @@ from prometheus_client import (
     generate_latest,
     write_to_textfile,
 )
+
+logger = logging.getLogger(__name__)
 
 
 class Metric(NamedTuple):
@@ -71,6 +74,9 @@ METRICS: Mapping[str, Metric] = {
         "counter", "Labels given or abstained from, by field and outcome.", ("field", "outcome")
     ),
     "peil_enrich_matched_total": Metric("counter", "Posts that at least one rule matched."),
+    "peil_enrich_late_total": Metric(
+        "counter", "Posts that came late, matched no rule and passed without their words."
+    ),
     "peil_index_posts_total": Metric(
         "counter", "What became of a version of a post in the store.", ("outcome",)
     ),
@@ -108,6 +114,7 @@ class PrometheusMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._unwritten: set[Path] = set()
         kinds: Mapping[str, type[Counter | Gauge | Histogram]] = {
             "counter": Counter,
             "gauge": Gauge,
@@ -142,10 +149,24 @@ class PrometheusMetrics:
 
     def write(self, path: Path) -> None:
         """Write all of it to `path` in the text format that Prometheus' node exporter collects;
-        a reader sees the old file or the new one.
+        a reader sees the old file or the new one. Where that fails, as on a full disk, it is told
+        once, until it works again: the work is worth more than its numbers.
         """
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_to_textfile(str(path), self.registry)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_to_textfile(str(path), self.registry)
+        except OSError as error:
+            if path not in self._unwritten:
+                self._unwritten.add(path)
+                logger.warning(
+                    "%s cannot be written (%s), which costs its numbers alone: make room on that "
+                    "disk, or give this user the right to write there",
+                    path, error.strerror or error,
+                )  # fmt: skip
+        else:
+            if path in self._unwritten:
+                self._unwritten.remove(path)
+                logger.info("%s is written again", path)
 
     def _child(self, name: str, labels: Mapping[str, str]) -> Counter | Gauge | Histogram:
         metric = self._metrics[name]

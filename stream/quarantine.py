@@ -128,16 +128,20 @@ class Limit:
         self._last: deque[bool] = deque(maxlen=WINDOW)
         self._run = 0
 
-    def passed(self, good: int, bad: int) -> None:
-        """Take note of a batch; Stop when its bad records are too many."""
-        self._last.extend([False] * good)
-        self._last.extend([True] * bad)
-        self._run = self._run + bad if good == 0 else bad
+    def passed(self, batch: Iterable[bool]) -> None:
+        """Take note of a batch, of each record in its order whether it was bad; Stop when bad ones
+        are too many.
+        """
+        longest = 0
+        for bad in batch:
+            self._last.append(bad)
+            self._run = self._run + 1 if bad else 0
+            longest = max(longest, self._run)
         share = sum(self._last) / len(self._last) if self._last else 0.0
         too_many = len(self._last) >= ENOUGH and share > self._settings.quarantine_share
-        if too_many or self._run >= self._settings.quarantine_run:
+        if too_many or longest >= self._settings.quarantine_run:
             raise Stop(
                 f"worker {self._worker}: {share:.0%} of the last {len(self._last)} records had to "
-                f"be quarantined, {self._run} of them in a row; look at `peil quarantine list`, "
+                f"be quarantined, {longest} of them in a row; look at `peil quarantine list`, "
                 "mend the cause, then start again and replay them"
             )

@@ -88,6 +88,7 @@ class StreamSettings(BaseModel):
     quarantine_run: int = Field(
         default=100,
         ge=1,
-        description="A worker stops after so many bad records without a good one.",
+        description="A worker stops after so many bad records without a good one; as with the "
+        "share, the batch at hand is finished first.",
     )
     kafka: KafkaSettings = KafkaSettings()

@@ -14,6 +14,7 @@ from ingest.feeds.identities import author_of, canonical, identity_of, named, sh
 from ingest.feeds.pages import no_feed, refusal
 from ingest.feeds.visits import NOT_MODIFIED, Visits
 from ingest.several import Parts
+from ingest.sources import checked_platform
 from ingest.web.addresses import checked_address
 from ingest.web.client import Page, Web
 from stream.clock import DAY_MS, MINUTE_MS, Clock
@@ -41,7 +42,9 @@ class FeedSettings(BaseModel):
     urls: tuple[Annotated[str, AfterValidator(checked_address)], ...] = Field(
         min_length=1, description="The addresses of the feeds."
     )
-    platform: str = Field(default="feed", description="The platform that their items are of.")
+    platform: Annotated[str, AfterValidator(checked_platform)] = Field(
+        default="feed", description="The platform that their items are of."
+    )
     kind: Kind = Field(default="article", description="What an item is.")
     excerpt: int = Field(
         default=1_000, ge=1, le=5_000, description="Characters that are kept of an item's text."

@@ -15,7 +15,7 @@ from ingest.files.lines import digest, opened
 from ingest.files.mapping import Mapper
 from ingest.files.reading import Row, Unreadable, items
 from ingest.several import together
-from ingest.sources import checked_path
+from ingest.sources import checked_path, checked_platform
 from stream.clock import DAY_MS, Clock
 from stream.errors import PeilError, Reject, Retry, Stop
 
@@ -35,10 +35,10 @@ class FileSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    platform: str = Field(
+    platform: Annotated[str, AfterValidator(checked_platform)] = Field(
         default="file", description="The platform of items that name none that is known."
     )
-    platforms: tuple[str, ...] = Field(
+    platforms: tuple[Annotated[str, AfterValidator(checked_platform)], ...] = Field(
         default=(), description="Platforms that items may name beside those that peil knows."
     )
     columns: Mapping[str, str] = Field(

@@ -1,6 +1,6 @@
 """How the brokers are reached, and what Kafka's errors mean to us."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
@@ -11,7 +11,7 @@ from kafka.net.compat import KafkaNetClient
 
 from stream.authority import trusting
 from stream.errors import PeilError, Retry, Stop
-from stream.kafka.probe import Login, explain
+from stream.kafka.probe import Login, answering
 from stream.secrets import secret
 from stream.settings import KafkaSettings
 
@@ -42,6 +42,8 @@ class Connection:
     def __init__(self, settings: KafkaSettings) -> None:
         self.servers = settings.servers
         self.patience = settings.timeout_seconds
+        self._begins = tuple(settings.servers)
+        self._seconds = min(BOOTSTRAP_SECONDS, self.patience)
         self._user = settings.user
         self._secured = "SASL" in settings.security
         encrypted = "SSL" in settings.security
@@ -50,11 +52,9 @@ class Connection:
         )
         self._login = _login(settings) if self._secured else None
         self._options: dict[str, Any] = {
-            "bootstrap_servers": list(settings.servers),
             "client_id": "peil",
             "security_protocol": settings.security,
             "ssl_context": self._tls,
-            "bootstrap_timeout_ms": int(min(BOOTSTRAP_SECONDS, self.patience) * 1000),
             "reconnect_backoff_max_ms": RECONNECT_MS,
         }
         if self._login is not None:
@@ -77,21 +77,49 @@ class Connection:
         return self._connected(KafkaProducer, options | NEITHER)
 
     def _connected(self, kind: Callable[..., Client], options: dict[str, Any]) -> Client:
-        """Raises Retry when no broker answers, Stop when they refuse us."""
+        """Raises Retry when no broker answers, Stop when they refuse us.
+
+        Kafka's client picks a server by chance and gives all its time to one that swallows
+        packets, so it has a share of the time alone; then one that is seen to answer is asked, and
+        the next client begins with it. A client knows all brokers once it has begun.
+        """
+        share = self._seconds / len(self.servers)
+        client = self._begun(kind, options, self._begins, seconds=share)
+        if client is None:
+            server = answering(self.servers, tls=self._tls, login=self._login)
+            client = self._begun(kind, options, (server,), seconds=self._seconds)
+            if client is None:
+                raise Retry(
+                    f"{server} answers, but takes more than {self._seconds:g} s to begin; it may "
+                    "be starting, or have too much to do"
+                )
+            self._begins = (server,)
+        return client
+
+    def _begun(
+        self,
+        kind: Callable[..., Client],
+        options: dict[str, Any],
+        servers: Sequence[str],
+        *,
+        seconds: float,
+    ) -> Client | None:
+        """A client that one of the servers answered; None when none did in that time."""
         made: list[KafkaNetClient] = []
 
         def transport(**given: Any) -> KafkaNetClient:
             made.append(KafkaNetClient(**given))
             return made[-1]
 
+        begins = {"bootstrap_servers": list(servers), "bootstrap_timeout_ms": int(seconds * 1000)}
         try:
-            return kind(**self._options, **options, kafka_client=transport)
+            return kind(**self._options, **begins, **options, kafka_client=transport)
         except KafkaError as error:
             failed = error.with_traceback(None)  # which holds on to the sockets
         for each in made:  # its thread would go on trying
             each.close()
         if isinstance(failed, kafka_errors.KafkaTimeoutError):
-            raise explain(self.servers, tls=self._tls, login=self._login)
+            return None
         raise self.named(failed, "Kafka") from failed
 
     @contextmanager

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
+from typing import NamedTuple
 
 from kafka import OffsetAndMetadata, TopicPartition
 from kafka import errors as kafka_errors
@@ -16,6 +17,16 @@ from stream.kafka.reader import POLL_MS, Reader
 from stream.kafka.session import Session
 
 logger = logging.getLogger(__name__)
+
+
+class _Place(NamedTuple):
+    """Where a group goes on, and since when (Unix ms) what it has yet to read was appended. Kafka
+    keeps the second beside the offset, as text: a gap begins with it. Older releases wrote down
+    when they committed, which may be later.
+    """
+
+    offset: int
+    since: int
 
 
 class KafkaMember:
@@ -97,8 +108,9 @@ class KafkaMember:
         position = self._session.position(source)
         topic = self._topics[position[0]]
         records = [unwrap(each, topic) for each in received if not is_mark(each)]
+        held = self._session.held[position]
+        held.since = received[-1].timestamp
         if records:
-            held = self._session.held[position]
             held.handed = max(held.handed, records[-1].offset + 1)
             held.waiting = True
         return records
@@ -106,25 +118,45 @@ class KafkaMember:
     def _pass_over(self) -> None:
         """Commit past what is never handed out: beats, erasures, holes that compaction left."""
         session = self._session
-        passed: dict[Position, int] = {}
+        passed: dict[Position, _Place] = {}
         for position, held in session.held.items():
             if held.waiting or held.paused:
                 continue
-            with session.naming("reading"):
-                place = session.consumer.position(session.source(position), timeout_ms=POLL_MS)
-            if place is not None and place > held.committed:
-                passed[position] = place
+            offset = self._reached(session.source(position))
+            if offset is None or offset <= held.committed:
+                continue
+            if held.since is None:  # nothing was read: the group stands there already
+                held.committed = offset
+            else:
+                passed[position] = _Place(offset, held.since)
         if passed and self._commit(passed):
             for position, place in passed.items():
-                session.held[position].committed = place
+                session.held[position].committed = place.offset
+
+    def _reached(self, source: TopicPartition) -> int | None:
+        """How far it was read; None while that is not known, as of what was given just now."""
+        with self._session.naming("reading"):
+            try:
+                offset: int | None = self._session.consumer.position(source, timeout_ms=POLL_MS)
+            except kafka_errors.NoOffsetForPartitionError as error:
+                (fresh,) = error.args
+                self._begin(fresh)
+                return None
+        return offset
 
     def _begin(self, fresh: Iterable[TopicPartition]) -> None:
         """A partition that the group has never committed is read from its earliest record."""
-        session = self._session
-        for source, earliest in session.consumer.beginning_offsets(list(fresh)).items():
+        session, now = self._session, self._clock.now()
+        sources = list(fresh)
+        first = session.consumer.beginning_offsets(sources)
+        end = session.consumer.end_offsets(sources)
+        for source, earliest in first.items():
             session.consumer.seek(source, earliest)
+            topic, partition = session.position(source)
+            held = session.held.get((topic, partition))
+            if held is not None and earliest == end[source]:
+                held.since = now
             if earliest:
-                topic, partition = session.position(source)
                 logger.warning(
                     "group %s starts %s/%d at offset %d", session.group, topic, partition, earliest
                 )
@@ -140,58 +172,66 @@ class KafkaMember:
             consumer.seek(source, offset)
             return
         place = consumer.committed(source, metadata=True, timeout_ms=self._patience_ms)
+        left = self._since(topic, partition, earliest)
         consumer.seek(source, earliest)
-        self._session.held[topic, partition].waiting = False
-        now = self._clock.now()
-        since = int(place.metadata) if place is not None and place.metadata.isdecimal() else now
+        held = self._session.held[topic, partition]
+        held.waiting, held.since = False, left
         lost = earliest - offset if offset is not None and offset < earliest else None
-        self._gaps.append(OffsetGone(topic, partition, lost, since, now))
+        until = self._clock.now() if lost is None else left
+        since = int(place.metadata) if place is not None and place.metadata.isdecimal() else until
+        self._gaps.append(OffsetGone(topic, partition, lost, min(since, until), until))
+
+    def _since(self, topic: TopicName, partition: int, offset: int) -> int:
+        """When the first record from `offset` on was appended; now while there is none."""
+        now = self._clock.now()
+        found = self._reader.read(self._topics[topic], partition, start=offset, limit=1)
+        return found[0].appended_at if found else now
 
     # Committing.
 
     def commit(self, records: Sequence[Record]) -> None:
-        done: dict[Position, int] = {}
+        done: dict[Position, _Place] = {}
         for record in records:
             position = (record.topic, record.partition)
-            done[position] = max(done.get(position, 0), record.offset + 1)
+            place = _Place(record.offset + 1, record.appended_at)
+            done[position] = max(done.get(position, place), place)
         held = self._session.held
         mine = {
-            position: offset
-            for position, offset in done.items()
-            if position in held and offset <= held[position].handed
+            position: place
+            for position, place in done.items()
+            if position in held and place.offset <= held[position].handed
         }
         lost = [*done.keys() - mine.keys(), *self._write(mine)]
         if lost:
             names = ", ".join(f"{topic}/{partition}" for topic, partition in sorted(lost))
             raise LeaseLost(f"group {self._session.group}: {names} went to another member")
 
-    def _write(self, offsets: Mapping[Position, int]) -> list[Position]:
+    def _write(self, places: Mapping[Position, _Place]) -> list[Position]:
         """Commit what this member holds from now until it is done; returns what it lost."""
         session = self._session
-        began = {position: session.held[position] for position in offsets}
+        began = {position: session.held[position] for position in places}
         deadline = monotonic() + session.lease
         while True:
             mine = [each for each, held in began.items() if session.held.get(each) is held]
-            if self._commit({each: offsets[each] for each in mine}):
+            if self._commit({each: places[each] for each in mine}):
                 break
             if monotonic() > deadline:
                 raise Retry(f"group {session.group} is being shared out anew")
             self.keep()
         for each in mine:
-            began[each].committed = offsets[each]
-            began[each].waiting = offsets[each] < began[each].handed
-        return [each for each in offsets if each not in mine]
+            began[each].committed = places[each].offset
+            began[each].waiting = places[each].offset < began[each].handed
+        return [each for each in places if each not in mine]
 
-    def _commit(self, offsets: Mapping[Position, int]) -> bool:
+    def _commit(self, places: Mapping[Position, _Place]) -> bool:
         """Whether it could be done: not while the group is being shared out anew."""
-        stamp = str(self._clock.now())  # when a gap would begin
-        places = {
-            self._session.source(position): OffsetAndMetadata(offset, stamp, -1)
-            for position, offset in offsets.items()
+        offsets = {
+            self._session.source(position): OffsetAndMetadata(place.offset, str(place.since), -1)
+            for position, place in places.items()
         }
         with self._session.naming("committing"):
             try:
-                self._session.consumer.commit(places, timeout_ms=self._patience_ms)
+                self._session.consumer.commit(offsets, timeout_ms=self._patience_ms)
             except (kafka_errors.CommitFailedError, kafka_errors.RebalanceInProgressError):
                 return False
         return True
@@ -201,9 +241,11 @@ class KafkaMember:
         if position not in session.held:
             self.keep()
         if position in session.held:
+            since = self._since(topic, partition, offset)
             session.consumer.seek(session.source(position), offset)
-            if not self._write({position: offset}):
-                session.held[position].waiting = False
+            if not self._write({position: _Place(offset, since)}):
+                held = session.held[position]
+                held.waiting, held.since = False, since
                 return
         raise LeaseLost(f"group {session.group}: {topic}/{partition} is another member's")
 

@@ -1,4 +1,4 @@
-"""Why no broker answers: found out by a connection of our own.
+"""Which broker answers, or why none does: found out by a connection of our own.
 
 Kafka's client tells only that it could not connect in time, whatever the reason.
 """
@@ -42,24 +42,23 @@ class Login:
     password: str = field(repr=False)
 
 
-def explain(
-    servers: Sequence[str], *, tls: ssl.SSLContext | None, login: Login | None
-) -> Retry | Stop:
-    """The error to raise: Stop when a server refuses us, Retry when it may pass."""
+def answering(servers: Sequence[str], *, tls: ssl.SSLContext | None, login: Login | None) -> str:
+    """The first server that answers as it should. Raises Stop when one before it refuses us, Retry
+    when none answers.
+    """
     reasons: list[str] = []
     for server in servers:
         try:
-            _knock(server, tls, login)
-        except Stop as error:
-            return error
+            if _knock(server, tls, login):
+                return server
         except ssl.SSLCertVerificationError as error:
-            return Stop(
+            raise Stop(
                 f"{server}: its certificate is refused ({error.verify_message}); check "
                 "stream.kafka.ca_file, or renew the certificate"
-            )
+            ) from error
         except ssl.SSLError as error:
             if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
-                return Stop(f"{server} does not speak TLS; check stream.kafka.security")
+                raise Stop(f"{server} does not speak TLS; check stream.kafka.security") from error
             reasons.append(f"{server}: TLS was broken off; {MAYBE}")
         except OSError as error:
             reasons.append(f"{server}: {error.strerror or error}")
@@ -70,24 +69,24 @@ def explain(
             )
         else:
             reasons.append(f"{server} accepts the connection and no more; {MAYBE}")
-    return Retry(f"no broker answers: {'; '.join(reasons)}")
+    raise Retry(f"no broker answers: {'; '.join(reasons)}")
 
 
-def _knock(server: str, tls: ssl.SSLContext | None, login: Login | None) -> None:
+def _knock(server: str, tls: ssl.SSLContext | None, login: Login | None) -> bool:
+    """Whether it answers, and takes the login."""
     host, _, port = server.rpartition(":")
     with socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS) as plain:
         if tls is None:
-            _speak(plain, server, login)
-            return
+            return _speak(plain, server, login)
         with tls.wrap_socket(plain, server_hostname=host.strip("[]")) as secured:
-            _speak(secured, server, login)
+            return _speak(secured, server, login)
 
 
-def _speak(connection: socket.socket, server: str, login: Login | None) -> None:
+def _speak(connection: socket.socket, server: str, login: Login | None) -> bool:
     try:
         answer = _ask(connection, ApiVersionsRequest(version=0), ApiVersionsResponse)
     except OSError:
-        return  # it is no broker, or expects another kind of connection
+        return False  # it is no broker, or expects another kind of connection
     versions = {each.api_key: (each.min_version, each.max_version) for each in answer.api_keys}
     try:
         BrokerVersionData(api_versions=versions).api_version(MetadataRequest)
@@ -96,13 +95,11 @@ def _speak(connection: socket.socket, server: str, login: Login | None) -> None:
             f"{server} does not speak this client's protocol: use brokers of Kafka 3 or 4, or the "
             "release of peil that was made for them"
         ) from None
-    _log_in(connection, server, login)
+    return login is None or _log_in(connection, server, login)
 
 
-def _log_in(connection: socket.socket, server: str, login: Login | None) -> None:
+def _log_in(connection: socket.socket, server: str, login: Login) -> bool:
     """The exchange of KIP-152; raises Stop when the login is refused."""
-    if login is None:
-        return
     offer = SaslHandshakeRequest(mechanism=login.mechanism, version=1)
     answer = _ask(connection, offer, SaslHandshakeResponse)
     if answer.error_code and not answer.mechanisms:
@@ -127,11 +124,12 @@ def _log_in(connection: socket.socket, server: str, login: Login | None) -> None
                 "stream.kafka.user and stream.kafka.password_file"
             )
         if answer.error_code:
-            return
+            return False
         try:
             mechanism.receive(answer.auth_bytes)
         except Exception as error:
             raise NoKafkaError from error
+    return True
 
 
 def _ask(connection: socket.socket, request: Any, response: Any) -> Any:

@@ -86,10 +86,15 @@ class Reader:
         return {each.partition: (first[each], end[each]) for each in some}
 
     def read(self, topic: Topic, partition: int, *, start: int, limit: int) -> list[Record]:
-        """At most `limit` records from offset `start`, tombstones of erased ones included."""
+        """At most `limit` records from offset `start`, tombstones of erased ones included.
+
+        Raises Retry when nothing came for as long as an answer may take.
+        """
         source = TopicPartition(self._prefix + topic.name, partition)
+        patience = self._connection.patience
         with self._reading(topic.name) as consumer:
             read, end = self._seek(consumer, source, start)
+            deadline = monotonic() + patience
             while True:
                 if read >= end and read >= (end := consumer.end_offsets([source])[source]):
                     return []
@@ -101,10 +106,17 @@ class Reader:
                     continue
                 received = polled.get(source, ())
                 found = [unwrap(each, topic) for each in received if not is_beat(each)]
-                read = consumer.position(source)
+                before, read = read, consumer.position(source)
                 if found:
                     self._place = _Place(source, found[-1].offset + 1, read, end)
                     return found
+                if read != before:
+                    deadline = monotonic() + patience
+                elif monotonic() > deadline:  # a poll of a broker that is away is only empty
+                    raise Retry(
+                        f"reading {topic.name}: no broker has sent anything for {patience:.0f} s; "
+                        "see whether Kafka is up"
+                    )
 
     def _seek(self, consumer: KafkaConsumer, source: TopicPartition, start: int) -> tuple[int, int]:
         """Stand at `start`; where it stands there already, what was fetched ahead is kept.

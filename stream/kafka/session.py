@@ -32,10 +32,12 @@ class Held:
 
     `handed` is the offset after the last record handed out, `committed` what a restart would
     begin with if this member has set it; `waiting` is true while handed records are not
-    committed.
+    committed. What is not read yet was appended at `since` (Unix ms) or later; None while nothing
+    was read.
     """
 
     handed: int = 0
+    since: int | None = None
     committed: int = -1
     waiting: bool = False
     paused: bool = False

@@ -22,7 +22,7 @@ from rules.life.tables import metadata
 from rules.life.versions import versions_of
 from rules.matching.matcher import Matcher
 from stream.broker import Record
-from stream.clock import ManualClock
+from stream.clock import HOUR_MS, ManualClock
 from stream.codec import decode, encode
 from stream.errors import Stop
 from stream.events import Delete, Event, Gap, Upsert
@@ -185,8 +185,9 @@ def step(tmp_path: Path) -> Iterator[EnrichStep]:
     rules = versions_of(load_book(CONFIG), today=date(2026, 11, 24))
     publish(broker, rules, engine=engine, clock=clock, models=chain.versions)
     yield EnrichStep(
-        chain, matches, feed=RuleFeed(broker), timezone="Europe/Amsterdam", metrics=NoMetrics()
-    )
+        chain, matches, feed=RuleFeed(broker), timezone="Europe/Amsterdam", clock=clock,
+        metrics=NoMetrics(),
+    )  # fmt: skip
     broker.close()
     engine.dispose()
 
@@ -213,6 +214,30 @@ def test_posts_are_labelled_and_everything_else_passes_in_its_place(step: Enrich
     assert rev_of(first.post.version) == rev_of(match.version)
 
 
+def test_what_comes_late_and_matches_nothing_passes_without_its_words(step: EnrichStep) -> None:
+    """In the next topic they would outlive the 72 hours; its labels count as those of others."""
+    found, other = "Fatbikes scheuren hier elke avond over de stoep", TEXTS["nl"]
+    posts = [
+        make_post(number, text=text, hashtags=("utrecht",), first_observed=START - age, keep=keep)
+        for number, (text, age, keep) in enumerate(
+            [
+                (found, 60 * HOUR_MS, "matched"),
+                (other, 60 * HOUR_MS, "matched"),
+                (other, 3 * HOUR_MS, "matched"),
+                (other, 60 * HOUR_MS, "all"),
+            ]
+        )
+    ]
+    result = step([record(Upsert(post), offset) for offset, post in enumerate(posts)])
+    emitted = [decode(entry.value or b"") for _, entry in result.emits]
+    labelled = [event.post for event in emitted if isinstance(event, Upsert)]
+    assert [post.text for post in labelled] == [found, "", other, other]
+    assert [bool(post.tokens) for post in labelled] == [True, False, True, True]
+    assert [post.hashtags for post in labelled] == [("utrecht",), (), ("utrecht",), ("utrecht",)]
+    assert labelled[1].lang == labelled[2].lang
+    assert other.encode() not in (result.emits[1][1].value or b"")
+
+
 def test_a_batch_or_single_posts_give_the_same_labels(step: EnrichStep) -> None:
     records = [
         record(Upsert(make_post(number, text=text)), number)
@@ -227,7 +252,10 @@ def test_without_published_rules_nothing_is_labelled(tmp_path: Path) -> None:
     broker = LocalBroker(tmp_path, clock=ManualClock(START))
     matches = Matches(Matcher((), timezone="UTC"))
     chain = Chain([Tokens(), Language(), Words(), matches], sample_share=0.0)
-    step = EnrichStep(chain, matches, feed=RuleFeed(broker), timezone="UTC", metrics=NoMetrics())
+    step = EnrichStep(
+        chain, matches, feed=RuleFeed(broker), timezone="UTC", clock=ManualClock(START),
+        metrics=NoMetrics(),
+    )  # fmt: skip
     with pytest.raises(Stop, match="no rules are published"):
         step([record(Upsert(make_post(1)), 0)])
     broker.close()

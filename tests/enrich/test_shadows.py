@@ -68,10 +68,12 @@ def broker(tmp_path: Path, clock: ManualClock) -> Iterator[LocalBroker]:
 
 
 @pytest.fixture
-def step(broker: LocalBroker) -> EnrichStep:
+def step(broker: LocalBroker, clock: ManualClock) -> EnrichStep:
     matches = Matches(Matcher((), timezone="UTC"))
     chain = Chain([Language(), Tokens(), Words(), matches], sample_share=0.0)
-    return EnrichStep(chain, matches, feed=RuleFeed(broker), timezone="UTC", metrics=NoMetrics())
+    return EnrichStep(
+        chain, matches, feed=RuleFeed(broker), timezone="UTC", clock=clock, metrics=NoMetrics()
+    )
 
 
 def enriched(step: EnrichStep, text: str) -> Post:

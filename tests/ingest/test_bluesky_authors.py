@@ -31,7 +31,7 @@ POST = "app.bsky.feed.post"
 Read = Callable[..., "Reader"]
 SOURCE = Source(id="city", title="t", collector="bluesky", keep="all")
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = [pytest.mark.usefixtures("impatient"), pytest.mark.xdist_group("bluesky")]
 
 
 @pytest.fixture(scope="module")

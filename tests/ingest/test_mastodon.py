@@ -19,7 +19,7 @@ from stream.clock import DAY_MS, HOUR_MS, ManualClock
 from stream.errors import PeilError, Retry, Stop
 from stream.post import RawPost
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("mastodon")]
 
 PLANTED = "geheim-van-iemand"
 TAGS = (f"wijk{number}" for number in itertools.count())

@@ -10,7 +10,7 @@ from ingest.contract import Reference, Standing
 from ingest.memory import Memory
 from ingest.tables import reference, source_author
 from ingest.vault import Vault
-from privacy.gate import Sighting
+from privacy.contract import Sighting
 from privacy.keys import KeyRing
 from stream.clock import DAY_MS, HOUR_MS, ManualClock
 from stream.post import RawPost

@@ -2,14 +2,18 @@ import gc
 import logging
 import random
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer, OffsetAndMetadata
 from kafka.admin import (
     ACL,
     ACLOperation,
@@ -24,12 +28,14 @@ from kafka.structs import MemberState
 
 from bench.servers.certificates import Authority
 from bench.servers.kafka import Kafka
+from bench.servers.proxy import Proxy
 from stream.broker import Entry, OffsetGone, Record, partition_of
-from stream.clock import SystemClock
+from stream.clock import HOUR_MS, SystemClock
 from stream.codec import encode
 from stream.errors import Retry, Stop
 from stream.events import Upsert
 from stream.kafka import KafkaBroker
+from stream.kafka.connection import BOOTSTRAP_SECONDS, Connection
 from stream.kafka.layout import Pace
 from stream.metrics import NoMetrics
 from stream.quarantine import Quarantine, QuarantinedRecord
@@ -93,6 +99,31 @@ def broker(kafka_server: str) -> Iterator[KafkaBroker]:
 
 class TestKafkaBroker(BrokerContract):
     """The contract, on a real Kafka."""
+
+
+@pytest.fixture
+def swallowing(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a server to which packets go and from which none comes, as of one that is
+    switched off: Linux drops what wants to connect where too many wait to be accepted. Among
+    several, Kafka's client picks it by chance; here it always does.
+    """
+    with socket.socket() as listening, ExitStack() as waiting:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(3):
+            each = waiting.enter_context(socket.socket())
+            each.settimeout(0)
+            each.connect_ex(listening.getsockname())
+        with pytest.raises(TimeoutError):
+            socket.create_connection(listening.getsockname(), timeout=0.5)
+        _, port = listening.getsockname()
+
+        def picked(servers: Sequence[Any]) -> Any:
+            return next((each for each in servers if each.port == port), servers[0])
+
+        chance = SimpleNamespace(choice=picked, uniform=random.uniform, shuffle=random.shuffle)
+        monkeypatch.setattr("kafka.net.manager.random", chance)
+        yield f"127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="module")
@@ -290,7 +321,103 @@ def test_a_log_that_is_shorter_than_what_was_read_is_read_from_its_start_and_tol
     member.close()
 
 
+def test_where_a_gap_would_begin_is_what_was_read_last_and_stays_while_nothing_comes(
+    broker: KafkaBroker, clock: SystemClock
+) -> None:
+    def written() -> int:
+        place = member._session.consumer.committed(source, metadata=True)
+        assert place is not None
+        return int(place.metadata)
+
+    broker.append(RULES.name, entries(3))
+    member = broker.subscribe("g", [RULES.name])
+    source = member._session.source((RULES.name, 0))
+    first, _, last = taken(member, 3, clock)
+    clock.sleep(0.1)
+    member.commit([first])
+    assert written() == first.appended_at
+    member.commit([last])
+    assert written() == last.appended_at
+    member.close()
+    member = broker.subscribe("g", [RULES.name])
+    for _ in range(3):
+        assert member.poll(limit=1, timeout=1.0) == []
+    assert member.lag() == 0
+    assert written() == last.appended_at
+    member.seek(RULES.name, 0, 1)
+    assert written() == broker.read(RULES.name, 0, start=1, limit=1)[0].appended_at
+    member.close()
+
+
+def test_a_gap_ends_where_what_is_left_begins_also_after_a_commit_of_an_older_release(
+    broker: KafkaBroker, clock: SystemClock
+) -> None:
+    """Those wrote down when they committed."""
+    places = broker.append(POSTS.name, [Entry("k", b"%d" % number) for number in range(10)])
+    partition = places[0][0]
+    member = broker.subscribe("g", [POSTS.name])
+    taken(member, 1, clock)
+    later = OffsetAndMetadata(1, str(clock.now() + HOUR_MS), -1)
+    member._session.consumer.commit({member._session.source((POSTS.name, partition)): later})
+    member.close()
+    broker._reader.drop(POSTS.name, partition, before=5)
+    (left,) = broker.read(POSTS.name, partition, start=5, limit=1)
+    member = broker.subscribe("g", [POSTS.name])
+    with pytest.raises(OffsetGone, match="4 records") as told:
+        taken(member, 1, clock)
+    assert told.value.start == told.value.end == left.appended_at
+    assert taken(member, 1, clock) == [left]
+    member.close()
+
+
+def test_a_group_that_found_nothing_yet_is_told_of_what_it_lost_since(
+    broker: KafkaBroker, clock: SystemClock
+) -> None:
+    began = clock.now()
+    partition = partition_of("k", POSTS.partitions)
+    member = broker.subscribe("g", [POSTS.name])
+    eventually(lambda: not member.poll(limit=1) and len(member.assignment()) == 4, clock)
+    assert member.poll(limit=1) == []
+    member.close()
+    broker.append(POSTS.name, [Entry("k", b"%d" % number) for number in range(10)])
+    appended = clock.now()
+    broker._reader.drop(POSTS.name, partition, before=10)
+    member = broker.subscribe("g", [POSTS.name])
+    with pytest.raises(OffsetGone, match="10 records") as told:
+        taken(member, 1, clock)
+    assert began <= told.value.start <= appended <= told.value.end <= clock.now()
+    member.close()
+
+
 # What the client does.
+
+
+def test_a_broker_that_goes_away_in_the_middle_of_a_topic_is_tried_again(
+    own_server: Kafka, on_own: KafkaBroker
+) -> None:
+    """A poll of a broker that is away is empty, as one of a partition without more is."""
+    on_own.append(RULES.name, entries(50))
+    assert len(on_own.read(RULES.name, 0, limit=10)) == 10  # where it ends is known now
+    failed: list[Retry] = []
+
+    def read_on() -> None:
+        try:
+            on_own.read(RULES.name, 0, start=30, limit=10)
+        except Retry as error:
+            failed.append(error)
+
+    reading = threading.Thread(target=read_on)
+    own_server.suspend()
+    try:
+        reading.start()
+        reading.join(20)
+        waits = reading.is_alive()
+    finally:
+        own_server.resume()
+        reading.join()
+    assert not waits
+    assert "no broker has sent anything for 2 s" in str(failed[0])
+    _until_done(lambda: on_own.read(RULES.name, 0, start=30, limit=10))
 
 
 def test_a_member_that_the_group_goes_on_without_joins_anew(
@@ -311,6 +438,25 @@ def test_a_member_that_the_group_goes_on_without_joins_anew(
         return {f"new-{number}" for number in range(5)} <= seen
 
     eventually(all_came, clock)
+    member.close()
+
+
+def test_what_was_never_read_is_begun_by_whoever_looks_first(
+    broker: KafkaBroker, clock: SystemClock
+) -> None:
+    """What kafka-python leaves behind when a poll ends between what was given and its first look
+    for where to read.
+    """
+    broker.append(POSTS.name, entries(20))
+    member = broker.subscribe("g", [POSTS.name])
+
+    def given() -> bool:
+        member._session.consumer._coordinator.poll(timeout_ms=100)
+        return len(member._session.held) == POSTS.partitions
+
+    eventually(given, clock)
+    member._pass_over()
+    taken(member, 20, clock)
     member.close()
 
 
@@ -473,6 +619,36 @@ def test_nobody_who_answers_is_tried_again() -> None:
     with pytest.raises(Retry, match=r"127\.0\.0\.1:9: Connection refused"):
         broker.append(POSTS.name, entries(1))
     broker.close()
+
+
+def test_of_several_servers_one_that_swallows_packets_is_passed_over(
+    kafka_server: str, swallowing: str
+) -> None:
+    broker = make(kafka_server, servers=(swallowing, kafka_server))
+    broker.prepare()  # with clients of its own, as are the two below
+    broker.append(POSTS.name, entries(3))
+    assert len(list(scan(broker, POSTS.name))) == 3
+    broker.close()
+
+
+def test_the_next_client_begins_with_the_server_that_answered(
+    kafka_server: str, swallowing: str
+) -> None:
+    servers = (swallowing, kafka_server)
+    connection = Connection(KafkaSettings(servers=servers, timeout_seconds=6))
+    connection.admin().close()
+    began = time.monotonic()
+    connection.admin().close()
+    assert time.monotonic() - began < BOOTSTRAP_SECONDS / len(servers)
+
+
+def test_a_server_that_answers_too_slowly_is_told(kafka_server: str) -> None:
+    with Proxy(kafka_server) as proxy:
+        proxy.delay(0.7)  # either way: no answer within a second
+        broker = make(proxy.address, timeout_seconds=1)
+        with pytest.raises(Retry, match=r"answers, but takes more than 1 s to begin"):
+            broker.append(POSTS.name, entries(1))
+        broker.close()
 
 
 def test_a_login_over_tls_works_and_what_is_refused_is_told(

@@ -2,12 +2,13 @@ import multiprocessing
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stream.broker import Entry
+from stream.broker import Entry, OffsetGone
 from stream.clock import DAY_MS, HOUR_MS, ManualClock, SystemClock
 from stream.errors import Retry, Stop
 from stream.local import LocalBroker
@@ -125,6 +126,65 @@ def test_who_does_not_poll_loses_its_partitions_within_a_lease_when_the_clock_is
     assert len(second.assignment()) == len(broker.ends(POSTS.name))
     first.close()
     second.close()
+
+
+def test_a_gap_is_told_as_of_when_its_records_were_appended_though_a_slow_worker_committed_later(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    broker = LocalBroker(tmp_path, clock=clock)
+    broker.append(POSTS.name, [Entry("k", b"old")] * 100)
+    member = broker.subscribe("g", [POSTS.name])
+    for _ in range(65):  # alive, and one record an hour
+        clock.advance(HOUR_MS)
+        member.commit(member.poll(limit=1))
+    clock.advance(2 * HOUR_MS)
+    broker.append(POSTS.name, [Entry("k", b"new")])
+    clock.advance(HOUR_MS)
+    broker.expire(clock.now())
+    with pytest.raises(OffsetGone, match="35 records") as told:
+        member.poll(limit=1)
+    assert (told.value.start, told.value.end) == (START, START + 67 * HOUR_MS)
+    member.close()
+    broker.close()
+
+
+def test_a_gap_after_all_was_read_begins_when_that_was_and_ends_now_when_nothing_is_left(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    broker = LocalBroker(tmp_path, clock=clock)
+    broker.append(POSTS.name, [Entry("k", b"read")])
+    member = broker.subscribe("g", [POSTS.name])
+    clock.advance(HOUR_MS)
+    member.commit(member.poll(limit=1))
+    clock.advance(HOUR_MS)
+    broker.append(POSTS.name, [Entry("k", b"lost")])
+    clock.advance(4 * DAY_MS)
+    broker.expire(clock.now())
+    with pytest.raises(OffsetGone, match="1 records") as told:
+        member.poll(limit=1)
+    assert (told.value.start, told.value.end) == (START + HOUR_MS, clock.now())
+    member.close()
+    broker.close()
+
+
+def test_a_gap_after_a_commit_of_an_older_release_does_not_end_before_it_begins(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """Those wrote down when they committed."""
+    broker = LocalBroker(tmp_path, clock=clock)
+    broker.append(POSTS.name, [Entry("k", b"old")] * 2)
+    member = broker.subscribe("g", [POSTS.name])
+    member.commit(member.poll(limit=1))
+    clock.advance(HOUR_MS)
+    broker.append(POSTS.name, [Entry("k", b"new")])
+    with closing(sqlite3.connect(tmp_path / "posts.db")) as db, db:
+        db.execute("UPDATE committed SET at = ?", (START + 65 * HOUR_MS,))
+    broker.expire(START + 66 * HOUR_MS + 1)
+    with pytest.raises(OffsetGone, match="1 records") as told:
+        member.poll(limit=1)
+    assert told.value.start == told.value.end == START + HOUR_MS
+    member.close()
+    broker.close()
 
 
 def test_a_damaged_file_stops_with_a_message(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from stream.errors import Retry
-from stream.kafka.probe import Login, explain
+from stream.kafka.probe import Login, answering
 
 
 @pytest.fixture
-def answering() -> Iterator[tuple[str, list[bytes]]]:
+def speaking() -> Iterator[tuple[str, list[bytes]]]:
     """A server that says the same to everybody: its address, and what it says."""
     says: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -48,13 +48,13 @@ def answering() -> Iterator[tuple[str, list[bytes]]]:
     ],
 )
 def test_a_server_that_is_no_kafka_is_told(
-    answering: tuple[str, list[bytes]], answer: bytes, login: Login | None
+    speaking: tuple[str, list[bytes]], answer: bytes, login: Login | None
 ) -> None:
-    address, says = answering
+    address, says = speaking
     says.append(answer)
-    error = explain([address], tls=None, login=login)
-    assert isinstance(error, Retry)
-    assert str(error) == (
+    with pytest.raises(Retry) as raised:
+        answering([address], tls=None, login=login)
+    assert str(raised.value) == (
         f"no broker answers: {address} does not answer as Kafka does; check stream.kafka.servers, "
         "and stream.kafka.security"
     )
