@@ -21,7 +21,7 @@ from dashboard.examples import illustrate
 from dashboard.frame import Pages
 from dashboard.guard import UNWRITTEN, DatabaseFile, DatabaseGuard
 from dashboard.languages import Language, language, said
-from dashboard.mistakes import refusal_in
+from dashboard.mistakes import question_in, refusal_in
 from dashboard.naming import Unknown, look_at_names
 from dashboard.pages import (
     accounts,
@@ -105,9 +105,15 @@ async def _wrong(request: Request, error: Exception) -> Response:
     status = next((status for kind, status in STATUS if isinstance(error, kind)), broken)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         logger.warning("%s", error)
-    if isinstance(error, Explained) and not request.url.path.startswith(API):
-        return await _told(request, status, error.told(_language(request)))
-    return await _told(request, status, _in_words(request, str(error)))
+    if request.url.path.startswith(API):
+        return await _told(request, status, str(error))
+    if isinstance(error, Explained):
+        message = error.told(_language(request))
+    elif isinstance(error, QueryError):
+        message = question_in(error, _language(request).gettext)
+    else:
+        message = _in_words(request, str(error))
+    return await _told(request, status, message)
 
 
 async def _gone(request: Request, error: Exception) -> Response:
@@ -150,9 +156,14 @@ def _explained(problem: Mapping[str, Any], language: Language) -> str:
 
 async def _refused(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus(500)
-    if status is not HTTPStatus.NOT_FOUND:
-        return await _told(request, status, status.phrase)
-    message = said("there is nothing at this address")
+    if status is HTTPStatus.NOT_FOUND:
+        message = said("there is nothing at this address")
+    elif request.url.path.startswith(API):
+        message = status.phrase
+    elif status is HTTPStatus.METHOD_NOT_ALLOWED:
+        message = said("a form is sent to this address: open the page on which it stands")
+    else:
+        message = said("the request cannot be read: go back, load the page anew, and try again")
     return await _told(request, status, _in_words(request, message))
 
 

@@ -21,7 +21,9 @@ from index.values import local_day
 from privacy.access import AccessLog
 from rules.documents import Book, RuleDocument
 from rules.guidance import Guidance
+from rules.judging.judgements import Judgements
 from rules.life.library import Standings
+from rules.life.readers import Shown
 from rules.lint.meaning import Known
 from stream.clock import Clock
 from stream.errors import Stop
@@ -109,7 +111,14 @@ class City:
     database: Engine
     access: AccessLog
     metrics: Metrics
-    book: Book
+    shown: Callable[[], Shown]
+    """The rules of which readers see counts now."""
+
+    files: Callable[[], tuple[Book, Standings]]
+    """The rules as their files are now, which may not count yet, and what became of every version
+    of each.
+    """
+
     guidance: Mapping[str, Guidance]
     events: Sequence[Event]
     translations: Translations
@@ -119,14 +128,19 @@ class City:
     sources: Callable[[], Sequence[SourceState]]
     ask: Ask
     snapshot: Snapshot
-    standings: Callable[[], Standings]
-    """What became of every version of every rule."""
+    judgements: Judgements
+    """What people said of texts that rules found."""
 
     known: Known
     """What lint is told of the folder, so that it can say something of a query."""
 
     single_author: bool = False
     """Whether one person alone answers for the rules: nobody else reviewed what is counted."""
+
+    @property
+    def book(self) -> Book:
+        """The rules of which readers see counts: those that count now, and those that did."""
+        return self.shown().book
 
     @property
     def today(self) -> date:
@@ -151,8 +165,14 @@ class City:
             owner=owner,
         )
 
+    @property
+    def ended(self) -> Mapping[str, date]:
+        """Of those that count no more, by id, the day on which that ended."""
+        ended = self.shown().ended
+        return {rule: local_day(at, self.timezone) for rule, at in ended.items()}
+
     def rules(self, language: str) -> Mapping[str, RuleDocument]:
-        """Every rule by id, as it is called in `language`."""
+        """Those by id, as they are called in `language`."""
         return {rule.id: self.called(rule, language) for rule in self.book.rules.values()}
 
     def answers(self, reader: "Reader", action: str, **said: object) -> Answers:

@@ -55,6 +55,12 @@ VALUES: Final[Mapping[str, object]] = {
     "low": 1.2,
     "high": 1.6,
     "real": True,
+    "Precision.share": 0.92,
+    "Precision.low": 0.81,
+    "Precision.high": 0.97,
+    "Precision.right": 46,
+    "judged": 50,
+    "judged_on": "2026-11-20",
     "level": "higher",
     "Bars.by": "language",
     "value": "nl",
@@ -84,6 +90,7 @@ VALUES: Final[Mapping[str, object]] = {
     "four_eyes": True,
     "unusual": ["woningnood"],
     "active_rules": 16,
+    "ended": None,
     # What a source does.
     "source": "city-news",
     "SourceState.title": "News of the city",
@@ -161,10 +168,11 @@ DETAILS: Final[Mapping[str, str]] = {
 """By status, what is said when there is no answer."""
 
 FILES: Final[Mapping[str, str]] = {
-    MEDIA["csv"]: "row,day,posts,fewer_than,export,delete_after\n"
-    "18342,2026-11-23,61,,9f2c81d09ab4,2027-02-22\n"
-    "11907,2026-11-24,,10,9f2c81d09ab4,2027-02-22\n",
-    MEDIA["ndjson"]: '{"row": 18342, "day": "2026-11-23", "posts": 61, "fewer_than": null, '
+    MEDIA["csv"]: "row,day,since,until,posts,fewer_than,export,delete_after\n"
+    "18342,2026-11-22,2026-11-22,2026-11-23,61,,9f2c81d09ab4,2027-02-22\n"
+    "11907,2026-11-23,2026-11-23,2026-11-24,,10,9f2c81d09ab4,2027-02-22\n",
+    MEDIA["ndjson"]: '{"row": 18342, "day": "2026-11-22", "since": "2026-11-22", '
+    '"until": "2026-11-23", "posts": 61, "fewer_than": null, '
     '"export": "9f2c81d09ab4", "delete_after": "2027-02-22"}\n',
     "text/event-stream": 'id: 2\nevent: newer\ndata: {"until": "2026-11-24T09:00:00+00:00"}\n\n',
 }

@@ -19,6 +19,7 @@ from dashboard.figures import bar_rows, stack_rows, timeline_rows
 from dashboard.languages import Language, language
 from dashboard.naming import misnamed_in
 from dashboard.navigation import MenuItem, menu_of
+from dashboard.refusals import place_of
 from dashboard.registers import LANGUAGES
 from dashboard.rights import Reader
 from dashboard.sparks import spark
@@ -38,7 +39,7 @@ class Frame:
     nav: Sequence[MenuItem]
     assets: Assets
     address: str
-    """The path and query of this page."""
+    """The path and query that lead back to this page."""
 
     snapshot: int
     source_titles: Mapping[str, str]
@@ -73,7 +74,6 @@ class Pages:
         """The page. A request of htmx for a part gets the part: templates ask `part`."""
         name = request.app.state.entrance.language(request)
         city = request.app.state.city
-        query = request.url.query
         environment = self._environments[name]
         frame = Frame(
             language=name,
@@ -81,7 +81,7 @@ class Pages:
             csrf=reader.csrf if reader else csrf,
             nav=menu_of(reader, here=here, translate=language(name).gettext) if reader else (),
             assets=self.assets,
-            address=request.url.path + (f"?{query}" if query else ""),
+            address=place_of(request),
             snapshot=city.snapshot.number,
             source_titles=city.source_titles[name],
             misnamed=tuple(each.told(language(name)) for each in misnamed_in(request)),
@@ -110,6 +110,7 @@ def _environment(spoken: Language) -> Environment:
         "times": spoken.times,
         "said": spoken.gettext,
         "day": spoken.day,
+        "days": lambda days: spoken.days(*days),
         "bin": spoken.bin,
         "language_name": spoken.named,
         "count": lambda posts, k: text(posts, k=k) if posts is None else spoken.number(posts),

@@ -1,12 +1,13 @@
 """The two languages of the pages: translations, numbers, days and plural forms."""
 
+import math
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_skeleton
+from babel.dates import format_date, format_datetime, format_interval, format_skeleton
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FOLDER = Path(__file__).parent / "locale"
+MOST_DIGITS = 6
+"""What differs from 1 by less is as good as 1."""
 
 
 def said(message: str) -> str:
@@ -59,8 +62,15 @@ class Language:
         return format_percent(share, format=form, locale=self._locale)
 
     def times(self, ratio: float) -> str:
-        """A ratio, with as many digits as it is worth."""
-        return format_decimal(ratio, format="0.0" if ratio < 10 else "0", locale=self._locale)  # noqa: PLR2004  (two digits say enough)
+        """A ratio, with as many digits as it is worth: two, and more where it would else read as
+        none, or as 1 while it is more or less.
+        """
+        if ratio >= 10:  # noqa: PLR2004  (two digits say enough)
+            return format_decimal(ratio, format="0", locale=self._locale)
+        digits = 1 if ratio >= 1 or ratio <= 0 else 1 - math.floor(math.log10(ratio))
+        while digits < MOST_DIGITS and round(ratio, digits) == 1 != ratio:
+            digits += 1
+        return format_decimal(ratio, format=f"0.0{'#' * (digits - 1)}", locale=self._locale)
 
     def day(self, day: date) -> str:
         """A day in full, as `24 november 2026`."""
@@ -69,6 +79,10 @@ class Language:
     def short_day(self, day: date) -> str:
         """A day as an axis has it."""
         return format_skeleton("MMMd", day, locale=self._locale)
+
+    def days(self, first: date, last: date) -> str:
+        """From one day to another, both included, as `16–22 nov 2026`."""
+        return format_interval(first, last, "yMMMd", locale=self._locale)
 
     def moment(self, written: str) -> str:
         """A moment as a machine wrote it (ISO 8601), to the minute."""
@@ -88,11 +102,8 @@ class Language:
         return format_skeleton("MMMEd", day, locale=self._locale)
 
     def named(self, code: str) -> str:
-        """A language's code by its name in this one."""
-        try:
-            return Locale.parse(code).get_display_name(self._locale) or code
-        except (ValueError, LookupError):
-            return code
+        """A language's code by its name in this one; itself when it is of no known language."""
+        return str(self._locale.languages.get(code.replace("-", "_"), code))
 
 
 @cache

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from dashboard.languages import said
-from rules.errors import Note, Problem
+from index.contract import TooBroad
+from rules.errors import Note, Problem, QueryError
 from rules.lint.findings import Finding
+from stream.errors import Stop
 
 PLACE = said("line %(line)s, column %(column)s: %(expected)s.")
 FOUND = said("line %(line)s, column %(column)s: %(expected)s instead of %(text)s.")
@@ -30,6 +32,8 @@ SENTENCES = (
     said("words, phrases, prefixes, lists, or an OR of those beside NEAR"),
     said("Move AND, NOT, OF and fields outside of NEAR."),
     said("a distance from 0 to %(most)s tokens, or S for one sentence"),
+    said("at most %(most)s NEARs within one another"),
+    said("Use AND for the outer ones."),
     said("at most %(most)s levels"),
     said("Take the query apart in two rules."),
     said("Close the quote on the same line."),
@@ -67,8 +71,12 @@ SENTENCES = (
     said("Separate several values by commas."),
     said("one word"),
     said("a day, a month or a year, or two of them in order with .. between"),
+    said("date: as a condition of the whole question"),
+    said("Put it beside the whole query, or choose the period."),
 )
-"""Of the parser, in this order: the first that fits is meant."""
+"""Of the parser, and of the store where a query cannot be asked there; the first that fits is
+meant.
+"""
 
 REFUSALS = (
     said(
@@ -145,6 +153,13 @@ def note_in(found: Note, translate: Callable[[str], str]) -> str:
 def sentence_in(english: str, translate: Callable[[str], str]) -> str:
     """The parser's sentence, translated; itself where it is none of `SENTENCES`."""
     return _first(SENTENCES, english, translate)
+
+
+def question_in(found: QueryError | TooBroad | Stop, translate: Callable[[str], str]) -> str:
+    """Why a question has no answer: its mistakes, or what the store said of it."""
+    if isinstance(found, QueryError):
+        return "\n".join(problem_in(each, translate) for each in found.problems)
+    return refusal_in(str(found), translate)
 
 
 def refusal_in(english: str, translate: Callable[[str], str]) -> str:

@@ -123,15 +123,22 @@ def _lead_to(door: str, request: Request, *, status: int, detail: str) -> Respon
             status_code=status,
             headers={"HX-Redirect": f"{door}?{urlencode({'next': onward})}"},
         )
-    url = request.url
-    onward = path_here(f"{url.path}?{url.query}" if url.query else url.path)
-    if request.method not in ("GET", "HEAD"):
-        onward = "/"
+    onward = place_of(request)
     return RedirectResponse(f"{door}?{urlencode({'next': onward})}", HTTPStatus.SEE_OTHER)
 
 
+def place_of(request: Request) -> str:
+    """The path that leads back to the page of `request`; to the one a form was sent from."""
+    if request.method not in ("GET", "HEAD"):
+        return _came_from(request.headers.get("referer", "/"))
+    url = request.url
+    return path_here(f"{url.path}?{url.query}" if url.query else url.path)
+
+
 def _came_from(address: str) -> str:
-    """The path of the page that asks for a part, as htmx says it; others may say anything."""
+    """The path of the page that asks for a part or sends a form, as htmx or a browser says it;
+    others may say anything.
+    """
     try:
         back = urlsplit(address)
     except ValueError:

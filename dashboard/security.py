@@ -4,6 +4,7 @@ page of ours when it changes something. And what every answer carries.
 
 import hmac
 import logging
+import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
@@ -27,6 +28,9 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 STATIC = "/static/"
 FORM = "application/x-www-form-urlencoded"
+NUL_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""What follows another backslash is a text about one."""
+
 MOST_FIELDS = 1_000
 MOST_DIGITS = 19
 SHARING = 10
@@ -125,6 +129,8 @@ class Security:
         most = self._entrance.settings.body_bytes
         if not length.isdecimal() or len(length) > MOST_DIGITS or int(length) > most:
             raise Refusal(413, said("The request is too large."))
+        if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
+            raise _with_nul()
 
     async def _checked_body(self, request: Request, receive: Receive) -> Receive:
         """The body once more for the application, after it was seen that a page of this site
@@ -146,6 +152,7 @@ class Security:
                 said("The page was out of date. Go back, load it anew, and try again."),
                 framed=True,
             )
+        _check_text(headers, body)
         handed = False
 
         async def again() -> Message:
@@ -209,9 +216,34 @@ def _without_body(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Re
     return {**scope, "method": "GET", "query_string": query}, receive, bodiless
 
 
+def _with_nul() -> Refusal:
+    """PostgreSQL stores no text with a NUL, and no name, word or note has one."""
+    return Refusal(
+        400, said("There is a character in it that no text has (NUL). Take it out."), framed=True
+    )
+
+
+def _check_text(headers: Headers, body: bytes) -> None:
+    """Refuse a body with a NUL, however it is written in a form or in JSON; and a form in parts,
+    which no page sends and whose sender says how it is encoded.
+    """
+    media = _media(headers)
+    if media.startswith("multipart/"):
+        raise Refusal(
+            400, said("The form is not written as pages of this site write it."), framed=True
+        )
+    written = NUL_IN_JSON.search(body) if "json" in media else b"%00" in body
+    if written or b"\0" in body:
+        raise _with_nul()
+
+
+def _media(headers: Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def _field(headers: Headers, body: bytes) -> str:
     """What the form says in its field `csrf`; empty when it is no form of a page."""
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+    if _media(headers) != FORM:
         return ""
     try:
         fields = parse_qsl(body.decode("latin-1"), max_num_fields=MOST_FIELDS)

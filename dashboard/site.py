@@ -5,7 +5,7 @@ it. Nothing leaves the machine in the open, so elsewhere than on loopback there 
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -108,16 +108,17 @@ class Site:
         return _connected(scope) == self.proxy and scheme == "https"
 
     def client(self, scope: Mapping[str, Any]) -> str:
-        """The address that asks, as far as requests are counted by it: what the proxy saw."""
-        found = _connected(scope)
+        """The address that asks, as far as requests are counted by it: what the proxy saw, or the
+        proxy's own where it says none.
+        """
+        connected, machine = _connected(scope), None
         if self.proxy:
             # The last one is what the proxy added; what stands before it anybody can write.
             forwarded = _header(scope, b"x-forwarded-for").rpartition(",")[2].strip()
-            found = forwarded or found
-        try:
-            machine = ip_address(found)
-        except ValueError:
-            return found
+            machine = _machine(_without_port(forwarded))
+        machine = machine or _machine(connected)
+        if machine is None:
+            return connected
         if isinstance(machine, IPv6Address):
             if machine.ipv4_mapped is not None:
                 return str(machine.ipv4_mapped)
@@ -175,6 +176,22 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _machine(address: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(address)
+    except ValueError:
+        return None
+
+
+def _without_port(said: str) -> str:
+    """The address in `192.0.2.1:5678` or `[2001:db8::1]:5678`, as some proxies write it: the port
+    is another one each time.
+    """
+    if said.startswith("["):
+        return said[1:].partition("]")[0]
+    return said.partition(":")[0] if said.count(":") == 1 else said
 
 
 def _connected(scope: Mapping[str, Any]) -> str:

@@ -10,10 +10,11 @@ from pydantic import BaseModel, Field
 from dashboard.languages import language as spoken
 from dashboard.mistakes import finding_in, hint_in, note_in, problem_in
 from index.answers import Answers
+from index.simplest import misplaced_dates
 from rules.documents import Book
 from rules.errors import QueryError
 from rules.lint.meaning import Known, lint_query
-from rules.parser import parse
+from rules.parser import Parsed, parse
 
 MOST = 12
 SHORTEST = 2
@@ -112,7 +113,7 @@ def check(words: str, known: Known, *, language: str) -> Checked:
     if not words.strip():
         return Checked(errors=[], warnings=[])
     try:
-        parsed = parse(words, lists=known.lists, use="search")
+        parsed = _read(words, known)
     except QueryError as error:
         return Checked(
             errors=[
@@ -149,6 +150,14 @@ def check(words: str, known: Known, *, language: str) -> Checked:
             ),
         ],
     )
+
+
+def _read(words: str, known: Known) -> Parsed:
+    """The tree of `words`; QueryError where it is none, or no question can be made of it."""
+    parsed = parse(words, lists=known.lists, use="search")
+    if misplaced := misplaced_dates(parsed.tree, words):
+        raise QueryError(words, misplaced)
+    return parsed
 
 
 def _mistake(

@@ -11,7 +11,7 @@ from dashboard.city import City
 from dashboard.errors import Refused
 from dashboard.frame import Pages
 from dashboard.languages import language as spoken
-from dashboard.mistakes import refusal_in
+from dashboard.mistakes import question_in
 from dashboard.pages.asking import (
     Counting,
     Reading,
@@ -23,7 +23,7 @@ from dashboard.pages.question import Filters, TheFilters, TheQuestion, words_of
 from dashboard.pages.writing import TheQueries
 from dashboard.queries import Queries
 from dashboard.rights import REFRESH, Reader
-from dashboard.suggesting import check
+from dashboard.suggesting import Checked, check
 from dashboard.views.explore import (
     FIELDS,
     Asked,
@@ -36,7 +36,9 @@ from dashboard.views.explore import (
 )
 from dashboard.views.phenomenon import ShownTerm
 from dashboard.views.texts import Sample, sample
+from index.contract import TooBroad
 from index.values import local_day
+from rules.errors import QueryError
 from stream.errors import Stop
 
 router = APIRouter()
@@ -87,33 +89,36 @@ def _page(
     tab: Tab,
     reason: str = "",
 ) -> HTMLResponse:
-    checked = check(asked.words, city.known, language=reader.language)
-    if (
-        checked.errors
-        and not (whole := check(asked.query, city.known, language=reader.language)).errors
-    ):
-        checked = whole  # words that only say what is not wanted, beside filters
+    translate = spoken(reader.language).gettext
+    checked = _checked(city, reader, asked)
+    other = _other(queries, filters, asked) if tab == "compare" else None
+    mistakes = _checked(city, reader, other).errors if other else []
     view = found = None
     refusal = ""
     if not checked.errors:
-        view = _view(city, reader, asked)
-        if REFRESH not in request.headers:
-            try:
-                found = _tab(city, reader, queries, filters, asked, tab=tab, reason=reason)
-            except Stop as error:  # no texts, but the counts stand
-                refusal = refusal_in(str(error), spoken(reader.language).gettext)
+        try:
+            view = _view(city, reader, asked)
+        except (QueryError, TooBroad) as error:  # a filter by what there is not, or too many words
+            refusal = question_in(error, translate)
+    if view and not mistakes and REFRESH not in request.headers:
+        try:
+            found = _tab(city, reader, asked, other, tab=tab, reason=reason)
+        except (QueryError, Stop, TooBroad) as error:  # no texts, but the counts stand
+            refusal = question_in(error, translate)
     return pages.render(
         request,
         "explore.html",
         reader=reader,
         here="explore",
-        status=400 if checked.errors else 200,
+        status=200 if view else 400,
         asked=asked,
         filters=filters,
         checked=checked,
         view=view,
         tab=tab,
         found=found,
+        other=other,
+        mistakes=mistakes,
         refusal=refusal,
         saved=queries.saved(reader.account),
         fields=FIELDS,
@@ -123,12 +128,30 @@ def _page(
     )
 
 
+def _checked(city: City, reader: Reader, asked: Asked) -> Checked:
+    """What is to be said of the words of `asked`."""
+    checked = check(asked.words, city.known, language=reader.language)
+    if checked.errors:
+        whole = check(asked.query, city.known, language=reader.language)
+        if not whole.errors:
+            return whole  # words that only say what is not wanted, beside filters
+    return checked
+
+
+def _other(queries: Queries, filters: Filters, asked: Asked) -> Asked | None:
+    """What `asked` is compared with; None where nothing was chosen."""
+    if filters.with_ == "before":
+        return asked.model_copy(update={"period": asked.period.before})
+    if filters.with_:
+        return asked.model_copy(update={"words": words_of(queries, filters.with_)})
+    return None
+
+
 def _tab(
     city: City,
     reader: Reader,
-    queries: Queries,
-    filters: Filters,
     asked: Asked,
+    other: Asked | None,
     *,
     tab: Tab,
     reason: str,
@@ -142,8 +165,8 @@ def _tab(
         )  # fmt: skip
     if tab == "terms":
         return _terms(city, reader, asked)
-    if tab == "compare" and filters.with_:
-        return _compare(city, reader, queries, filters, asked)
+    if tab == "compare" and other:
+        return _compare(city, reader, asked, other)
     return None
 
 
@@ -196,9 +219,10 @@ def compare_twin(
     asked: TheQuestion,
 ) -> Compared:
     """Two queries, or one in two periods, side by side."""
-    if not filters.with_:
+    other = _other(queries, filters, asked)
+    if other is None:
         raise Refused("say what to compare with: with=before, or with=<id of other words>")
-    return _compare(city, reader, queries, filters, asked)
+    return _compare(city, reader, asked, other)
 
 
 def _view(city: City, reader: Reader, asked: Asked) -> Explore:
@@ -215,17 +239,7 @@ def _terms(city: City, reader: Reader, asked: Asked) -> list[ShownTerm]:
     return typical(answers, asked)
 
 
-def _compare(
-    city: City,
-    reader: Reader,
-    queries: Queries,
-    filters: Filters,
-    asked: Asked,
-) -> Compared:
-    if filters.with_ == "before":
-        other = asked.model_copy(update={"period": asked.period.before})
-    else:
-        other = asked.model_copy(update={"words": words_of(queries, filters.with_)})
+def _compare(city: City, reader: Reader, asked: Asked, other: Asked) -> Compared:
     answers = city.answers(
         reader, "compare", query=asked.query, with_query=other.query, **asked.period.bounds,
         with_since=other.period.since,

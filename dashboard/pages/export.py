@@ -17,7 +17,9 @@ from dashboard.pages.asking import Counting, Reading, Reason, TheCity
 from dashboard.pages.question import TheQuestion
 from dashboard.rights import Reader
 from dashboard.views.explore import FACETS, Asked
+from dashboard.views.period import Period
 from index.answers import MAX_TEXTS, Answers
+from index.values import day_after, first_day
 
 if TYPE_CHECKING:
     from index.contract import Bin, Dimension
@@ -49,7 +51,9 @@ def counts(
     by: Annotated[By, Query(description="What to count by.")] = "day",
     form: AsFormat = "csv",
 ) -> Response:
-    """Counts as a file. A count that may not be shown is empty."""
+    """Counts as a file. A count that may not be shown is empty. `since` and `until` are the days
+    that a row counts, without the last: of a week that the period cuts they are fewer than seven.
+    """
     mark = _mark(city, asked, reader)
     answers = city.answers(
         reader, "export:counts", export=mark.id, query=asked.query, by=by, format=form,
@@ -86,16 +90,17 @@ def _texts(city: City, reader: Reader, asked: Asked, wanted: Wanted) -> Response
     if not reason.strip():
         raise Refused("say what the texts are for: it is logged with the export")
     mark = _mark(city, asked, reader)
+    found = city.reading(reader).texts(
+        asked.query, limit=MAX_TEXTS, reason=f"export {mark.id}: {reason.strip()}",
+        **asked.period.asked,
+    )  # fmt: skip
+    # Only now is it a download: there may have been nothing left of the quota.
     city.access.append(
         actor=reader.account,
         purpose=reader.purpose,
         action="export:texts",
         payload=f"{mark.id} {form}: {asked.query}",
     )
-    found = city.reading(reader).texts(
-        asked.query, limit=MAX_TEXTS, reason=f"export {mark.id}: {reason.strip()}",
-        **asked.period.asked,
-    )  # fmt: skip
     rows = [
         {
             "day": each.day,
@@ -117,9 +122,22 @@ def _counts(answers: Answers, asked: Asked, by: By) -> list[dict[str, Any]]:
         dimension: Dimension = next(each for each in FACETS if each == by)
         found = answers.top(asked.query, by=dimension, limit=1_000, **period.asked)
     return [
-        {by: key[0], "posts": posts, "fewer_than": None if posts is not None else found.k}
+        {
+            by: key[0],
+            **_days(key[0], bins.get(by), period),
+            "posts": posts,
+            "fewer_than": None if posts is not None else found.k,
+        }
         for key, posts in found.cells.items()
     ]
+
+
+def _days(name: str, bin_: "Bin | None", period: Period) -> dict[str, str]:
+    """Which days of `period` a row counts: those in its bin, or all of them."""
+    since, until = period.since, period.until
+    if bin_ is not None:
+        since, until = max(since, first_day(name)), min(until, day_after(name))
+    return {"since": since.isoformat(), "until": until.isoformat()}
 
 
 def _mark(city: City, asked: Asked, reader: Reader) -> Mark:

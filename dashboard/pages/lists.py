@@ -20,6 +20,7 @@ def rules_page(request: Request, city: TheCity, pages: ThePages, reader: Countin
     return pages.render(
         request, "rules.html", reader=reader, here="rules",
         rules=_rules(city, reader),
+        shown=city.book.rules,
         today=city.today,
         single_author=city.single_author,
     )  # fmt: skip
@@ -59,9 +60,10 @@ def _sources(city: City, reader: Reader) -> Sequence[SourceState]:
 
 
 def _rules(city: City, reader: Reader) -> Sequence[Listed]:
+    book, standings = city.files()
     return listed(
-        city.book,
-        city.standings(),
+        book,
+        standings,
         called=lambda rule: city.called(rule, reader.language),
         four_eyes=not city.single_author,
     )

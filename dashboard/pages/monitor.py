@@ -42,11 +42,13 @@ def twin(city: TheCity, reader: Counting, period: ThePeriod) -> Monitor:
 
 def _view(city: City, reader: Reader, period: Period, *, language: str) -> Monitor:
     answers = city.answers(reader, "monitor", **period.bounds)
+    rules, ended = city.rules(language), city.ended
     view = city.snapshot.views(
-        ("monitor", period, language),
+        ("monitor", period, language, *rules, *ended),
         lambda: monitor(
             answers,
-            rules=city.rules(language),
+            rules=rules,
+            ended=ended,
             period=period,
             marks=city.marks(period, language=language),
             k=city.k,

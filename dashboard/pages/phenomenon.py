@@ -10,6 +10,7 @@ from dashboard.pages.asking import Counting, Reading, TheCity, ThePages, ThePeri
 from dashboard.rights import Reader
 from dashboard.views.period import Period
 from dashboard.views.phenomenon import Phenomenon, ShownTerm, phenomenon, terms
+from dashboard.views.precision import precision
 from dashboard.views.texts import Sample, sample
 
 router = APIRouter()
@@ -120,16 +121,23 @@ def _view(
     answers = city.answers(
         reader, "phenomenon", rule=rule, compared_with=with_, **period.bounds
     )  # fmt: skip
-    return city.snapshot.views(
-        ("phenomenon", rule, with_, period, language),
+    ended = city.ended.get(rule)
+    view = city.snapshot.views(
+        ("phenomenon", rule, with_, period, language, ended),
         lambda: phenomenon(
             answers,
             document,
             period=period,
             marks=city.marks(period, language=language),
             with_=other,
+            ended=ended,
         ),
     )
+    # People judge while the posts stay the same.
+    judged = precision(
+        city.judgements, rule, city.shown().versions.get(rule, ""), timezone=city.timezone
+    )
+    return view.model_copy(update={"precision": judged})
 
 
 def _terms(city: City, reader: Reader, rule: str, period: Period) -> list[ShownTerm]:

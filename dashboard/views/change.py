@@ -32,7 +32,7 @@ def ratio_of(found: Change | None) -> Ratio | None:
 
 
 def level_of(line: Timeline) -> Level:
-    """The last week of `line` against what is normal."""
+    """The last days of `line` against what is normal."""
     deviation = line.deviation
     if deviation is None:
         visible = any(point.posts is not None for point in line.recent)

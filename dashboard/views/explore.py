@@ -12,7 +12,9 @@ from dashboard.views.timeline import (
     HISTORY_DAYS,
     Marks,
     Timeline,
+    bins_of,
     by_time,
+    finest,
     share_of,
     timeline,
 )  # fmt: skip
@@ -20,6 +22,7 @@ from index.answers import Answers
 from index.contract import Bin, Dimension
 from index.results import Counts
 from rules.errors import QueryError
+from rules.lexer import lex
 
 Tab = Literal["context", "texts", "terms", "table", "compare"]
 FACETS: tuple[Dimension, ...] = ("language", "sentiment", "source", "rule", "kind", "place")
@@ -46,13 +49,17 @@ class Asked(BaseModel):
 
     @property
     def query(self) -> str:
-        """Words and filters as one query, which can be asked anywhere."""
+        """Words and filters as one query, which can be asked anywhere: no words can reach out of
+        the brackets that they are put in, past the filters.
+        """
         words = self.words.strip()
         filters = [
             f"{FIELDS[by]}:{','.join(values)}" for by, values in self.filters.items() if values
         ]
         if not words or not filters:
             return words or " ".join(filters)
+        if not _is_closed(words):
+            return words  # no query by themselves: whoever reads them says what is wrong
         end = "\n" if "--" in words else ""  # a comment goes on to the end of its line
         return " ".join([f"({words}{end})", *filters])
 
@@ -85,6 +92,16 @@ class Compared(BaseModel):
     second: Timeline
     posts: tuple[int | None, int | None]
     by: list[tuple[Bars, Bars]]
+
+
+def _is_closed(words: str) -> bool:
+    """Whether each bracket in `words` belongs to one in them."""
+    depth = 0
+    for lexeme in lex(words):
+        depth += (lexeme.kind == "open") - (lexeme.kind == "close")
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def explore(answers: Answers, asked: Asked, *, marks: Marks) -> Explore:
@@ -121,11 +138,13 @@ def _choices(answers: Answers, asked: Asked, by: Dimension, *, own: Counts) -> C
 def compare(answers: Answers, first: Asked, second: Asked, *, marks: Marks) -> Compared:
     """`first` beside `second`: two queries, or one in two periods."""
     lines = [_line(answers, each, marks=marks) for each in (first, second)]
-    coarsest: Bin = "week" if any(line.bin == "week" for line in lines) else "day"
-    lines = [
-        line if line.bin == coarsest else _line(answers, asked, marks=marks, bins=("week",))
-        for asked, line in zip((first, second), lines, strict=True)
-    ]
+    if lines[0].bin != lines[1].bin:
+        has_weeks = all(bins_of(asked.period, "week") for asked in (first, second))
+        common: Bin = "week" if has_weeks else "day"
+        lines = [
+            line if line.bin == common else _line(answers, asked, marks=marks, bins=(common,))
+            for asked, line in zip((first, second), lines, strict=True)
+        ]
     both = [
         answers.facets(each.query, by=("language", "sentiment"), limit=8, **each.period.asked)
         for each in (first, second)
@@ -146,13 +165,12 @@ def typical(answers: Answers, asked: Asked) -> list[ShownTerm]:
 def _line(
     answers: Answers, asked: Asked, *, marks: Marks, bins: Sequence[Bin] = ("day", "week")
 ) -> Timeline:
-    """The line in the first of `bins` in which enough can be shown, else in the last."""
+    """The line in the finest of `bins` in which most of it can be shown."""
     period = asked.period
-    *finer, coarsest = bins if period.days <= LONG_DAYS else ("week",)
-
-    def drawn(name: Bin) -> Timeline:
-        counts = answers.over_time(asked.query, bin=name, **period.earlier(HISTORY_DAYS).asked)
-        return timeline(by_time(counts), period=period, bin=name, k=counts.k, marks=marks)
-
-    lines = (drawn(name) for name in finer)
-    return next((line for line in lines if line.is_full), None) or drawn(coarsest)
+    long = period.earlier(HISTORY_DAYS)
+    chosen, counts = finest(
+        period,
+        bins if period.days <= LONG_DAYS else ("week",),
+        lambda each: answers.over_time(asked.query, bin=each, **long.asked),
+    )
+    return timeline(by_time(counts), period=period, bin=chosen, k=counts.k, marks=marks)

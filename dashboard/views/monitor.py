@@ -1,6 +1,7 @@
 """The page Monitor: what is different from normal, and every phenomenon beside the others."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
@@ -40,13 +41,18 @@ class Panel(BaseModel):
     share: float | None = Field(description="Of all posts of the period.")
     change: Ratio | None
     line: Timeline
-    level: Level = Field(description="The last week against what is normal.")
+    level: Level = Field(
+        description="Its last seven days, or whole week or month, against what is normal."
+    )
+    ended: date | None = Field(description="When it stopped counting; null: it counts.")
 
     @property
     def prominence(self) -> float:
-        """How far it stands out: 1 is the edge of what is usual for the last week, or of "as much
-        as in the period before"; the larger of both.
+        """How far it stands out: 1 is the edge of what is usual for its last days, or of "as much
+        as in the period before"; the larger of both. That what ended has less says nothing.
         """
+        if self.ended is not None:
+            return 0.0
         found = [0.0]
         if self.line.deviation is not None:
             found.append(abs(self.line.deviation))
@@ -55,9 +61,16 @@ class Panel(BaseModel):
         return max(found)
 
     @property
+    def falls(self) -> bool:
+        """Whether it stands out by having less."""
+        if self.level in ("higher", "lower"):
+            return self.level == "lower"
+        return self.change is not None and self.change.real and self.change.ratio < 1
+
+    @property
     def peak(self) -> Point | None:
-        """Where the line is highest, if it can be shown."""
-        shown = [point for point in self.line.points if point.posts is not None]
+        """Where the line is highest, if it can be shown; of what falls that explains nothing."""
+        shown = [] if self.falls else [each for each in self.line.points if each.posts is not None]
         return max(shown, key=lambda point: point.posts or 0, default=None)
 
 
@@ -90,11 +103,14 @@ def monitor(
     answers: Answers,
     *,
     rules: Mapping[str, RuleDocument],
+    ended: Mapping[str, date],
     period: Period,
     marks: Marks,
     k: int,
 ) -> Monitor:
-    """The page for `period` but for its sources, which change while the posts stay the same."""
+    """The page for `period` but for its sources, which change while the posts stay the same. Of
+    `rules`, those that `ended` are on it where they have posts in that period.
+    """
     long = period.earlier(HISTORY_DAYS)
     bins: tuple[Bin, Bin] = ("day", "week")
     whole = {each: by_time(answers.over_time("", bin=each, **long.asked)) for each in bins}
@@ -113,6 +129,8 @@ def monitor(
             line = by_rule["week"].get(rule, {})
             drawn = timeline(line, period=period, bin="week", k=k, whole=whole["week"], marks=marks)
         posts = now.cells.get((rule,))
+        if rule in ended and posts is None:
+            continue
         spread = dispersion_of(list(line.values()), season=SEASON[drawn.bin], k=k)
         panels.append(
             Panel(
@@ -125,9 +143,10 @@ def monitor(
                 change=ratio_of(change(posts, before.cells.get((rule,)), dispersion=spread)),
                 line=drawn,
                 level=level_of(drawn),
+                ended=ended.get(rule),
             )
         )
-    panels.sort(key=lambda panel: (-panel.prominence, -(panel.posts or 0), panel.rule))
+    panels.sort(key=_place)
     return Monitor(
         period=period,
         k=k,
@@ -137,8 +156,13 @@ def monitor(
         unusual=[panel.rule for panel in panels if panel.prominence > 1][:MOST_CARDS],
         panels=panels,
         marks=marks,
-        active_rules=len(rules),
+        active_rules=len(rules.keys() - ended.keys()),
     )
+
+
+def _place(panel: Panel) -> tuple[bool, float, int, str]:
+    """What stands out comes first, and what ended last."""
+    return panel.ended is not None, -panel.prominence, -(panel.posts or 0), panel.rule
 
 
 def _by_rule(counts: Counts) -> dict[str, dict[str, int | None]]:

@@ -80,8 +80,9 @@ def period_of(
     """The period that an address names. It ends with yesterday at the latest: a day that is not
     over would change while somebody looks, and the change of one post must not be seen.
 
-    Without days it is the one called `name`, and four weeks without a name. WrongPeriod when the
-    days are none that can be asked for, or there is no such name.
+    Without days it is the one called `name`, and four weeks without a name; with a last day alone
+    it has four weeks, where so many are there to be asked for. WrongPeriod when the days are none
+    that can be asked for, or there is no such name.
     """
     if since is not None or until is not None:
         if (early := min(each for each in (since, until) if each is not None)) < EARLIEST:
@@ -92,7 +93,7 @@ def period_of(
                 last=today - timedelta(days=1),
             )
         last = min(until or today, today)
-        first = since or last - timedelta(days=DAYS["4w"])
+        first = since or max(EARLIEST, last - timedelta(days=DAYS["4w"]))
         if first >= last:
             raise WrongPeriod(
                 "from %(first)s up to %(last)s there is no day that is over: choose an earlier "

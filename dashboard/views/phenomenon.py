@@ -1,12 +1,12 @@
 """The page of one phenomenon: how large, since when, in which tone, in which words."""
 
-from collections.abc import Sequence
 from datetime import date
 
 from pydantic import BaseModel, Field
 
 from dashboard.views.change import Level, Ratio, level_of, ratio_of
 from dashboard.views.period import Period
+from dashboard.views.precision import Precision
 from dashboard.views.shares import TONES, Bars, Stack, bars_of, stack_of
 from dashboard.views.timeline import (
     HISTORY_DAYS,
@@ -16,7 +16,7 @@ from dashboard.views.timeline import (
     Timeline,
     bins_of,
     by_time,
-    is_full,
+    finest,
     share_of,
     timeline,
 )  # fmt: skip
@@ -28,6 +28,8 @@ from rules.documents import RuleDocument
 
 PARTS: tuple[Dimension, ...] = ("language", "source", "place", "hashtag")
 MOST_BARS = 12
+MOST_TOLD = 0.5
+"""Tones are drawn in bins in which at least this part of the posts is told apart."""
 
 
 class About(BaseModel):
@@ -57,9 +59,13 @@ class Phenomenon(BaseModel):
     """All that the page shows at once; terms and texts are asked for apart."""
 
     about: About
+    ended: date | None = Field(description="When it stopped counting; null: it counts.")
     period: Period
     k: int
     posts: int | None
+    precision: Precision | None = Field(
+        default=None, description="Of the version that counts; null: nobody judged it yet."
+    )
     share: float | None
     change: Ratio | None
     level: Level
@@ -100,16 +106,15 @@ def phenomenon(
     period: Period,
     marks: Marks,
     with_: RuleDocument | None = None,
+    ended: date | None = None,
 ) -> Phenomenon:
-    """The page of `rule`, beside `with_` when it is given."""
+    """The page of `rule`, which `ended` or counts; beside `with_` when it is given."""
     query = f"rule:{rule.id}"
     counts, line = _line(answers, query, period=period, marks=marks)
     bin_ = line.bin
     facets = answers.facets(query, by=PARTS, limit=MOST_BARS, **period.asked)
     now, before = (answers.count(query, **each.asked).posts for each in (period, period.before))
     everything = answers.count("", **period.asked).posts
-    lead = period.earlier(LEAD_DAYS).asked
-    tones = answers.over_time(query, bin=bin_, by="sentiment", **lead)
     values = list(counts.cells.values())
     spread = dispersion_of(values, season=SEASON[bin_], k=counts.k)
     compared = None
@@ -119,6 +124,7 @@ def phenomenon(
         compared = OtherPhenomenon(rule=with_.id, title=with_.title, posts=posts, line=other)
     return Phenomenon(
         about=about(rule),
+        ended=ended,
         period=period,
         k=counts.k,
         posts=now,
@@ -126,17 +132,32 @@ def phenomenon(
         change=ratio_of(change(now, before, dispersion=spread)),
         level=level_of(line),
         line=line,
-        tones=stack_of(
-            tones,
-            names=TONES,
-            totals={point.time: point.posts for point in line.points},
-            period=period,
-            bin=bin_,
-        ),
+        tones=_tones(answers, query, line, period=period),
         parts=[bars_of(each) for each in facets.by.values()],
         compared=compared,
         marks=marks,
     )
+
+
+def _tones(answers: Answers, query: str, line: Timeline, *, period: Period) -> Stack:
+    """The tones in the finest bin, from that of `line` on, in which most posts are told apart; else
+    in that in which the most are.
+    """
+    lead = period.earlier(LEAD_DAYS).asked
+    found: list[Stack] = []
+    for each in BINS[BINS.index(line.bin) :]:
+        counts = by_time(answers.over_time(query, bin=each, **lead))
+        stack = stack_of(
+            answers.over_time(query, bin=each, by="sentiment", **lead),
+            names=TONES,
+            totals=counts,
+            period=period,
+            bin=each,
+        )
+        found.append(stack)
+        if stack.told >= MOST_TOLD:
+            return stack
+    return max(found, key=lambda stack: stack.told)
 
 
 def terms(answers: Answers, query: str, *, period: Period, limit: int = 20) -> list[ShownTerm]:
@@ -157,7 +178,11 @@ def _line(
 ) -> tuple[Counts, Timeline]:
     """The line of `query`, in `bin` or in the finest one in which most of it can be shown."""
     long = period.earlier(HISTORY_DAYS)
-    chosen, counts = _counted(answers, query, period, bins=(bin,) if bin else BINS)
+    chosen, counts = finest(
+        period,
+        (bin,) if bin else BINS,
+        lambda each: answers.over_time(query, bin=each, **long.asked),
+    )
     values = by_time(counts)
     versions = answers.over_time(query, bin=chosen, by="rule_version", **long.asked)
     drawn = timeline(
@@ -171,22 +196,6 @@ def _line(
         marks=marks,
     )
     return counts, drawn
-
-
-def _counted(
-    answers: Answers, query: str, period: Period, *, bins: Sequence[Bin]
-) -> tuple[Bin, Counts]:
-    """The counts of `query` in the first of `bins` in which enough of `period` can be shown, else
-    in the last.
-    """
-    *finer, coarsest = bins
-    long = period.earlier(HISTORY_DAYS)
-    for each in finer:
-        counts = answers.over_time(query, bin=each, **long.asked)
-        values = by_time(counts)
-        if is_full([values.get(name) for name in bins_of(period, each)]):
-            return each, counts
-    return coarsest, answers.over_time(query, bin=coarsest, **long.asked)
 
 
 def _changes(versions: Counts, rule: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ class Listed(About):
     state: FileState = Field(
         description="What became of the version in its file: `active` ones are counted and shown, "
         "`shadow` and `outgoing` ones are only counted; `not synced`: it was not brought in yet; "
-        "`no file`: it counts and its file is gone; `wrong`: it cannot be read."
+        "`no file`: it is gone, and a version is not over; `wrong`: it cannot be read."
     )
     version: str = Field(description="That of its file; empty: there is none.")
     active: str = Field(description="The version that is active; empty: none is.")
@@ -34,7 +34,7 @@ def listed(
     called: Callable[[RuleDocument], RuleDocument],
     four_eyes: bool,
 ) -> Sequence[Listed]:
-    """Every rule that has a file or that counts, by what it is `called`."""
+    """Every rule that has a file or a version that is not over, by what it is `called`."""
     found = [
         _listed(called(_document(each, book, standings)), each, four_eyes=four_eyes)
         for each in states(book, standings)

@@ -26,15 +26,18 @@ class Bar(BaseModel):
 
 
 class Bars(BaseModel):
-    """The largest values of a dimension. What is too small to be shown is left out."""
+    """The largest values of a dimension. What is too small to be shown is left out, and what is
+    withheld so that this cannot be worked out.
+    """
 
     by: Dimension
     total: int | None
     k: int
     bars: list[Bar]
     rest: int | None = Field(
-        description="About how many posts have a value that is too small to be shown; null where "
-        "a post can have several values, or where they are few."
+        description="About how many posts have a value that is not shown: a small one, or one that "
+        "is withheld so that those cannot be worked out; null where a post can have several "
+        "values, or where they are few."
     )
 
 
@@ -53,6 +56,13 @@ class Stack(BaseModel):
     def visible(self) -> bool:
         parts = [line for name, line in self.values.items() if name != HIDDEN]
         return any(value is not None for line in parts for value in line)
+
+    @property
+    def told(self) -> float:
+        """What part of the posts is told apart."""
+        posts = {name: sum(value or 0 for value in line) for name, line in self.values.items()}
+        whole = sum(posts.values())
+        return 1 - posts[HIDDEN] / whole if whole else 0.0
 
 
 def bars_of(counts: Counts) -> Bars:
@@ -90,7 +100,8 @@ def stack_of(
     for place, time in enumerate(times):
         total = totals.get(time)
         known = sum(values[name][place] or 0 for name in names)
-        rest.append(None if total is None else max(0, total - known))
+        few = total is None or total - known < counts.k  # or nothing but noise
+        rest.append(None if total is None or few else total - known)
     return Stack(
         bin=bin,
         k=counts.k,

@@ -1,6 +1,6 @@
 """Counts in time with what a reader needs beside them: what is normal, gaps, changes, events."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 
 from pydantic import BaseModel, Field
@@ -11,7 +11,7 @@ from index.contract import Bin
 from index.gaps import Missed
 from index.normal import WEEKS, Normal, deviation, normal_range
 from index.results import Counts
-from index.values import bin_name, hours_to, local_day
+from index.values import bin_name, day_after, first_day, hours_to, local_day
 
 SEASON: Mapping[Bin, int] = {"day": 7, "week": 1, "month": 1, "hour": 168}
 """After so many bins the same kind of bin comes again."""
@@ -58,16 +58,23 @@ class Timeline(BaseModel):
     @property
     def is_full(self) -> bool:
         """Whether so much of it can be shown that nothing coarser is needed."""
-        return is_full([point.posts for point in self.points])
+        return shown_of([point.posts for point in self.points]) >= ENOUGH_SHOWN
 
     @property
     def recent(self) -> list[Point]:
-        """The last week of it."""
+        """Its last seven days, or its last whole week or month."""
         return self.points[-(7 if self.bin == "day" else 1) :]
 
     @property
+    def recent_days(self) -> tuple[date, date]:
+        """The first and the last day of those."""
+        first, _ = days_of(self.recent[0].time)
+        _, last = days_of(self.recent[-1].time)
+        return first, last
+
+    @property
     def deviation(self) -> float | None:
-        """How far the last week lies outside of what is normal (1: at the edge), on average over
+        """How far those lie outside of what is normal (1: at the edge), on average over
         its bins; None while that is learned or hidden.
         """
         known = [
@@ -79,7 +86,7 @@ class Timeline(BaseModel):
 
     @property
     def times(self) -> float | None:
-        """The last week as so many times what was to be expected."""
+        """Those as so many times what was to be expected."""
         known = [
             (point.posts, point.expected)
             for point in self.recent
@@ -126,10 +133,31 @@ def by_time(counts: Counts) -> dict[str, int | None]:
     return {key[0]: posts for key, posts in counts.cells.items()}
 
 
-def is_full(counts: Sequence[int | None]) -> bool:
-    """Whether enough of these bins can be shown to draw a line of them."""
-    shown = sum(posts is not None for posts in counts)
-    return bool(counts) and shown >= ENOUGH_SHOWN * len(counts)
+def shown_of(counts: Sequence[int | None]) -> float:
+    """What part of these bins can be shown."""
+    return sum(posts is not None for posts in counts) / len(counts) if counts else 0.0
+
+
+def finest(
+    period: Period, bins: Sequence[Bin], counted: Callable[[Bin], Counts]
+) -> tuple[Bin, Counts]:
+    """The counts in the first of `bins` in which enough of `period` can be shown to draw a line,
+    else in that in which the most can; of equal ones in the coarsest. What has no bin that ends
+    in `period` is not asked for: four weeks may lie in a month that is not over.
+    """
+    found: list[tuple[float, Bin, Counts]] = []
+    for each in bins:
+        names = bins_of(period, each)
+        if not names:
+            continue
+        counts = counted(each)
+        values = by_time(counts)
+        shown = shown_of([values.get(name) for name in names])
+        if shown >= ENOUGH_SHOWN:
+            return each, counts
+        found.append((shown, each, counts))
+    _, chosen, counts = max(reversed(found), key=lambda each: each[0])
+    return chosen, counts
 
 
 def share_of(posts: int | None, everything: int | None) -> float | None:
@@ -147,6 +175,11 @@ def bins_of(period: Period, bin: Bin) -> list[str]:
     names = dict.fromkeys(bin_name(hours_to(day), bin) for day in days)
     after = bin_name(hours_to(period.until), bin)
     return [name for name in names if name != after]
+
+
+def days_of(name: str) -> tuple[date, date]:
+    """The first and the last day of a bin."""
+    return first_day(name), day_after(name) - timedelta(days=1)
 
 
 def timeline(

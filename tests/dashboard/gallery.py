@@ -1,6 +1,7 @@
 """The gallery: a page with every part of the style, and a server of it with the pages' policy."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -26,6 +27,9 @@ POLICY = (
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 BARS = (("Dutch", 9120), ("English", 3310), ("Standard Moroccan Tamazight", 90), ("Arabic", 0))
 TOKEN = "token-of-the-form"  # noqa: S105  (a name for it)
+
+PAUSE_SECONDS = 0.5
+"""The second half of the page comes so much later at the address `slow`."""
 
 
 def gallery(name: str = "en") -> str:
@@ -189,15 +193,24 @@ class Gallery:
                 self._send(
                     handler, b"<!doctype html><html lang=en><title>Found</title>", "text/html"
                 )
+            case "/slow":
+                self._send(handler, self.page.encode(), "text/html", pause=PAUSE_SECONDS)
             case _:
                 self._send(handler, self.page.encode(), "text/html")
 
-    def _send(self, handler: BaseHTTPRequestHandler, content: bytes, kind: str) -> None:
+    def _send(
+        self, handler: BaseHTTPRequestHandler, content: bytes, kind: str, *, pause: float = 0
+    ) -> None:
         handler.send_response(200)
         handler.send_header("Content-Type", f"{kind}; charset=utf-8")
         handler.send_header("Content-Length", str(len(content)))
         handler.send_header("Content-Security-Policy", POLICY)
         handler.end_headers()
+        if pause:
+            half = content.index(b"<main")
+            handler.wfile.write(content[:half])
+            time.sleep(pause)
+            content = content[half:]
         handler.wfile.write(content)
 
     def _stream(self, handler: BaseHTTPRequestHandler) -> None:

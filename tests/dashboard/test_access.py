@@ -19,6 +19,7 @@ from dashboard.refusals import path_here
 from dashboard.roles import LOCAL_ROLES, Role
 from dashboard.testing import PASSWORD
 from stream.clock import DAY_MS, HOUR_MS, MINUTE_MS, ManualClock, to_datetime
+from tests.dashboard.conftest import HERE
 
 FOLDERS_PURPOSE = "prevention: nuisance around New Year"
 WRONG = "a wrong password"
@@ -57,6 +58,26 @@ def test_the_way_in_leads_back_to_the_page_that_was_asked_for(house: Any) -> Non
     onward = html.unescape(re.findall(r'name="next" value="([^"]*)"', page)[0])
     answer = house.send(browser, "/purpose", purpose=FOLDERS_PURPOSE, next=onward)
     assert answer.headers["location"] == "/?q=abc&since=2026-01-01"
+
+
+@pytest.mark.parametrize(
+    ("referer", "onward"),
+    [
+        (f"{HERE}/explore?language=nl", "%2Fexplore%3Flanguage%3Dnl"),
+        ("https://evil.example/\\evil", "%2F"),
+        (f"{HERE}/leave", "%2F"),
+        ("http://[", "%2F"),
+    ],
+)
+def test_a_form_leads_back_to_the_page_it_was_sent_from(
+    house: Any, referer: str, onward: str
+) -> None:
+    house.account("jan")
+    browser = house.reader("jan")
+    house.entrance.sessions.end(house.token(browser))
+    browser.headers["referer"] = referer
+    answer = house.send(browser, "/queries")
+    assert answer.headers["location"] == f"/enter?next={onward}"
 
 
 def test_a_part_of_a_page_makes_the_whole_page_go_to_the_door(house: Any) -> None:
@@ -385,7 +406,7 @@ EVIL = (
     "https:evil.example", "https://evil.example", "javascript:alert(1)", "/\t/evil.example",
     "/\n/evil.example", "\t//evil.example", " //evil.example", "//evil.example@127.0.0.1",
     "http:///evil.example", "evil.example", "", "/\u2028/evil", "/a\r\nSet-Cookie: x=y",
-    "/\x00/evil",
+    "/\x01/evil",
 )  # fmt: skip
 
 

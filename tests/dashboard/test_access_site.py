@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from bench.servers.certificates import Authority
-from dashboard.limits import FREE_TRIES, MOST_KEYS, Attempts, Rates
+from dashboard.limits import FREE_TRIES, FREE_TRIES_OF_ADDRESS, MOST_KEYS, Attempts, Rates
 from dashboard.roles import MATRIX, Role
 from dashboard.security import POLICY
 from dashboard.settings import DashboardSettings
@@ -164,6 +164,41 @@ def test_the_address_is_what_the_proxy_saw_and_not_what_a_client_says(build: Bui
         said = {"x-forwarded-for": f"192.0.2.{number}, 198.51.100.7"}
         assert through_proxy(house, **said).get("/enter").status_code == 200
     assert through_proxy(house, **headers).get("/enter").status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("said", "counted"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("198.51.100.7:40001", "198.51.100.7"),
+        ("192.0.2.1:1, 198.51.100.7:40001", "198.51.100.7"),
+        ("2001:db8:1:2::3", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::3]:40001", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::3]", "2001:db8:1:2::/64"),
+        ("[::ffff:192.0.2.1]:40001", "192.0.2.1"),
+        ("unknown", "10.0.0.2"),
+        ("_hidden:40001", "10.0.0.2"),
+        ("198.51.100.7,", "10.0.0.2"),
+        ("", "10.0.0.2"),
+    ],
+)
+def test_a_client_is_counted_by_its_address_whatever_its_port(
+    build: Build, said: str, counted: str
+) -> None:
+    headers = [(b"x-forwarded-for", said.encode())]
+    scope = {"client": ("10.0.0.2", 1), "headers": headers}
+    assert build(**PROXIED).entrance.site.client(scope) == counted
+
+
+def test_who_guesses_from_ever_other_ports_is_held_by_the_address(build: Build) -> None:
+    house = build(**PROXIED)
+    answers = []
+    for number in range(FREE_TRIES_OF_ADDRESS + 1):
+        browser = through_proxy(house, **{"x-forwarded-for": f"198.51.100.7:{40_000 + number}"})
+        browser.get("/enter")
+        answer = house.send(browser, "/enter", name=f"name-{number}", password=PASSWORD)
+        answers.append(answer.status_code)
+    assert answers == [403] * FREE_TRIES_OF_ADDRESS + [429]
 
 
 def test_without_a_proxy_nothing_is_believed_of_one(house: Any) -> None:

@@ -6,22 +6,30 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import msgspec
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 import dashboard
-from tests.dashboard.gallery import TOKEN, Gallery, served
+from tests.dashboard.gallery import PAUSE_SECONDS, TOKEN, Gallery, served
 
 AXE = Path(dashboard.__file__).parent / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 STANDARD = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 WATCH = """
-  window.seen = {blocked: [], shift: 0};
+  window.seen = {blocked: [], shift: 0, moved: []};
   addEventListener('securitypolicyviolation', (event) =>
     seen.blocked.push(`${event.violatedDirective} ${event.sourceFile}:${event.lineNumber}`));
   new PerformanceObserver((list) => {
-    for (const each of list.getEntries()) if (!each.hadRecentInput) seen.shift += each.value;
+    for (const each of list.getEntries()) {
+      if (each.hadRecentInput) continue;
+      seen.shift += each.value;
+      for (const { node, previousRect: from, currentRect: to } of each.sources) {
+        const what = (node?.outerHTML ?? node?.textContent ?? '').slice(0, 80);
+        seen.moved.push([each.startTime, what, JSON.stringify(from), JSON.stringify(to)]);
+      }
+    }
   }).observe({type: 'layout-shift', buffered: true});
 """
 SHAPES = [
@@ -71,7 +79,7 @@ def check(page: Page) -> None:
     """
     seen = page.evaluate("seen")
     assert seen["blocked"] == []
-    assert seen["shift"] < 0.01
+    assert seen["shift"] < 0.01, seen["moved"]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.evaluate(AXE.read_text("utf-8"))
     found = page.evaluate("(tags) => axe.run({runOnly: tags})", STANDARD)
@@ -91,6 +99,14 @@ def test_it_keeps_wcag_and_the_policy_and_nothing_jumps(
     page.wait_for_timeout(500)
     check(page)
     context.close()
+
+
+def test_half_a_page_is_not_drawn(context: BrowserContext, shown: Gallery) -> None:
+    page = context.new_page()
+    page.goto(urljoin(shown.address, "slow"))
+    page.locator("#lying .drawing svg").wait_for()
+    first = page.evaluate("performance.getEntriesByName('first-paint')[0].startTime")
+    assert first >= PAUSE_SECONDS * 1000
 
 
 def test_it_reads_without_scripts(chromium: Browser, shown: Gallery) -> None:

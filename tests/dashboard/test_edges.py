@@ -111,6 +111,19 @@ def test_a_day_too_early_is_refused_with_the_days_there_are(
     assert f"ask for days from {EARLIEST} up to and including {last}" in answer.text
 
 
+@given(last=st.dates(EARLIEST, TODAY))
+@example(last=EARLIEST)
+@example(last=date(2000, 1, 9))
+def test_a_last_day_alone_gives_days_that_are_found_again(last: date) -> None:
+    until = last + timedelta(days=1)
+    found = period_of("", since=None, until=until, today=TODAY, timezone="Europe/Paris")
+    assert found.until == min(until, TODAY)
+    again = {name: date.fromisoformat(day) for name, day in found.parameters.items()}
+    assert found == period_of(
+        "", since=again["since"], until=again["until"], today=TODAY, timezone="Europe/Paris"
+    )
+
+
 @given(since=st.dates(EARLIEST, TODAY), days=st.integers(1, LONGEST_DAYS))
 def test_a_period_that_is_given_has_one_before_it_and_is_found_again(
     since: date, days: int
@@ -160,6 +173,35 @@ def test_what_is_no_day_is_said_in_the_readers_language(city: City) -> None:
         assert "is geen dag: schrijf een dag als 2026-11-25" in said
         assert "Input" not in said
     assert "kan niet: kies wat" in city.got("/explore?tab=zzz", language="nl").text
+
+
+@pytest.mark.parametrize("code", ["xx", "sm", "zz-Unknown-99"])
+def test_a_language_that_nobody_knows_is_a_filter_like_another(city: City, code: str) -> None:
+    answer = city.got("/explore?" + urlencode({"language": ["nl", code]}, doseq=True))
+    assert answer.status_code == 200
+    assert tree(answer).css(f"#facet-language input[value='{code}'][checked]")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "dutch"),
+    [
+        ("/saved", 405, "naar dit adres gaat een formulier"),
+        ("/queries", 405, "naar dit adres gaat een formulier"),
+        ("/export/counts?kind=x", 400, "article, post, quote, reply, repost na kind:"),
+        ("/export/counts?sentiment=x", 400, "negative, neutral, positive na sentiment:"),
+    ],
+)
+def test_what_no_page_sends_is_answered_in_dutch_too(
+    city: City, path: str, status: int, dutch: str
+) -> None:
+    answer = city.got(path, language="nl")
+    assert answer.status_code == status
+    assert dutch in main_of(answer)
+
+
+def test_the_api_says_a_wrong_method_as_http_does(city: City) -> None:
+    answer = city.got("/api/v1/queries", language="nl")
+    assert (answer.status_code, answer.json()) == (405, {"detail": "Method Not Allowed"})
 
 
 # What is wrong is said in the frame of whoever is in

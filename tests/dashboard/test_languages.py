@@ -138,7 +138,10 @@ def test_a_bin_of_time_is_written_as_people_do(bin_: str, dutch: str, english: s
 def test_languages_are_named() -> None:
     assert language("nl").named("tr") == "Turks"
     assert language("en").named("ar") == "Arabic"
-    for strange in ("zz-Unknown-99", "", "?", "<b>"):
+    assert language("nl").named("li") == "Limburgs"
+    assert language("en").named("sm") == "Samoan"
+    assert language("en").named("pt-BR") == "Brazilian Portuguese"
+    for strange in ("zz-Unknown-99", "xx", "", "?", "<b>"):
         assert language("nl").named(strange) == strange
 
 

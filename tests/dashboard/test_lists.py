@@ -17,17 +17,24 @@ from tests.dashboard.town import EVIL_RULE, RULES, SCRIPT, City, built
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
-    """A city of which one person alone answers for the rules: one is active, one is counted
-    beside, one was only brought in, and the file of one that counts is gone.
+    """A city of which one person alone answers for the rules: two are active, one is counted
+    beside, one was only brought in, one was withdrawn, and the file of one that counts is gone.
     """
     titles = f"dashboard.purpose_titles={{nl = '{FOLDERS_PURPOSE[::-1]}'}}"
-    with built(tmp_path_factory.mktemp("alone") / "folder", titles) as made:
+    with built(tmp_path_factory.mktemp("alone") / "folder", titles, synced=False) as made:
         rulebook, book = made.writer.rulebook, made.writer.book
-        files = {rule: book.rules[rule] for rule in RULES}
+        files = {rule: book.rules[rule] for rule in (*RULES, EVIL_RULE)}
         lost = msgspec.structs.replace(book.rules[RULES[0]], id="weg", title="Weg")
         found = rulebook.sync(Book(rules={**files, "weg": lost}, lists=book.lists), as_drafts=True)
         versions = {each.rule: each.version for each in found}
-        for rule, state in ((RULES[0], "active"), (RULES[1], "shadow"), ("weg", "active")):
+        for rule, state in (
+            (RULES[0], "active"),
+            (RULES[1], "shadow"),
+            (RULES[3], "active"),
+            (RULES[3], "withdrawn"),
+            (EVIL_RULE, "active"),
+            ("weg", "active"),
+        ):
             rulebook.move(rule, [versions[rule]], state, note="")
         yield made
 
@@ -63,12 +70,37 @@ def test_the_list_says_what_became_of_each_rule(alone: City) -> None:
         assert (rule["version"] or rule["active"]) in row
 
 
-def test_a_rule_without_a_file_has_no_page_to_lead_to(alone: City) -> None:
+def test_a_rule_has_a_page_where_it_counts_or_did(alone: City) -> None:
     page = LexborHTMLParser(alone.got("/rules").text)
-    assert page.css("tbody th a")
-    assert not page.css("a[href='/phenomena/weg']")
-    for link in page.css("tbody th a"):
-        assert alone.got(link.attributes["href"] or "").status_code == 200
+    links = [link.attributes["href"] or "" for link in page.css("tbody th a")]
+    assert {link.rpartition("/")[2] for link in links} == {RULES[0], RULES[3], EVIL_RULE, "weg"}
+    for link in links:
+        assert alone.got(link).status_code == 200
+    for rule in (RULES[1], RULES[2], "onlinehaat"):  # counted beside, a draft, only a file
+        assert alone.got(f"/phenomena/{rule}").status_code == 404
+
+
+def test_the_page_monitor_has_what_counts_and_marks_what_ended(alone: City) -> None:
+    view = alone.got("/api/v1/monitor?period=3m").json()
+    ended = {panel["rule"]: panel["ended"] for panel in view["panels"]}
+    assert ended == {
+        RULES[0]: None,
+        EVIL_RULE: None,
+        "weg": None,
+        RULES[3]: "2026-09-22",  # where the city is
+    }
+    assert view["active_rules"] == 3
+    assert RULES[3] not in view["unusual"]
+    said = "ended on 22 September 2026"
+    for address in ("/?period=3m", f"/phenomena/{RULES[3]}?period=3m"):
+        assert said in alone.got(address).text
+    assert said not in alone.got(f"/phenomena/{RULES[0]}?period=3m").text
+    assert "beëindigd op 22 september 2026" in alone.got("/?period=3m", language="nl").text
+
+
+def test_what_ended_and_has_no_posts_in_a_period_is_not_on_its_page(alone: City) -> None:
+    long_ago = alone.got("/api/v1/monitor?since=2010-01-01&until=2010-02-01").json()
+    assert {panel["rule"] for panel in long_ago["panels"]} == {RULES[0], EVIL_RULE, "weg"}
 
 
 @pytest.mark.parametrize(
@@ -180,3 +212,55 @@ def test_the_demo_has_a_dutch_purpose_and_dutch_sources(tmp_path: Path) -> None:
     assert settings.dashboard.purpose_titles == {"nl": DUTCH_PURPOSE}
     for path in (folder.config / "sources").glob("*.toml"):
         assert "titles = { nl" in path.read_text("utf-8"), path.name
+
+
+def test_the_precision_of_the_version_that_counts_stands_beside_its_number(alone: City) -> None:
+    """A page shows what people judge at once, also while its posts stay the same."""
+    path = f"phenomena/{EVIL_RULE}?period=3m"
+    assert alone.got(f"/api/v1/{path}").json()["precision"] is None
+    assert "not judged yet" in alone.got(f"/{path}").text
+    ((version,),) = (
+        [each.change.version for each in found]
+        for rule, found in alone.writer.rulebook.library.standings().items()
+        if rule == EVIL_RULE
+    )
+    judgements = alone.writer.judgements
+    for counted, verdict, number in (
+        (version, "right", 11),
+        (version, "wrong", 1),
+        ("0123456789", "wrong", 1),
+    ):
+        rows = judgements.draw(
+            rule=EVIL_RULE, version=counted, kind="hit", languages=["nl"] * number
+        )
+        judgements.judge({(each.sample, each.row): verdict for each in rows}, by="anna")
+    found = alone.got(f"/api/v1/{path}").json()["precision"]
+    assert (found["right"], found["judged"], found["judged_on"]) == (11, 12, "2026-09-22")
+    assert (found["low"], found["share"], found["high"]) == pytest.approx(
+        (0.646, 11 / 12, 0.985), abs=0.001
+    )
+    for language, said in (
+        ("en", "92% of its posts are really about this (65% to 99%): so say 11 of 12 texts"),
+        ("nl", "92% van de berichten gaat hier echt over (65% tot 99%): dat zeggen 11 van 12"),
+    ):
+        page = LexborHTMLParser(alone.got(f"/{path}", language=language).text)
+        (beside,) = page.css("p.lead + p")
+        assert said in beside.text()
+        assert any(said in each.text() for each in page.css("dl.facts dd"))
+
+
+@pytest.mark.parametrize("path", [f"/explore?rule={RULES[0]}&tab=table", f"/phenomena/{RULES[0]}"])
+def test_what_is_withheld_to_protect_what_is_small_is_not_said_to_be_small(
+    alone: City, path: str
+) -> None:
+    page = LexborHTMLParser(alone.got(path).text)
+    note = page.css_first("figure#by-source").text()
+    assert " more have values that are not shown: small ones, or ones withheld" in note
+    assert "too few to show" not in note
+
+
+def test_weeks_are_not_named_where_they_were_not_tried(alone: City) -> None:
+    """In seven days lies no week but one that began before them."""
+    text = alone.got("/?period=7d").text
+    assert "No single day has enough posts to draw a line." in text
+    assert "No single day or week" not in text

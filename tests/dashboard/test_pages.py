@@ -18,6 +18,8 @@ from dashboard.languages import FOLDER
 from dashboard.roles import Role
 from dashboard.testing import operations
 from index.testing import fill
+from tests.dashboard.conftest import HERE
+from tests.dashboard.test_exporting import READERS
 from tests.dashboard.town import (
     EVIL,
     EVIL_RULE,
@@ -160,6 +162,16 @@ def test_a_page_of_a_phenomenon_shows_what_its_twin_says(city: City) -> None:
     assert twin["about"]["title"] == page.css_first("h1").text()
 
 
+def test_tones_are_in_the_finest_bins_that_tell_most_of_them_apart(city: City) -> None:
+    twin = city.got(f"/api/v1/phenomena/{RULES[0]}?period=3m").json()
+    posts = {
+        name: sum(each or 0 for each in line) for name, line in twin["tones"]["values"].items()
+    }
+    assert posts.pop("hidden") <= sum(posts.values())
+    bins = ["day", "week", "month"]
+    assert bins.index(twin["tones"]["bin"]) >= bins.index(twin["line"]["bin"])
+
+
 def test_the_page_explore_shows_what_its_twin_says(city: City) -> None:
     name = city.written("woning OR huur")
     path = f"/explore?q={name}&language=nl&language=en"
@@ -189,6 +201,54 @@ def test_twins_of_terms_and_comparisons_agree_with_their_pages(city: City) -> No
     twin = city.got(f"/api/v1/explore/compare?rule={RULES[0]}&with=before").json()
     for role, side in (("value", "first"), ("compare", "second")):
         assert column(page, "compare", role) == [each["posts"] for each in twin[side]["points"]]
+
+
+def test_a_comparison_has_the_values_of_both_sides(city: City) -> None:
+    one, other = (city.written(f"lang:{each}") for each in ("nl", "en"))
+    page = tree(city.got(f"/explore?tab=compare&q={one}&with={other}&period=3m"))
+    rows = {
+        row.css_first("th").text(): [cell.text() for cell in row.css("td")]
+        for row in page.css("#results .grid section tbody tr")
+    }
+    assert [cell == "–" for cell in rows["Dutch"]] == [False, True]
+    assert [cell == "–" for cell in rows["English"]] == [True, False]
+
+
+def test_another_purpose_and_language_lead_back_to_the_page(city: City) -> None:
+    path = "/explore?language=nl&tab=terms"
+    page = tree(city.got(path))
+    (change,) = page.css(".session a[href^='/purpose']")
+    door = tree(city.got(change.attributes["href"] or ""))
+    assert [each.attributes["value"] for each in door.css("main input[name=next]")] == [path]
+    (back,) = page.css("form[action='/language'] input[name=next]")
+    assert back.attributes["value"] == path
+    reader = city.browser_of()
+    referer = {"accept-language": "en", "referer": f"{HERE}{path}"}
+    answer = reader.post("/saved", data={"title": "a", "until": "2020-01-01"}, headers=referer)
+    assert answer.status_code == 400
+    (back,) = tree(answer).css("form[action='/language'] input[name=next]")
+    assert back.attributes["value"] == path
+
+
+def test_a_comparison_stays_whatever_else_is_chosen(city: City) -> None:
+    page = tree(city.got(f"/explore?rule={RULES[0]}&tab=compare&with=before&period=3m"))
+    links = [
+        each.attributes["href"] or "" for each in page.css("#days a, #summary .tags a, #tabs a")
+    ]
+    assert len(links) == 3 + 1 + 5
+    assert [each for each in links if "with=before" not in each] == []
+    for form in ("period", "facets"):
+        fields = {
+            each.attributes["name"]: each.attributes.get("value")
+            for each in page.css(f"#{form} input[type=hidden]")
+        }
+        assert fields.items() >= {"tab": "compare", "with": "before"}.items()
+    assert not page.css("form[action='/export/counts'] input[name=with]")
+
+
+@pytest.mark.parametrize("path", ["/", f"/phenomena/{RULES[0]}", "/explore"])
+def test_a_page_of_counts_says_what_is_not_seen(city: City, path: str) -> None:
+    assert "What we do not see" in tree(city.got(path)).css_first("main").text()
 
 
 def test_an_own_period_stays_from_page_to_page(city: City) -> None:
@@ -250,6 +310,45 @@ def test_a_value_that_a_model_did_not_say_is_counted_and_cannot_be_chosen(city: 
     assert "?" not in boxes
     for name in ("language", "sentiment", "kind"):
         assert city.got(f"/api/v1/explore?{name}=%3F").status_code == 400
+
+
+def test_what_filters_stays_ticked_where_it_is_too_few_to_show(city: City) -> None:
+    asked = {"language": ["de", "nl"], "sentiment": ["positive"], "kind": ["quote"]}
+    words = "&".join(f"{by}={value}" for by, values in asked.items() for value in values)
+    page = tree(city.got(f"/explore?period=7d&{words}"))
+    listed = [each.text() for each in page.css(".facet .count")]
+    for by, values in asked.items():
+        boxes = page.css(f"#facet-{by} input[checked]")
+        assert sorted(str(box.attributes["value"]) for box in boxes) == values
+    assert "quote" not in [bar["value"] for bar in _choices(city, words, "kind")]
+    assert all(number.replace(",", "").isdigit() for number in listed)
+
+
+def _choices(city: City, words: str, by: str) -> Any:
+    twin = city.got(f"/api/v1/explore?period=7d&{words}").json()
+    return next(each["bars"] for each in twin["choices"] if each["by"] == by)
+
+
+def test_a_line_is_drawn_also_where_no_month_or_week_is_over(city: City) -> None:
+    # Enough to show on no day, in one of three weeks, and in no month that ends in the period.
+    days = "since=2026-09-01&until=2026-09-21"
+    for path in (f"phenomena/{SPECIAL_RULE}?{days}", f"explore?rule={SPECIAL_RULE}&{days}"):
+        twin = city.got(f"/api/v1/{path}").json()
+        assert twin["line"]["bin"] == "week"
+        assert [point["posts"] is None for point in twin["line"]["points"]] == [True, True, False]
+    days = "since=2026-09-15&until=2026-09-18"  # within one week
+    for path in (f"phenomena/{SPECIAL_RULE}?{days}", f"explore?rule={SPECIAL_RULE}&{days}"):
+        line = city.got(f"/api/v1/{path}").json()["line"]
+        assert (line["bin"], len(line["points"])) == ("day", 3)
+
+
+def test_two_periods_are_compared_in_bins_that_both_have(city: City) -> None:
+    # A week ends in the second one, none in the first.
+    days = "since=2026-09-18&until=2026-09-21"
+    assert city.got(f"/api/v1/explore?rule={SPECIAL_RULE}&{days}").json()["line"]["bin"] == "week"
+    twin = city.got(f"/api/v1/explore/compare?rule={SPECIAL_RULE}&{days}&with=before").json()
+    for side in (twin["first"], twin["second"]):
+        assert (side["bin"], len(side["points"])) == ("day", 3)
 
 
 def test_texts_of_a_special_category_are_never_shown(city: City) -> None:
@@ -482,7 +581,7 @@ def test_somebody_elses_saved_search_is_not_seen_and_not_removed(city: City) -> 
         ("/explore?since=gisteren", 422, "since", "since"),
         ("/explore?since=2026-02-31", 422, "since", "since"),
         ("/explore?language=nl)%20OR%20(a", 400, "no value to filter by", "geen waarde"),
-        ("/explore?rule=bestaat-niet%00", 400, "no value to filter by", "geen waarde"),
+        ("/explore?rule=bestaat-niet%00", 400, "that no text has", "in geen tekst"),
         ("/explore/compare", 400, "say what to compare with", ""),
     ],
 )
@@ -500,6 +599,27 @@ def test_what_is_wrong_is_said_in_a_page_and_in_its_twin(
             assert "Traceback" not in page.text
 
 
+@pytest.mark.parametrize("words", ["fatbike) OR (huur", "huur) OR (NOT fatbike", "huur)", "(huur"])
+def test_words_do_not_reach_past_the_filters_beside_them(city: City, words: str) -> None:
+    asked = f"q={city.written(words)}&language=nl"
+    page = city.got(f"/explore?{asked}")
+    assert page.status_code == 400
+    assert tree(page).css("[role=alert] pre")
+    other = city.written("woning")
+    for twin in (
+        f"explore?{asked}",
+        f"explore/terms?{asked}",
+        f"explore/texts?{asked}",
+        f"explore/compare?{asked}&with=before",
+        f"explore/compare?q={other}&language=nl&with={asked[2 : asked.index('&')]}",
+        f"export/counts?{asked}",
+    ):
+        assert city.got(f"/api/v1/{twin}").status_code == 400, twin
+    for twin in ("explore/texts", "export/texts"):
+        answer = city.browser_of().post(f"/api/v1/{twin}?{asked}", json={"reason": "onderzoek"})
+        assert answer.status_code == 400, twin
+
+
 def test_a_broken_query_is_explained_and_can_be_mended(city: City) -> None:
     path = f"/explore?q={city.written('(huur NEAR woning')}"
     page = city.got(path)
@@ -511,6 +631,41 @@ def test_a_broken_query_is_explained_and_can_be_mended(city: City) -> None:
     assert twin.json()["detail"]
     for part in ("terms", "texts"):
         assert city.got(f"/api/v1/explore/{part}?{path.partition('?')[2]}").status_code == 400
+
+
+def test_words_to_compare_with_can_be_mended_where_they_were_written(city: City) -> None:
+    one, other = city.written("huur"), city.written("hu*")
+    page = city.got(f"/explore?tab=compare&q={one}&with={other}", language="nl")
+    assert page.status_code == 200
+    assert tree(page).css("#summary .lead")
+    (field,) = tree(page).css("#other-words[aria-invalid=true]")
+    assert field.attributes["value"] == "hu*"
+    (said,) = tree(page).css("#other-words-error")
+    assert "minstens 4 letters" in said.text()
+
+
+@pytest.mark.parametrize(
+    ("words", "filters", "said"),
+    [
+        ("huis OR date:2026-11", "", "voorwaarde van de hele vraag"),
+        ("woning", "&kind=x", "article, post, quote"),
+        ("woning", "&sentiment=x", "negative, neutral, positive"),
+        (
+            "woning" + "".join(f" OR woord{number}" for number in range(100)),
+            "",
+            "hoogstens 100 woorden",
+        ),
+    ],
+)
+def test_what_has_no_answer_keeps_its_words_and_filters(
+    city: City, words: str, filters: str, said: str
+) -> None:
+    page = city.got(f"/explore?q={city.written(words)}{filters}&language=nl", language="nl")
+    assert page.status_code == 400
+    (told,) = tree(page).css("[role=alert] pre")
+    assert said in told.text()
+    assert tree(page).css_first("textarea").text() == words
+    assert len(tree(page).css("#summary .tags a")) == 1 + bool(filters)
 
 
 def test_there_is_a_page_for_what_is_not_there(city: City) -> None:
@@ -589,9 +744,9 @@ def test_an_export_of_texts_says_in_the_log_what_for(city: City, way: str) -> No
     assert set(rows[0]) == {"row", "day", "language", "source", "text", "export", "delete_after"}
     (mark,) = {row["export"] for row in rows}
     said = list(city.log.entries())[before:]
-    assert [each.action for each in said] == ["export:texts", "texts"]
+    assert [each.action for each in said] == ["texts", "export:texts"]
     assert all(mark in (each.payload or "") for each in said)
-    assert "een onderzoek" in (said[-1].payload or "")
+    assert "een onderzoek" in (said[0].payload or "")
     assert mark in answer.headers["content-disposition"]
 
 
@@ -602,6 +757,23 @@ def test_an_export_of_counts_leaves_out_what_is_small(city: City) -> None:
     for row in rows:
         assert (row["posts"] is None) == (row["fewer_than"] == 10)
         assert row["posts"] is None or row["posts"] >= 10
+
+
+@pytest.mark.parametrize("form", READERS)
+def test_each_row_of_an_export_says_which_days_it_counts(city: City, form: str) -> None:
+    def asked(by: str) -> dict[str, tuple[str, str]]:
+        path = f"/export/counts?by={by}&since=2026-09-05&until=2026-09-15&format={form}"
+        rows = READERS[form](city.got(path).content)
+        return {str(row[by]): (row["since"], row["until"]) for row in rows}
+
+    assert asked("week") == {
+        "2026-W36": ("2026-09-05", "2026-09-07"),  # of Saturday and Sunday alone
+        "2026-W37": ("2026-09-07", "2026-09-14"),
+        "2026-W38": ("2026-09-14", "2026-09-15"),
+    }
+    assert asked("day")["2026-09-06"] == ("2026-09-06", "2026-09-07")
+    assert asked("month") == {"2026-09": ("2026-09-05", "2026-09-15")}
+    assert set(asked("language").values()) == {("2026-09-05", "2026-09-15")}
 
 
 @pytest.mark.parametrize("way", ["page", "twin"])
@@ -717,7 +889,11 @@ def test_a_text_has_what_models_said_of_it_and_how_sure_they_were(city: City) ->
     assert said["sentiment"] | {"value": ""} == {
         "of": "sentiment", "value": "", "confidence": 0.9, "model": "m", "version": "1"
     }  # fmt: skip
-    shown = tree(city.got(path)).css_first(".texts details")
+    page = tree(city.got(path))
+    line = page.css_first(".texts p").text()
+    assert re.search(r"· (negative|neutral|positive) \(90%\)", line)
+    assert "m 1" not in line, "the model is told on asking"
+    shown = page.css_first(".texts details")
     assert "sure for 90%" in shown.text()
     assert "m 1" in shown.text()
     assert "open" not in shown.attributes
@@ -732,3 +908,7 @@ def test_who_read_enough_for_a_day_still_sees_counts(tmp_path: Path) -> None:
         assert "Je las in de laatste 24 uur 1 keer teksten" in page.css_first("#results").text()
         assert page.css_first("p.lead .count").text() != "<10"
         assert city.got(f"/api/v1/explore/texts?rule={RULES[0]}").status_code == 409
+        before = city.entries()
+        answer = city.send(city.browser_of(), f"/export/texts?rule={RULES[0]}", reason="a report")
+        assert answer.status_code == 409
+        assert city.entries() == before, "what was not downloaded is not said to be"

@@ -158,6 +158,18 @@ def test_what_lint_has_to_say_stops_no_search(
         assert words[hint.start : hint.end] == under
 
 
+@pytest.mark.parametrize("words", ["huis OR date:2026-11", "huis NOT date:2026-11"])
+def test_a_day_that_no_question_can_be_asked_of_is_a_mistake(known: Known, words: str) -> None:
+    for language, said in (
+        ("en", "condition of the whole"),
+        ("nl", "voorwaarde van de hele vraag"),
+    ):
+        (found,) = check(words, known, language=language).errors
+        assert words[found.start : found.end] == "date:2026-11"
+        assert said in found.message
+    assert check("(huis OR laan) date:2026-11", known, language="en").errors == []
+
+
 QUERIES = st.text('ab🔥ش \n()"*/:~$,-§', max_size=30) | st.lists(
     st.sampled_from(
         ["a", "OR", "NOT", "NEAR/3", "(", ")", '"', "2 OF", "lang:", "$x", "\n", "--", "🔥", "*"]

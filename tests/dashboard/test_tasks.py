@@ -10,13 +10,20 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 from starlette.testclient import TestClient
 
 from bench.chromium import served
 from bench.servers.server import free_port
+from dashboard.application import create
 from dashboard.roles import Role
 from dashboard.testing import PASSWORD
+from peil.command.users import one_time_link
+from peil.folder import WorkingFolder
+from peil.pipeline import Pipeline
+from peil.settings import load_settings
+from peil.showing import city_of, entrance_of
+from stream.clock import SystemClock
 from tests.dashboard.conftest import FOLDERS_PURPOSE
 from tests.dashboard.test_browser import WATCH, check
 from tests.dashboard.town import EVIL_RULE, RULES, TODAY, City, built
@@ -44,6 +51,23 @@ EDGES = """
   }
 """
 """Whether the left and the right end of a row of pixels are unlike its middle."""
+
+BROKEN = """
+  (places) => places.flatMap((place) => {
+    const found = [];
+    const walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+    for (let node; (node = walker.nextNode()); ) {
+      for (const word of node.data.matchAll(/\\S+/g)) {
+        const range = document.createRange();
+        range.setStart(node, word.index);
+        range.setEnd(node, word.index + word[0].length);
+        if (range.getClientRects().length > 1) found.push(word[0]);
+      }
+    }
+    return found;
+  })
+"""
+"""The words in these places that go on in a second line."""
 
 UNWRITTEN = """
   (it) => { for (const each of it.querySelectorAll("*")) each.style.color = "transparent"; }
@@ -153,6 +177,19 @@ def city(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[City]:
         for name in (Role.VIEWER, Role.ANALYST, Role.RULE_AUTHOR, Role.ADMINISTRATOR):
             made.account(name, name)
         yield made
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[str]:
+    """A city in which nothing was collected yet: the link that lets one in."""
+    folder = WorkingFolder.init(tmp_path / "folder")
+    said = [f"purpose={FOLDERS_PURPOSE}", f"dashboard.listen='127.0.0.1:{free_port()}'"]
+    settings = load_settings(folder.settings, environ={}, overrides=said)
+    with Pipeline(folder, settings, clock=SystemClock()) as pipeline:
+        pipeline.rulebook.sync(pipeline.book)
+        entrance = entrance_of(pipeline)
+        with served(create(city_of(pipeline), entrance), entrance.site):
+            yield one_time_link(pipeline)
 
 
 @pytest.fixture
@@ -297,6 +334,23 @@ def test_an_administrator_sees_who_may_enter_and_nothing_else(
     page.wait_for_url(re.compile("/accounts$"))
 
 
+def test_no_word_of_a_command_is_broken_on_a_narrow_screen(
+    context: BrowserContext, city: City
+) -> None:
+    context.add_cookies(_cookies(city, city.browser_of(Role.ADMINISTRATOR)))
+    page = context.new_page()
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.goto("/accounts")
+    commands = page.locator("dd code")
+    assert commands.count() == 4
+    assert commands.first.inner_text() == "peil users add j.devries --role viewer --role analyst"
+    broken = {}
+    for width in range(320, 420, 10):
+        page.set_viewport_size({"width": width, "height": 900})
+        broken[width] = commands.evaluate_all(BROKEN)
+    assert not any(broken.values()), broken
+
+
 def test_a_tick_filters_in_place_and_back_takes_it_off(context: BrowserContext, city: City) -> None:
     context.add_cookies(_cookies(city, city.browser_of(Role.ANALYST)))
     page = context.new_page()
@@ -315,6 +369,8 @@ def test_a_tick_filters_in_place_and_back_takes_it_off(context: BrowserContext, 
     assert page.locator("#facet-sentiment .count").all_inner_texts() != tones
     assert "language=nl" in str(page.locator("#rest").input_value())
     assert "language=nl" in str(page.locator("#rest-saved").input_value())
+    assert "language=nl" in str(page.locator("#language-next").input_value())
+    assert "language%3Dnl" in str(page.locator("#purpose-change").get_attribute("href"))
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
     page.wait_for_url(re.compile("language=nl&language="))
@@ -322,6 +378,27 @@ def test_a_tick_filters_in_place_and_back_takes_it_off(context: BrowserContext, 
         page.evaluate("history.back()")
         expect(page.locator("#summary .tags li")).to_have_count(ticks)
     assert page.locator("#facet-language input:checked").count() == 0
+
+
+def test_what_was_typed_is_there_after_coming_in_again(context: BrowserContext, city: City) -> None:
+    browser = city.client(Role.ANALYST)
+    context.add_cookies(_cookies(city, browser))
+    page = context.new_page()
+    page.goto("/explore?language=nl")
+    city.entrance.sessions.end(city.token(browser))
+    page.locator(".cm-content").click()
+    page.keyboard.type("woning OR huur")
+    page.keyboard.press("Enter")
+    page.locator("#name").fill(f"a-{Role.ANALYST.value}")
+    page.locator("#password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Go on").click()
+    page.wait_for_url(re.compile("/explore\\?language=nl$"))
+    expect(page.locator(".cm-content")).to_have_text("woning OR huur")
+    page.locator(".cm-content").press("Enter")
+    page.wait_for_url(re.compile("q="))
+    page.goto("/explore?language=nl")
+    expect(page.locator(".cm-content")).not_to_contain_text("woning")
 
 
 def test_without_scripts_a_button_filters(chromium: Browser, city: City, port: int) -> None:
@@ -405,6 +482,17 @@ def test_whole_texts_and_what_lint_says_keep_wcag_too(
     check(page)
 
 
+EMPTY = {
+    "/": "No posts to show in this period",
+    f"/phenomena/{RULES[0]}": "Too few to show",
+    f"/phenomena/{RULES[0]}/years": "Nothing is counted yet",
+    "/explore": "Too few to show",
+    "/explore?tab=terms": "No word stands out that enough people used.",
+    "/explore?tab=compare&with=before": "Too few to show",
+    "/sources": "closed",
+}
+"""What stands on pages of a city in which nothing was collected yet."""
+
 SHAPES = pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
 
 
@@ -467,6 +555,42 @@ def test_a_lost_stream_is_told_and_keeps_wcag(
     page.clock.run_for(61_000)
     expect(page.locator("[data-live-line]")).to_contain_text("no longer hears")
     check(page)
+
+
+@SHAPES
+def test_a_part_on_its_way_and_one_that_does_not_come_are_told_and_keep_wcag(
+    context: BrowserContext, city: City, scheme: str, width: int
+) -> None:
+    page = watched(context, city, city.browser_of(Role.VIEWER), scheme, width)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/terms*", hold)
+    page.goto(f"/phenomena/{RULES[0]}")
+    expect(page.get_by_text("On its way")).to_be_visible()
+    check(page)
+    held.pop().abort()
+    expect(page.locator("[data-not-come]")).to_contain_text("This did not come.")
+    expect(page.get_by_text("On its way")).to_have_count(0)
+    check(page)
+
+
+def test_an_empty_city_says_so_and_keeps_wcag(chromium: Browser, empty: str) -> None:
+    context = chromium.new_context(base_url=empty.split("/enter", maxsplit=1)[0], locale="en-US")
+    page = context.new_page()
+    page.add_init_script(WATCH)
+    page.goto(empty)
+    for scheme, width in (("light", 1440), ("dark", 390)):
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        page.set_viewport_size({"width": width, "height": 900})
+        for path, said in EMPTY.items():
+            page.goto(path)
+            expect(page.get_by_text(said, exact=True).first).to_be_visible()
+            page.wait_for_timeout(600)  # parts that come by themselves
+            check(page)
+    context.close()
 
 
 @SHAPES

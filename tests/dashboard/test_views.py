@@ -2,7 +2,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dashboard.calendar import Event
@@ -13,11 +13,13 @@ from dashboard.sparks import spark
 from dashboard.views.explore import Asked
 from dashboard.views.period import DAYS, LONGEST_DAYS, Period, period_of
 from dashboard.views.shares import bars_of, stack_of
-from dashboard.views.timeline import HISTORY_DAYS, Marks, bins_of, marks_of, timeline
+from dashboard.views.timeline import HISTORY_DAYS, Marks, bins_of, finest, marks_of, timeline
 from index.gaps import Missed
 from index.results import Counts
 from index.values import start_of
+from rules.errors import QueryError
 from rules.parser import parse
+from rules.tree import And, Field
 from stream.clock import DAY_MS
 
 ZONE = "Europe/Amsterdam"
@@ -95,6 +97,43 @@ def test_the_bins_of_a_period_are_whole_ones_that_end_in_it(
         assert after > since, "it lies before"
     if bin_ == "day":
         assert len(found) == days
+
+
+@pytest.mark.parametrize(
+    ("days", "weeks", "months", "chosen"),
+    [
+        (14, 0, 0, "day"),
+        (13, 2, 0, "week"),
+        (13, 1, 1, "month"),
+        (13, 1, 0, "day"),
+        (1, 1, 0, "week"),
+        (0, 0, 0, "month"),
+    ],
+)
+def test_a_line_is_in_the_finest_bins_that_show_half_of_it_else_in_those_that_show_most(
+    days: int, weeks: int, months: int, chosen: str
+) -> None:
+    shown = {"day": days, "week": weeks, "month": months}
+
+    def counted(each: Any) -> Counts:
+        names = bins_of(CITY, each)
+        cells = {(name,): 10 if place < shown[each] else None for place, name in enumerate(names)}
+        return Counts(dimensions=(each,), cells=cells, total=None, k=10)
+
+    assert finest(CITY, ("day", "week", "month"), counted)[0] == chosen
+
+
+@pytest.mark.parametrize("last", [date(2026, 11, 29), date(2026, 11, 30)])
+def test_bins_of_which_none_is_over_are_not_asked_for(last: date) -> None:
+    asked: list[Any] = []
+
+    def counted(each: Any) -> Counts:
+        asked.append(each)
+        return Counts(dimensions=(each,), cells={}, total=None, k=10)
+
+    four_weeks = period(last - timedelta(days=28), last)
+    assert finest(four_weeks, ("day", "week", "month"), counted)[0] == "week"
+    assert asked == ["day", "week"]
 
 
 HISTORY = [TODAY - timedelta(days=each) for each in range(28 + HISTORY_DAYS, 0, -1)]
@@ -224,10 +263,12 @@ def test_a_stack_has_what_is_too_small_to_be_told_apart() -> None:
         [20, None],
     ]
     assert stack.visible
-    # With noise a whole may be smaller than its parts.
-    totals = {"2026-11-23": 38}
-    noisy = stack_of(found, names=names, totals=totals, period=short, bin="day")
-    assert noisy.values["hidden"] == [0, None]
+    assert stack.told == pytest.approx(40 / 60)
+    # With noise a whole may be smaller than its parts, or a little larger.
+    for total in (38, 40, 49):
+        noisy = stack_of(found, names=names, totals={"2026-11-23": total}, period=short, bin="day")
+        assert noisy.values["hidden"] == [None, None]
+        assert noisy.told == 1
     empty = Counts(dimensions=("day", "sentiment"), cells={}, total=None, k=10)
     assert not stack_of(empty, names=names, totals=totals, period=short, bin="day").visible
     named_so = {name: name for name in stack.names}
@@ -303,3 +344,23 @@ def test_words_and_filters_are_one_query(
     assert asked.query == query
     if query:
         parse(query, use="search")
+
+
+PIECES = ("fatbike", "scooter", "(", ")", "OR", "AND", "NOT", "EXCLUDE", "NEAR/3", "2 OF", ",",
+          '"', "“", "~1", "--", "\n", "lang:en", "lang:", 'case:"', "$", "-")  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map(" ".join))
+@example("fatbike) OR (scooter")
+@example("fatbike -- ) OR (scooter")
+@example('"fatbike)" OR "(scooter"')
+@example("2 OF (fatbike, scooter")
+@example("NOT fatbike")
+def test_whatever_the_words_are_a_filter_beside_them_holds(words: str) -> None:
+    asked = Asked(words=words, filters={"language": ["nl"]}, period=CITY)
+    try:
+        tree = parse(asked.query).tree
+    except QueryError:
+        return  # nothing is answered
+    held = tree.children if isinstance(tree, And) else (tree,)
+    assert Field("lang", ("nl",)) in held

@@ -121,8 +121,10 @@ def make(number: int, text: str, *, rules: Sequence[str], days: int) -> Post:
 
 
 @contextmanager
-def built(root: Path, *more: str, several_authors: bool = False) -> Generator[City]:
-    """The city in a new folder `root`; `more` are settings."""
+def built(
+    root: Path, *more: str, several_authors: bool = False, synced: bool = True
+) -> Generator[City]:
+    """The city in a new folder `root`, its rules `synced`; `more` are settings."""
     folder = WorkingFolder.init(root)
     config = folder.config
     if several_authors:
@@ -155,6 +157,8 @@ def built(root: Path, *more: str, several_authors: bool = False) -> Generator[Ci
         Pipeline(folder, settings, clock=clock) as writer,
         Pipeline(folder, settings, clock=clock) as pipeline,
     ):
+        if synced:
+            writer.rulebook.sync(writer.book)
         fill(writer.store, list(made_posts()))
         with pipeline.database.begin() as connection:
             connection.execute(

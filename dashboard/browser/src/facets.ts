@@ -34,6 +34,8 @@ export function take(page: Document): void {
     if (found === null) continue;
     if (old instanceof HTMLInputElement) {
       old.value = found.getAttribute("value") ?? "";
+    } else if (old instanceof HTMLAnchorElement) {
+      old.setAttribute("href", found.getAttribute("href") ?? "");
     } else if (old.contains(document.activeElement)) {
       recount(old, found);
     } else {

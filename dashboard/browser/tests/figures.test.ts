@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { csv } from "../src/chart/csv";
-import { days, fullest, number, read, rowsOf, shares, spread, top, type Cell, type Table } from "../src/chart/data";
+import { days, latest, number, read, rowsOf, shares, spread, top, type Cell, type Table } from "../src/chart/data";
+import { option } from "../src/chart/option";
+import type { Palette } from "../src/chart/palette";
 import { readout } from "../src/chart/readout";
 
 function cell(text: string, value: string | null = null, hidden = false): Cell {
@@ -90,7 +92,55 @@ test("labels that would touch stand in rows", () => {
   assert.deepEqual(rowsOf([[0, 50], [40, 90], [60, 100], [97, 120]]), [0, 1, 0, 1]);
 });
 
-test("names of parts stand where most parts are; a part that is nowhere has none", () => {
-  assert.deepEqual(fullest([[0.5, 0.4, 1], [0.5, 0.6, null], [null, null, 0]]), [0.4, 0.6, null]);
-  assert.deepEqual(fullest([[null], [null]]), [null, null]);
+test("names of parts stand beside the last place; a part that is nowhere has none", () => {
+  assert.deepEqual(latest([[0.5, 0.4, 1, null], [0.5, 0.6, null, null], [null, null, 0, null]]), [1, 0, null]);
+  assert.deepEqual(latest([[null], [null]]), [null, null]);
+  assert.deepEqual(latest([]), []);
+});
+
+interface Drawing {
+  readonly grid: readonly { readonly bottom: number }[];
+  readonly series: readonly {
+    readonly name: string;
+    readonly stack?: string;
+    readonly data: readonly number[];
+    readonly itemStyle: { readonly color: string };
+  }[];
+  readonly graphic: readonly { readonly y: number; readonly style: { readonly text: string } }[];
+}
+
+test("before the name of a part stands a piece of it, also of one that is not in the last bar", () => {
+  const roles = ["tone:negative", "tone:hidden", "tone:abstained", "tone:positive"];
+  const rows = [["60", "20", "20", null], ["80", null, "20", null]].map((values, place) => ({
+    cells: [cell(`${place}`, `2026-11-0${place + 1}`), ...values.map((value) => cell(value ?? "", value))],
+    gap: false, learning: false, change: "", event: "",
+  }));
+  const data = read({
+    columns: [{ role: "time", label: "Day" }, ...roles.map((role) => ({ role, label: `${role}!` }))],
+    rows,
+  });
+  const tones = { negative: "red", hidden: "grey", abstained: "white", positive: "blue" };
+  const colours: Palette = {
+    ground: "", ink: "", muted: "", accent: "", band: "", grid: "", edge: "", sunken: "", series: [], tones, font: "",
+  };
+  const height = 200;
+  const drawn = option({
+    kind: "stack", data, title: "", colours, written, width: 400, height, threshold: 10, wide: (text) => text.length * 7,
+  }) as unknown as Drawing;
+  let filled = 0;
+  const pieces = drawn.series
+    .filter(({ stack }) => stack === "pieces")
+    .flatMap(({ name, data: [long], itemStyle }) => {
+      const from = filled;
+      filled += long!;
+      const middle = Math.round(height - drawn.grid[1]!.bottom - (from + filled) / 2);
+      return name === "" ? [] : [{ name, colour: itemStyle.color, middle }];
+    });
+  const names = drawn.graphic.map(({ style, y }) => ({ name: style.text, middle: Math.round(y) }));
+  assert.deepEqual(names.map(({ name }) => name), ["tone:negative!", "tone:hidden!", "tone:abstained!"]);
+  assert.deepEqual(pieces.map(({ name, middle }) => ({ name, middle })), names);
+  assert.deepEqual(pieces.map(({ colour }) => colour), ["red", "grey", "white"]);
+  for (const { name, colour } of pieces) {
+    assert.equal(drawn.series.find((each) => each.name === name && each.stack === "whole")?.itemStyle.color, colour);
+  }
 });

@@ -110,17 +110,14 @@ export function shares(lines: readonly Line[]): readonly (readonly Point[])[] {
 }
 
 /**
- * The shares at the last of the places that have the most parts: there a name can stand beside
- * each. Null for a part that is nowhere.
+ * The shares at the last place where anything is shown: names stand beside it. Zero for a part that
+ * is only elsewhere, null for one that is nowhere.
  */
-export function fullest(shares: readonly (readonly Point[])[]): readonly Point[] {
-  let best = -1;
-  let most = 0;
-  for (let place = 0; place < (shares[0]?.length ?? 0); place += 1) {
-    const count = shares.filter((each) => (each[place] ?? 0) > 0).length;
-    if (count > 0 && count >= most) [best, most] = [place, count];
-  }
-  return shares.map((each) => (each.some((value) => (value ?? 0) > 0) ? (each[best] ?? 0) : null));
+export function latest(shares: readonly (readonly Point[])[]): readonly Point[] {
+  const isThere = (value: Point | undefined): boolean => (value ?? 0) > 0;
+  const places = shares.map((each) => each.findLastIndex(isThere));
+  const last = Math.max(...places);
+  return shares.map((each, index) => (places[index]! < 0 ? null : (each[last] ?? 0)));
 }
 
 /** The upper end of an axis from zero: 1, 2 or 5 times a power of ten, in at most four steps. */

@@ -2,7 +2,7 @@
 
 import type { EChartsCoreOption } from "echarts/core";
 
-import { fullest, line, measure, parts, rowsOf, shares, spread, top, type Data, type Line, type Point } from "./data";
+import { latest, line, measure, parts, rowsOf, shares, spread, top, type Data, type Line, type Point } from "./data";
 import type { Palette } from "./palette";
 import type { Written } from "./readout";
 
@@ -37,6 +37,9 @@ interface Drawn {
 const SIZE = 12;
 const LINE = 16;
 const MARK = 13;
+/** A piece of a part before its name, and the space after it. */
+const PIECE = { width: 18, height: 12 };
+const PIECES = PIECE.width + 5;
 const LABELS = 180;
 /** Between a name and what it names. */
 const SLACK = 14;
@@ -127,19 +130,21 @@ function stack(given: Given): EChartsCoreOption {
   const lines = parts(data);
   const values = shares(lines);
   const axis = { top: 1, step: 0.25 };
-  const room = roomFor(given, ticks(axis).map(written.share), lines.map(({ label }) => label));
+  const ends = roomFor(given, ticks(axis).map(written.share), lines.map(({ label }) => label));
+  const room = { ...ends, right: ends.right + PIECES };
   const height = given.height - room.top - room.bottom;
   let below = 0;
-  const labels = fullest(values).flatMap((share, index) => {
+  const labels = latest(values).flatMap((share, index) => {
     if (share === null) return [];
     const middle = below + share / 2;
     below += share;
-    return [{ text: lines[index]!.label, colour: colours.ink, at: room.top + height * (1 - middle) }];
+    return [{ text: lines[index]!.label, colour: colours.ink, at: room.top + height * (1 - middle), index }];
   });
+  const pieces = piecesOf(given, room, labels);
   return {
-    grid: { ...room, containLabel: false, outerBoundsMode: "none" },
-    xAxis: [timeAxis(given, room), gapAxis(data)],
-    yAxis: valueAxis(axis, written.share, colours),
+    grid: [{ ...room, containLabel: false, outerBoundsMode: "none" }, pieces.grid],
+    xAxis: [timeAxis(given, room), gapAxis(data), pieces.xAxis],
+    yAxis: [valueAxis(axis, written.share, colours), pieces.yAxis],
     aria: { enabled: true, label: { description: given.title }, decal: decals(lines, colours, [{ symbol: "none" }]) },
     series: [
       gaps(given, 1),
@@ -154,8 +159,53 @@ function stack(given: Given): EChartsCoreOption {
         ...(index === 0 ? { markLine: markLines(given, room) } : {}),
       })),
       hiddenMarks(data, lines.map((each) => ({ line: each, colour: "" })), colours, true),
+      ...pieces.series,
     ],
-    graphic: endLabels(given, room, labels),
+    graphic: endLabels(given, room, labels, PIECES),
+  };
+}
+
+/**
+ * A piece of each part before its name, as it is drawn in the bars: a part need not be in the bar
+ * that the names stand beside. The pieces are a bar of their own, apart from each other.
+ */
+function piecesOf(
+  given: Given,
+  room: Room,
+  labels: readonly { readonly at: number; readonly index: number }[],
+): { readonly grid: unknown; readonly xAxis: unknown; readonly yAxis: unknown; readonly series: readonly unknown[] } {
+  const { data, colours } = given;
+  const lines = parts(data);
+  const foot = given.height - room.bottom + LINE / 2;
+  const places = endPlaces(given, room, labels);
+  const shape = { type: "bar", stack: "pieces", xAxisIndex: 2, yAxisIndex: 1, barWidth: "100%", silent: true };
+  const axis = { show: false, gridIndex: 1 };
+  let filled = 0;
+  const series = labels
+    .map(({ index }, order) => ({ index, from: foot - places[order]! - PIECE.height / 2 }))
+    .sort((a, b) => a.from - b.from)
+    .flatMap(({ index, from }) => {
+      const { label, role } = lines[index]!;
+      const space = from - filled;
+      filled = from + PIECE.height;
+      return [
+        { ...shape, name: "", data: [space], itemStyle: { color: "transparent", decal: { symbol: "none" } } },
+        // Of one name with its part, it has the pattern of that.
+        { ...shape, name: label, data: [PIECE.height], itemStyle: { color: toneColour(role, index, colours) } },
+      ];
+    });
+  return {
+    grid: {
+      left: given.width - room.right + 6,
+      width: PIECE.width,
+      top: room.top - LINE / 2,
+      bottom: room.bottom - LINE / 2,
+      containLabel: false,
+      outerBoundsMode: "none",
+    },
+    xAxis: { ...axis, type: "category", data: [""] },
+    yAxis: { ...axis, type: "value", min: 0, max: foot - room.top + LINE / 2 },
+    series,
   };
 }
 
@@ -350,7 +400,8 @@ function marksOf({ data, width, wide }: Given, room: Omit<Room, "top">): readonl
   const placed = found.map((each) => {
     const at = room.left + (space * (each.place + 0.5)) / data.names.length;
     const half = wide(each.text) / 2;
-    if (at - half < 0) return { ...each, align: "left" as const, ends: [at, at + 2 * half] as const };
+    // Left of the plot the numbers of the axis stand.
+    if (at - half < room.left) return { ...each, align: "left" as const, ends: [at, at + 2 * half] as const };
     if (at + half > width) return { ...each, align: "right" as const, ends: [at - 2 * half, at] as const };
     return { ...each, align: "center" as const, ends: [at - half, at + half] as const };
   });
@@ -381,8 +432,12 @@ function markLines(given: Given, room: Room): unknown {
 
 function timeAxis({ data, colours, width, wide }: Given, room: Room): unknown {
   const space = width - room.left - room.right;
+  const middle = (index: number): number => room.left + ((index + 0.5) / data.names.length) * space;
   const widest = Math.max(...data.names.map(wide), 1) + 16;
-  const every = Math.max(1, Math.ceil((widest * data.names.length) / Math.max(space, 1)));
+  // Where the first would stick out it begins at its place, so the next one leaves room.
+  const sticksOut = middle(0) < wide(data.names[0] ?? "") / 2;
+  const apart = sticksOut ? 1.5 * widest : widest;
+  const every = Math.max(1, Math.ceil((apart * data.names.length) / Math.max(space, 1)));
   return {
     type: "category",
     data: data.names,
@@ -391,7 +446,8 @@ function timeAxis({ data, colours, width, wide }: Given, room: Room): unknown {
     axisTick: { show: false },
     axisLabel: {
       color: colours.muted,
-      interval: (index: number) => index % every === 0 && room.left + ((index + 0.5) / data.names.length) * space + widest / 2 < width + 8,
+      interval: (index: number) => index % every === 0 && middle(index) + widest / 2 < width + 8,
+      ...(sticksOut ? { alignMinLabel: "left" } : {}),
       hideOverlap: true,
       margin: 8,
     },
@@ -440,24 +496,29 @@ function roomFor(given: Given, axis: readonly string[], ends: readonly string[])
   return { ...room, top: 10 + rows * MARK };
 }
 
+/** How high the names at the end of a figure stand, in pixels from its top. */
+function endPlaces(given: Given, room: Room, labels: readonly { readonly at: number }[]): readonly number[] {
+  return spread(labels.map(({ at }) => at), LINE, room.top, given.height - room.bottom);
+}
+
 function endLabels(
   given: Given,
   room: Room,
   labels: readonly { readonly text: string; readonly colour: string; readonly at: number }[],
+  indent = 0,
 ): unknown[] {
-  const low = room.top;
-  const high = given.height - room.bottom;
-  const placed = spread(labels.map(({ at }) => at), LINE, low, high);
+  const placed = endPlaces(given, room, labels);
   return labels.map(({ text, colour }, index) => ({
     type: "text",
-    x: given.width - room.right + 6,
-    y: placed[index]! - SIZE / 2,
+    x: given.width - room.right + 6 + indent,
+    y: placed[index]!,
     silent: true,
     style: {
       text,
       fill: colour,
       font: font(given.colours),
-      width: room.right - 8,
+      textVerticalAlign: "middle",
+      width: room.right - 8 - indent,
       overflow: "truncate",
     },
   }));
