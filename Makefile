@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help setup assets demo test servers check bench lock clean
+.PHONY: help setup assets demo test servers check mypy pyright bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list.
@@ -29,7 +29,7 @@ demo: setup  ## The whole pipeline over fictional posts.
 
 test: setup  ## Run every test, with real servers (Java, Maven, curl and PostgreSQL must be there).
 	@$(BIN)/python -m bench.servers fetch > /dev/null
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadgroup --durations 20
 
 servers: setup  ## Start a Kafka, an Elasticsearch and a PostgreSQL, until Ctrl-C.
 	@$(BIN)/python -m bench.servers
@@ -38,8 +38,10 @@ check: setup  ## Formatting, lint, types and the contracts between packages.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/mypy
-	$(BIN)/pyright
+	@$(MAKE) --no-print-directory --jobs mypy pyright
+
+mypy pyright: setup
+	$(BIN)/$@
 
 bench: setup  ## Measure; figures and conditions are in docs/performance.md.
 	$(BIN)/python bench/log.py

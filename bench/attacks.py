@@ -7,7 +7,8 @@ Every attack guesses, of many targets, whether a post (or anything at all) is th
 defence and nothing else; half of the targets are there. Printed is how often it is right: 50% is
 guessing. The defences are those that were weighed: none but thresholds, rounding, noise by record
 key with and without rounding, and that with questions made simplest, which is what peil does; the
-last is peil itself, asked over HTTP. Apart from these, what the scores of typical words tell.
+last is peil itself, asked over HTTP. Apart from these, what the scores of typical words tell, and
+the numbers of backtests.
 Beside it: how many cells stay visible, and how far the numbers are off.
 
 The attacker knows one post whole, and may choose each question by the answers before it; he does
@@ -23,13 +24,15 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from bench import backtest_attacks
+from bench.backtest_attacks import author_of
 from bench.cluster import texts
 from bench.defences import (
     DAYS,
@@ -47,7 +50,7 @@ from index.contract import Dimension, Question
 from index.testing import TIMEZONE
 from index.typical import score
 from index.values import local_day, start_of
-from privacy.noise import COINS
+from privacy.noise import COINS, Noise
 from privacy.suppress import K
 from rules.tree import And, Field, Node, Not, Or, Prefix, Term
 from stream.post import Post
@@ -68,6 +71,7 @@ WORDS = 6
 
 DAY = timedelta(days=1)
 
+Asked = TypeVar("Asked")
 Attack = Callable[[Defence, World, Post], bool]
 """Says whether a post is there, by asking a defence."""
 
@@ -188,6 +192,20 @@ def days_in_the_mean(defence: Defence, world: World, post: Post) -> bool:
     return statistics.mean(here) > statistics.mean(elsewhere)
 
 
+def apart_and_together(defence: Defence, world: World, post: Post) -> bool:
+    """Two rare words, each and either: what they share is the sum of the two less the third. Many
+    such pairs of words, against as many with words that the post lacks.
+    """
+
+    def shared(one: str, other: str) -> Iterator[int]:
+        first, second = (defence.ask(every(Term(word))) for word in (one, other))
+        either = defence.ask(every(Or((Term(one), Term(other)))))
+        if first is not None and second is not None and either is not None:
+            yield first + second - either
+
+    return world.more_shared(post, shared) > 1 / 2
+
+
 def late(defence: Defence, world: World, post: Post) -> bool:
     """Two words of the post, before and after it came in, which was days after it was made and
     while nothing else came.
@@ -207,6 +225,7 @@ ATTACKS: Mapping[str, Attack] = {
     "a day more": periods,
     "by day, without a word": days,
     "the same, in the mean": days_in_the_mean,
+    "apart and together": apart_and_together,
     LATE: late,
     "total less cells": total_less_cells,
     "adaptive": adaptive,
@@ -214,7 +233,11 @@ ATTACKS: Mapping[str, Attack] = {
 
 
 def right(
-    attack: Attack, defence: Defence, world: World, *, targets: Iterable[Post] | None = None
+    attack: Callable[[Asked, World, Post], bool],
+    defence: Asked,
+    world: World,
+    *,
+    targets: Iterable[Post] | None = None,
 ) -> float:
     """How often a guess is right, as many of those who are there as of those who are not; of
     `targets`, or of all. Where there is none of either kind it is half.
@@ -430,6 +453,16 @@ def _try_words(world: World, count: int, rng: random.Random) -> None:
         )
 
 
+def _try_backtests(world: World, progress: Progress) -> None:
+    print("\nbacktests", flush=True)
+    author = author_of(world.store, Noise(random.Random(7).randbytes(32)))
+    for what, attack in backtest_attacks.ATTACKS.items():
+        targets = progress.over(world.targets, what)
+        print(f"  {what:26} right {right(attack, author, world, targets=targets):.1%}", flush=True)
+        if progress.is_cut_off:
+            return
+
+
 def main(chosen: argparse.Namespace, folder: Path) -> None:
     found = texts(chosen.texts)
     world = make_world(found, chosen.posts, folder, targets=chosen.targets, seed=chosen.seed)
@@ -445,6 +478,7 @@ def main(chosen: argparse.Namespace, folder: Path) -> None:
                 _try(defence, world, asked, progress)
         if chosen.only in ("", "peil") and not progress.is_cut_off:
             _try_words(world, chosen.word_pairs, random.Random(chosen.seed + 2))
+            _try_backtests(world, progress)
     world.close()
     print(f"\nNoise is never more than {COINS}. Guessing is right in 50%.")
     if progress.is_cut_off:

@@ -3,8 +3,6 @@
 import argparse
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -15,6 +13,8 @@ from typing import Self, TypeVar
 
 import psutil
 
+from bench import nursery
+from bench.nursery import Process
 from bench.servers.elasticsearch import Elasticsearch
 from bench.servers.kafka import Kafka
 from bench.servers.postgres import Postgres
@@ -30,8 +30,6 @@ Found = TypeVar("Found")
 
 PATIENCE = 300
 
-PEIL = (sys.executable, "-c", "from peil.command import main; main()")
-
 
 class Role:
     """A role of `peil run` in a process of its own, with a file of what it said."""
@@ -42,15 +40,14 @@ class Role:
         self._role = role
         self._folder = folder
         self._environ = environ
-        self.process: psutil.Popen | None = None
+        self.process: Process | None = None
         self.cpu = 0.0
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = psutil.Popen(
-                [*PEIL, "-C", str(self._folder), "--verbose", "run", "--role", self._role],
-                env=self._environ, stdout=log, stderr=subprocess.STDOUT,
-            )  # fmt: skip
+        self.process = Process(
+            nursery.peil, "-C", str(self._folder), "--verbose", "run", "--role", self._role,
+            environ=self._environ, out=self.log, err=self.log,
+        )  # fmt: skip
 
     def kill(self) -> None:
         assert self.process is not None
@@ -65,7 +62,7 @@ class Role:
     @property
     def cpu_seconds(self) -> float:
         assert self.process is not None
-        return sum(self.process.cpu_times()[:2])
+        return sum(psutil.Process(self.process.pid).cpu_times()[:2])
 
     def said(self, words: str) -> int:
         """In how many lines of its log these words stand."""
@@ -110,6 +107,12 @@ class City:
         self.roles[name] = made
         return made
 
+    def run(self, *names: str) -> None:
+        """Start a process for each of these that has none yet: `enrich-1` is one of `enrich`."""
+        for name in names:
+            if name not in self.roles:
+                self.role(name, name.partition("-")[0]).start()
+
     @contextmanager
     def opened(self) -> Generator[Pipeline]:
         """The parts, in this process, without a proxy's faults on the way to the answers."""
@@ -126,6 +129,9 @@ class City:
             role.stop()
 
 
+nursery.load_dictionaries()
+
+
 @contextmanager
 def cluster(
     root: Path,
@@ -133,12 +139,16 @@ def cluster(
     proxies: bool = False,
     optimised: bool = True,
     settings: Mapping[str, str] | None = None,
+    elastic_settings: Mapping[str, object] | None = None,
 ) -> Generator[City]:
     """Start the servers below `root` and make a working folder; everything ends with the block.
-    With `proxies` the roles reach each server through a proxy that can do harm.
+    With `proxies` the roles reach each server through a proxy that can do harm. `settings` are
+    peil's, `elastic_settings` those of Elasticsearch.
     """
     with ExitStack() as stack:
-        elastic = stack.enter_context(Elasticsearch(data=root / "es", optimised=optimised))
+        elastic = stack.enter_context(
+            Elasticsearch(data=root / "es", optimised=optimised, settings=elastic_settings)
+        )
         postgres = stack.enter_context(Postgres(data=root / "pg"))
         port = free_port()
         ways = {"kafka": f"{HOST}:{port}", "elastic": elastic.address, "postgres": postgres.address}

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench.cluster import City, Watch, cluster, file, patiently, texts, whole
+from bench.cluster_pipeline import NO_LABELS
 from peil.pipeline import Pipeline
 from stream.batches import batched
 from stream.broker import Entry
@@ -159,7 +160,7 @@ def kill(city: City, kills: int, rng: random.Random) -> Counter[str]:
 
 
 def disturb(city: City, rounds: int, rng: random.Random) -> Counter[str]:
-    """Every fault of the network, each for a few seconds, before one server after the other."""
+    """Faults of the network, each for a few seconds before one of the servers."""
     done = Counter[str]()
     faults: Mapping[str, Callable[[Proxy], object]] = {
         "delay": lambda proxy: proxy.delay(0.3),
@@ -169,9 +170,10 @@ def disturb(city: City, rounds: int, rng: random.Random) -> Counter[str]:
         "refuse": lambda proxy: proxy.refuse(),
         "stall": lambda proxy: proxy.stall(),
     }
-    for number in range(rounds):
-        name = list(faults)[number % len(faults)]
-        server = list(city.proxies)[number // len(faults) % len(city.proxies)]
+    pairs = [(server, name) for server in city.proxies for name in faults]
+    order = [pairs[number % len(pairs)] for number in range(rounds)]
+    rng.shuffle(order)
+    for number, (server, name) in enumerate(order):
         proxy = city.proxies[server]
         time.sleep(rng.uniform(1.0, 3.0))
         faults[name](proxy)
@@ -199,43 +201,42 @@ def look(pipeline: Pipeline, deeds: Deeds) -> Counter[str]:
     return found
 
 
-def main(words: argparse.Namespace, root: Path) -> int:
+def play(city: City, words: argparse.Namespace) -> int:
+    """Send, do the harm, and look what became of the posts; returns the exit code."""
     rng = random.Random(words.seed)
     rounds = words.kills
-    with cluster(root, proxies=words.faults, settings=SETTINGS) as city:
+    with city.opened() as pipeline:
+        pipeline.publish_rules()
+        deeds = Deeds(
+            words.posts, words=texts(words.texts), rng=rng, now=pipeline.clock.now() - DAY_MS
+        )
+    print(f"to send: {dict(deeds.counts)}; {len(deeds.expected())} must be in the index")
+    city.run("enrich-1", "enrich-2", "index-1", "index-2")
+    calm = threading.Event()
+    gap = rounds * 5 / (len(deeds.events) / CHUNK)  # so that the kills fall all along
+
+    def produce() -> None:
         with city.opened() as pipeline:
-            pipeline.publish_rules()
-            deeds = Deeds(
-                words.posts, words=texts(words.texts), rng=rng, now=pipeline.clock.now() - DAY_MS
-            )
-        print(f"to send: {dict(deeds.counts)}; {len(deeds.expected())} must be in the index")
-        for name in ("enrich-1", "enrich-2", "index-1", "index-2"):
-            city.role(name, name.partition("-")[0]).start()
-        calm = threading.Event()
-        gap = rounds * 5 / (len(deeds.events) / CHUNK)  # so that the kills fall all along
+            send(pipeline, deeds.events, lambda: 0.0 if calm.is_set() else gap)
 
-        def produce() -> None:
-            with city.opened() as pipeline:
-                send(pipeline, deeds.events, lambda: 0.0 if calm.is_set() else gap)
-
-        with Watch(city) as watch, ThreadPoolExecutor() as pool:
-            producing = pool.submit(produce)
-            try:
-                done = (disturb if words.faults else kill)(city, rounds, rng)
-            finally:
-                calm.set()
-            producing.result()  # what was not sent is not lost
-            deadline = time.monotonic() + PATIENCE
-            with city.opened() as pipeline:
-                while any((wrong := patiently(lambda: look(pipeline, deeds))).values()):
-                    if time.monotonic() > deadline:
-                        break
-                    time.sleep(2)
-                time.sleep(5)  # nothing comes back afterwards either
-                wrong = patiently(lambda: look(pipeline, deeds))
-        said = city.kafka.log.read_text("utf-8", "replace")
-        rebalances = said.count("Preparing to rebalance group")
-        lost = sum(role.said("went to another member") for role in city.roles.values())
+    with Watch(city) as watch, ThreadPoolExecutor() as pool:
+        producing = pool.submit(produce)
+        try:
+            done = (disturb if words.faults else kill)(city, rounds, rng)
+        finally:
+            calm.set()
+        producing.result()  # what was not sent is not lost
+        deadline = time.monotonic() + PATIENCE
+        with city.opened() as pipeline:
+            while any((wrong := patiently(lambda: look(pipeline, deeds))).values()):
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(2)
+            time.sleep(5)  # nothing comes back afterwards either
+            wrong = patiently(lambda: look(pipeline, deeds))
+    said = city.kafka.log.read_text("utf-8", "replace")
+    rebalances = said.count("Preparing to rebalance group")
+    lost = sum(role.said("went to another member") for role in city.roles.values())
     print(f"done (seed {words.seed}): {dict(done)}")
     print(f"{rebalances} rebalances; {lost} batches were given up for a lost partition")
     print(f"longest time in which the index did not change: {watch.longest:.1f} s")
@@ -243,7 +244,12 @@ def main(words: argparse.Namespace, root: Path) -> int:
     return WRONG if any(wrong.values()) else 0
 
 
-SETTINGS = {"PEIL_STREAM__LEASE_SECONDS": "6", "PEIL_ENRICH__AFFORDABLE": "1"}
+def main(words: argparse.Namespace, root: Path) -> int:
+    with cluster(root, proxies=words.faults, settings=SETTINGS) as city:
+        return play(city, words)
+
+
+SETTINGS = NO_LABELS | {"PEIL_STREAM__LEASE_SECONDS": "6"}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()

@@ -141,6 +141,7 @@ class Bench:
                 next(each for each in enrichers if isinstance(each, Matches)),
                 feed=RuleFeed(pipeline.broker),
                 timezone=settings.timezone,
+                clock=pipeline.clock,
                 metrics=pipeline.metrics,
                 affordable=lambda: 0,
             )

@@ -2,8 +2,10 @@
 parts.
 """
 
+import itertools
 import random
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import statistics
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +36,9 @@ NOW = START + (DAYS + 1) * DAY_MS
 BASE = 5
 LANGUAGES = ("nl", "nl", "nl", "en", "en", "tr")
 TONES = ("negative", "neutral", "positive")
+
+RARE = 8
+"""Pairs are made of so many words of a post, the rarest of those that can be shown with ease."""
 
 Answer = int | None
 """A number that is shown; None: hidden."""
@@ -168,7 +173,7 @@ class World:
         self.others = posts
         self.present = {post.id for post in targets if rng.random() < 1 / 2}
         self.posts = [*posts, *(post for post in targets if post.id in self.present)]
-        counts = _counted(self.posts)
+        self._counts = counts = _counted(self.posts)
         self.frequent = sorted(
             (word for word, number in counts.items() if number >= 2 * K),
             key=lambda word: (-counts[word], word),
@@ -200,6 +205,36 @@ class World:
         """The words of a post that many use, the rarest of them first."""
         forms = {token.forms[0] for token in post.tokens if token.forms}
         return [word for word in reversed(self.frequent) if word in forms & self._known]
+
+    def more_shared(self, post: Post, shared: Callable[[str, str], Iterator[int]]) -> float:
+        """How many posts more two rare words of a post share than by chance, in the mean over many
+        pairs; `shared` asks how many they share, once or more. What else stands in a pair is taken
+        away by pairs in which one or both words are others, that the post lacks and that are as
+        frequent: so the noise of a single word's count goes too.
+        """
+        words = [word for word in self.words_of(post) if self._counts[word] >= 4 * K][:RARE]
+        pairs = list(itertools.combinations(words, 2))
+        own, first, second, neither = (
+            [
+                posts
+                for one, other in pairs
+                for posts in shared(
+                    one if has_one else self._like(one, post),
+                    other if has_other else self._like(other, post),
+                )
+            ]
+            for has_one, has_other in itertools.product((True, False), repeat=2)
+        )
+        if not (own and first and second and neither):
+            return 0.0
+        mean = statistics.mean
+        return mean(own) - mean(first) - mean(second) + mean(neither)
+
+    def _like(self, word: str, post: Post) -> str:
+        """The next word that is as frequent or more so, and that the post lacks."""
+        has = set(self.words_of(post))
+        more = reversed(self.frequent[: self.frequent.index(word)])
+        return next((each for each in more if each not in has), word)
 
     def rarest_of(self, post: Post) -> str:
         """A word that few use, or the rarest there is."""

@@ -11,8 +11,8 @@ lost or stands twice.
 """
 
 import json
+import os
 import random
-import subprocess
 import sys
 import tempfile
 import threading
@@ -24,6 +24,8 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from bench import nursery
+from bench.nursery import Process
 from bench.reach import reach_this_machine
 from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
@@ -33,18 +35,21 @@ from stream.clock import DAY_MS, SystemClock, to_datetime
 POSTS = 300
 FEEDS = 3
 ENTRIES = 30
-PEIL = (sys.executable, "-c", "from peil.command import main; main()")
 TEXTS = ("Fatbikes scheuren hier elke avond over de stoep", "Lekker weer, we gaan naar zee")
 ROLES = ("collect", "enrich", "index")
 PATIENCE = 300
+CHANGES = (
+    "stream.batch=20",
+    "stream.lease_seconds=2",
+    # A role gives no label that takes a model: that says nothing of what is lost.
+    "enrich.backlog=0",
+    "enrich.affordable=0",
+)
 
 
-def peil(folder: Path, *words: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [*PEIL, "-C", str(folder), "--set", "stream.batch=20", "--set", "stream.lease_seconds=2",
-         *words],
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+def peil(folder: Path, *words: str) -> Process:
+    changes = (word for change in CHANGES for word in ("--set", change))
+    return Process(nursery.peil, "-C", str(folder), *changes, *words, out=os.devnull)
 
 
 def write(path: Path, round_: int) -> None:
@@ -135,8 +140,9 @@ def kill_roles(folder: Path, files: list[Path], rng: random.Random) -> Counter[s
     try:
         for number, path in enumerate(files):
             running = {**roles, "import": peil(folder, "import", str(path))}
-            time.sleep(rng.uniform(0.5, 4.0))
             victim = victims[number % len(victims)]
+            # An import beside roles only collects, and is done within a second.
+            time.sleep(rng.uniform(0.5, 4.0) if victim in roles else rng.uniform(0.1, 0.6))
             if running[victim].poll() is None:
                 running[victim].kill()
                 killed[victim] += 1
@@ -173,6 +179,7 @@ def look(folder: Path, rounds: int, *, feeds: bool) -> Mapping[str, int]:
 
 def main(rounds: int, seed: int, *, roles: bool) -> int:
     rng = random.Random(seed)
+    nursery.load_dictionaries()
     with tempfile.TemporaryDirectory() as name, serving() as server:
         folder = Path(name) / "city"
         prepare(folder, sources=rounds if roles else 0, server=server)

@@ -5,21 +5,25 @@ catch up.
     python bench/outage.py elastic-full [--minutes 1]
     python bench/outage.py kafka-full [--minutes 1]
 
-Posts are appended at a steady rate all the while; none gets a label that takes a model.
-`elastic-full` sets the block that Elasticsearch sets by itself when its disk passes the flood
-stage. `kafka-full` gives Kafka a small disk (a tmpfs, which takes root to mount) and fills it
-until the broker ends; then room is made and it is started again. Exit code 3 when a post is lost
-or stands twice; 1 when that cannot be said.
+Posts are appended at a steady rate all the while; none gets a label that takes a model. Where a
+disk is to be full the server gets a small one, which takes root to mount. `elastic-full`: another
+file takes most of it, posts come until Elasticsearch itself sets the block of the flood stage (its
+watermarks are as they come), and after so many minutes that file goes, as an operator would make
+room. `kafka-full` fills the disk until the broker ends; then room is made and it is started again.
+Exit code 3 when a post is lost or stands twice; 1 when that cannot be said.
 """
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import urllib.request
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench.cluster import City, cluster, patiently, texts, whole
@@ -31,7 +35,14 @@ from stream.errors import Stop
 from stream.events import Upsert
 from stream.post import Post
 
-DISK = "600m"
+DISKS = {"kafka-full": ("kafka", "600m"), "elastic-full": ("es", "2g")}
+"""Whose disk is full, by the folder of the server, and how large it is."""
+
+WATERMARKS = {"cluster.routing.allocation.disk.threshold_enabled": True}
+FLOOD_STAGE = 0.95
+ROOM = 24 << 20
+"""Bytes that posts take before they come to the flood stage."""
+
 TICK = 0.25
 PATIENCE = 1_800
 AT_ONCE = 1_000
@@ -79,27 +90,33 @@ class Producer(threading.Thread):
             raise Stop("not all posts were sent") from self._error
 
 
-def block(city: City, *, full: bool) -> None:
-    """What Elasticsearch does at the flood stage, and undoes when there is room again."""
-    body = json.dumps({"index.blocks.read_only_allow_delete": True if full else None}).encode()
-    request = urllib.request.Request(
-        f"{city.elastic.url}/peil-*/_settings?expand_wildcards=all",
-        data=body,
-        method="PUT",
-        headers={"Content-Type": "application/json"},
-    )
-    urllib.request.urlopen(request, timeout=30).close()
+def is_blocked(city: City) -> bool:
+    """Whether Elasticsearch takes no posts because of the flood stage."""
+    block = "index.blocks.read_only_allow_delete"
+    address = f"{city.elastic.url}/peil-*/_settings/{block}?flat_settings=true"
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        return any(held["settings"] for held in json.load(answer).values())
 
 
-def fill(folder: Path) -> Path:
-    """Take all the room that is left below `folder`."""
+def wait_for_block(city: City, *, there: bool) -> float:
+    """Until the block is there, or gone; returns how many seconds that took."""
+    begun = time.monotonic()
+    while is_blocked(city) is not there:
+        assert time.monotonic() < begun + PATIENCE, "the block does not change"
+        time.sleep(TICK)
+    return time.monotonic() - begun
+
+
+def fill(folder: Path, *, but: int = 0) -> Path:
+    """Take the room that is left below `folder`, but so many bytes."""
     ballast = folder / "ballast"
     with ballast.open("wb", buffering=0) as file:
         try:
-            while True:
+            while shutil.disk_usage(folder).free > but:
                 file.write(bytes(1 << 20))
         except OSError:
             return ballast
+    return ballast
 
 
 def harm(city: City, what: str, seconds: float) -> None:
@@ -110,9 +127,12 @@ def harm(city: City, what: str, seconds: float) -> None:
             time.sleep(seconds)
             city.elastic.start()
         case "elastic-full":
-            block(city, full=True)
+            above = shutil.disk_usage(city.elastic.data).total * (1 - FLOOD_STAGE)
+            ballast = fill(city.elastic.data, but=int(above) + ROOM)
+            print(f"blocked {wait_for_block(city, there=True):.0f} s after the disk was filled")
             time.sleep(seconds)
-            block(city, full=False)
+            ballast.unlink()
+            print(f"free again {wait_for_block(city, there=False):.0f} s after room was made")
         case _:
             ballast = fill(city.kafka.data)
             time.sleep(seconds)
@@ -138,51 +158,78 @@ def _missing(city: City, posts: list[Post]) -> tuple[int, int]:
     return lost, twice
 
 
-def main(words: argparse.Namespace, root: Path) -> int:
-    with cluster(root, settings=NO_LABELS | {"PEIL_STREAM__BATCH": "1000"}) as city:
-        with city.opened() as pipeline:
-            pipeline.publish_rules()
-        for name in ("enrich-1", "enrich-2", "index-1"):
-            city.role(name, name.partition("-")[0]).start()
-        producer = Producer(city, rate=words.rate)
-        producer.start()
-        time.sleep(30)
+def wait_for_first(city: City, producer: Producer) -> None:
+    """Until a post came through: then all roles work."""
+    deadline = time.monotonic() + PATIENCE
+    while not producer.posts or missing(city, producer.posts[:1]) != (0, 0):
+        assert producer.is_alive(), "no posts are sent"
+        assert time.monotonic() < deadline, "no post comes through"
+        time.sleep(1)
+
+
+def play(city: City, words: argparse.Namespace) -> int:
+    """Post, do the harm, and look what became of the posts; returns the exit code."""
+    with city.opened() as pipeline:
+        pipeline.publish_rules()
+    city.run("enrich-1", "enrich-2", "index-1")
+    producer = Producer(city, rate=words.rate)
+    producer.start()
+    try:
+        wait_for_first(city, producer)
         harm(city, words.what, words.minutes * 60)
         healed = time.monotonic()
         there = len(producer.posts)
         deadline = healed + PATIENCE
-        while missing(city, producer.posts[there - AT_ONCE : there])[0]:
+        while missing(city, producer.posts[max(0, there - AT_ONCE) : there])[0]:
             assert time.monotonic() < deadline, "it does not catch up"
             time.sleep(1)
         caught_up = time.monotonic() - healed
-        time.sleep(10)
+    finally:
         producer.end()
-        while (wrong := missing(city, producer.posts)) != (0, 0):
-            if time.monotonic() > deadline:
-                break
-            time.sleep(2)
+    while (wrong := missing(city, producer.posts)) != (0, 0):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(2)
     print(f"{words.what} for {words.minutes:g} minutes at {words.rate} posts/s")
     print(f"of {len(producer.posts)} posts {wrong[0]} are lost and {wrong[1]} stand twice")
     print(f"what had waited was searchable {caught_up:.0f} s after the end, while more came")
     return 0 if wrong == (0, 0) else WRONG
 
 
+@contextmanager
+def small_disk(folder: Path, size: str) -> Generator[None]:
+    """A disk of `size` at `folder`; Stop where this machine lets nobody mount one."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Stop(
+            f"no disk of {size} can be mounted here, so none can be filled: {done.stderr.strip()}"
+        )
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def main(words: argparse.Namespace, root: Path) -> int:
+    with ExitStack() as stack:
+        if words.what in DISKS:
+            folder, size = DISKS[words.what]
+            stack.enter_context(small_disk(root / folder, size))
+        settings = NO_LABELS | {"PEIL_STREAM__BATCH": "1000"}
+        city = stack.enter_context(cluster(root, settings=settings, elastic_settings=WATERMARKS))
+        return play(city, words)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["elastic-down", "elastic-full", "kafka-full"])
+    parser.add_argument("what", choices=["elastic-down", *DISKS])
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--rate", type=whole(1), default=1_000)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        disk = Path(temporary) / "kafka"
-        if chosen.what == "kafka-full":
-            disk.mkdir()
-            subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", disk], check=True
-            )
         try:
-            code = main(chosen, Path(temporary))
-        finally:
-            if chosen.what == "kafka-full":
-                subprocess.run(["umount", "-l", disk], check=True)
-    sys.exit(code)
+            sys.exit(main(chosen, Path(temporary)))
+        except Stop as error:
+            sys.exit(str(error))

@@ -39,6 +39,7 @@ class OverHttp:
         self._browser = browser
         self._index = index
         self._snapshot = snapshot
+        self._ids: dict[str, str] = {}
 
     def ask(self, question: Question) -> Answer:
         since, until = _days(question)
@@ -68,11 +69,17 @@ class OverHttp:
     def _look(self) -> None:
         assert self._snapshot.renew(), "what came or went is seen"
 
+    def _id(self, words: str) -> str:
+        """What stands for these words in an address: it is asked for once."""
+        if words not in self._ids:
+            answer = self._browser.post("/api/v1/queries", json={"words": words})
+            self._ids[words] = answer.json()["id"]
+        return self._ids[words]
+
     def _get(self, path: str, question: Question, **more: str) -> Any:
         said = dict(more)
         if question.query is not None:
-            words = {"words": f"{EVERY_LANGUAGE} {written(question.query)}"}
-            said["q"] = self._browser.post("/api/v1/queries", json=words).json()["id"]
+            said["q"] = self._id(f"{EVERY_LANGUAGE} {written(question.query)}")
         said["since"], said["until"] = map(str, _days(question))
         answer = self._browser.get(path, params=said)
         assert answer.status_code == 200, answer.text

@@ -42,7 +42,7 @@ from stream.version import pack
 
 AUTHORS = 200_000
 BATCH = 2_000
-STEP = 50_000
+STEP = 100_000
 """After so many posts it is told how long it will take."""
 
 TIMES = 20

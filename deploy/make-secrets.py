@@ -3,8 +3,9 @@
 certificate for each server and for the dashboard, and a password for each role on each server.
 
 Nothing that is there is made again: run it once more after you removed a file, or for a certificate
-with `--renew`. Each file belongs to the user whose container reads it, and nobody else may read
-it; only root can give files away, so run it as root, or with `--mine` for servers that run as you.
+with `--renew`, which keeps its names. Each file belongs to the user whose container reads it, and
+nobody else may read it; only root can give files away, so run it as root, or with `--mine` for
+servers that run as you.
 
     make-secrets.py deploy/secrets --also kafka=kafka.example.org
 """
@@ -113,7 +114,8 @@ class Authority:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         key, certificate = folder.path("authority/ca.key"), folder.path("ca.crt")
-        if not key.exists() and not certificate.exists():
+        self.is_new = not key.exists() and not certificate.exists()
+        if self.is_new:
             self._found()
 
     def _certificate(self) -> x509.Certificate:
@@ -121,7 +123,7 @@ class Authority:
         held = _read(path) if path.exists() else None
         if held is None:
             state = "holds no certificate" if path.exists() else "is not there"
-            sys.exit(f"{path} {state}: bring it back, or remove {path.parent} and begin anew")
+            sys.exit(f"{path} {state}: {self._anew()}")
         return held
 
     def _key(self) -> ec.EllipticCurvePrivateKey:
@@ -130,15 +132,22 @@ class Authority:
         if not path.exists():
             sys.exit(
                 f"{path} is not there, and without it no certificate can be made that the others "
-                f"trust: bring it back, or remove {self._folder.path('')} and begin anew"
+                f"trust: {self._anew()}"
             )
         try:
             held = load_pem_private_key(path.read_bytes(), password=None)
         except (TypeError, ValueError):  # the first: it has a password
             held = None
         if not isinstance(held, ec.EllipticCurvePrivateKey):
-            sys.exit(f"{path} is no key that this program made")
+            sys.exit(f"{path} is no key that this program made: {self._anew()}")
         return held
+
+    def _anew(self) -> str:
+        files = (self._folder.path(name) for name in ("ca.crt", "authority/ca.key"))
+        return (
+            f"bring it back, or remove {' and '.join(map(str, files))}, run this again, which "
+            "makes all certificates anew, and recreate all containers"
+        )
 
     def _found(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -206,6 +215,18 @@ def _read(path: Path) -> x509.Certificate | None:
         return None
 
 
+def _names(held: x509.Certificate | None) -> Sequence[str]:
+    """The names and addresses that a certificate is for."""
+    if held is None:
+        return ()
+    try:
+        found = held.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:  # one that was put there by hand
+        return ()
+    addresses = found.get_values_for_type(x509.IPAddress)
+    return (*found.get_values_for_type(x509.DNSName), *map(str, addresses))
+
+
 def _builder(
     subject: x509.Name, key: ec.EllipticCurvePublicKey, *, issuer: x509.Name, days: int
 ) -> x509.CertificateBuilder:
@@ -247,15 +268,17 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 def make_certificates(
     folder: Folder, *, days: int, also: Mapping[str, Sequence[str]], renew: Sequence[str]
 ) -> None:
-    """The authority and the certificates of all who show one, as far as they are missing."""
+    """The authority and the certificates of all who show one, as far as they are missing. One that
+    takes another's place has its names too.
+    """
     authority = Authority(folder)
     for server in SHOWN:
         last = folder.path("kafka/kafka.pem" if server == "kafka" else f"{server}/server.crt")
-        if server in renew or not last.exists():
-            hosts = (server, "localhost", "127.0.0.1", *also.get(server, ()))
+        held = _read(last) if last.exists() else None
+        if authority.is_new or server in renew or not last.exists():
+            hosts = (server, "localhost", "127.0.0.1", *_names(held), *also.get(server, ()))
             authority.issue(server, dict.fromkeys(hosts), days=days)
             continue
-        held = _read(last)
         if held is None:
             sys.exit(f"{last} holds no certificate: look what it is, or --renew {server}")
         if held.not_valid_after_utc < datetime.now(UTC) + SOON:
@@ -271,17 +294,28 @@ def make_passwords(folder: Folder) -> None:
             if not folder.path(f"{role}/{server}").exists():
                 folder.write(f"{role}/{server}", _password())
     for server in ("elasticsearch", "postgres"):
-        files = (f"{server}/password", f"setup/{server}")
-        if not all(folder.path(name).exists() for name in files):
-            password = _password()
-            for name in files:
-                folder.write(name, password)
-    if not folder.path("setup/kafka").exists():
-        password = _password()
-        # Kafka's own program reads an argument a line from it when it makes its folder.
-        scram = f"--add-scram\nSCRAM-SHA-512=[name=admin,password={password}]\n"
-        folder.write("kafka/admin.arguments", scram)
-        folder.write("setup/kafka", password)
+        _share(folder, {f"{server}/password": "{}", f"setup/{server}": "{}"})
+    # Kafka's own program reads an argument a line from it when it makes its folder.
+    scram = "--add-scram\nSCRAM-SHA-512=[name=admin,password={}]\n"
+    _share(folder, {"setup/kafka": "{}", "kafka/admin.arguments": scram})
+
+
+def _share(folder: Folder, forms: Mapping[str, str]) -> None:
+    """Files that hold one password, each in its form: those that are missing get that of the
+    others, which a server may know already.
+    """
+    held = {name: folder.path(name) for name in forms if folder.path(name).exists()}
+    if len(held) == len(forms):
+        return
+    password = _password()
+    for name, path in held.items():
+        before, after = forms[name].rstrip("\n").split("{}")
+        text = path.read_text("utf-8").rstrip("\n")  # which editors add
+        if not text.startswith(before) or not text.endswith(after):
+            sys.exit(f"{path} holds no password as this program writes it: look what it is")
+        password = text.removeprefix(before).removesuffix(after)
+    for name in forms.keys() - held.keys():
+        folder.write(name, forms[name].format(password))
 
 
 def _password() -> str:
@@ -307,8 +341,10 @@ def _named(text: str) -> tuple[str, str]:
 
 
 def _days(text: str) -> int:
-    if re.fullmatch("[0-9]{1,4}", text) is None or not 1 <= int(text) <= AUTHORITY_DAYS:
-        raise argparse.ArgumentTypeError(f"write a whole number from 1 to {AUTHORITY_DAYS}")
+    if re.fullmatch("[0-9]{1,4}", text) is None or int(text) > AUTHORITY_DAYS:
+        raise argparse.ArgumentTypeError(
+            f"write a whole number from 1 to {AUTHORITY_DAYS}; 0, for a drill, ends at once"
+        )
     return int(text)
 
 
@@ -324,7 +360,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--renew", type=_server, action="append", default=[], metavar="SERVER",
-        help="make a new certificate for it",
+        help="make a new certificate for it, under all names that it has",
     )  # fmt: skip
     parser.add_argument(
         "--days", type=_days, default=CERTIFICATE_DAYS, help="how long certificates are valid"

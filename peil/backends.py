@@ -33,6 +33,9 @@ SERVICE = "service"
 INDEX = "index"
 """The lock of whoever writes an index that has one writer."""
 
+UPGRADE = "upgrade"
+"""The lock of whoever writes the index of an older peil anew."""
+
 HOUSE = "house"
 
 

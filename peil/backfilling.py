@@ -12,7 +12,9 @@ Such a post is in the index as `recent` and goes within 72 hours. Backfilling ap
   the present generation is passed over, and one that is appended twice is taken once.
 
 Its text stands in the log for another term (`stream.topics`). That is so only for what the rule
-matches, which is kept for longer anyway.
+matches, which is kept for longer anyway. A rule that is withdrawn before the workers come to it
+keeps none of it: the index lets it go with its day as before, and the log after that term, so up to
+66 hours later than a text that was never appended anew.
 """
 
 from collections.abc import Iterator, Sequence

@@ -109,14 +109,18 @@ class Foundation:
         def check(keys: KeyRing) -> None:
             marks.check(keys, now=self.clock.now())
 
-        keys = KeyRing(
+        keys = self.key_ring(on_new=check)
+        check(keys)
+        return keys
+
+    def key_ring(self, *, on_new: Callable[[KeyRing], None] = lambda _keys: None) -> KeyRing:
+        """The keys of this folder, held against no marks: for who only looks."""
+        return KeyRing(
             self.folder.keys,
             clock=self.clock,
             longest_retention_days=self.settings.privacy.longest_retention_days,
-            on_new=check,
+            on_new=on_new,
         )
-        check(keys)
-        return keys
 
     @cached_property
     def ledger(self) -> Ledger:

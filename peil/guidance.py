@@ -11,7 +11,7 @@ from privacy.register import is_never
 from privacy.scrubbing import PERSONAL_HOST, scrub
 from rules.documents import Book
 from rules.guidance import coverage, load_guidance
-from rules.lint.findings import Finding, finding
+from rules.lint.findings import Finding, finding, unread
 
 SERVICE_NUMBER = re.compile(r"\b(?:0800|0900|088)[ -]?\d(?:[ -]?\d){3,6}\b")
 """Numbers that the Dutch numbering plan gives to organisations only."""
@@ -21,14 +21,15 @@ PERSONAL = ("handle", "email", "phone", "iban", "citizen_number")
 
 
 def read_over(config: Path, book: Book) -> Sequence[Finding]:
-    """Rules without guidance and guidance without a rule are warnings; what names a person is an
-    error. Stop when a file cannot be read.
+    """Rules without guidance, guidance without a rule and pages that cannot be read are warnings;
+    what names a person is an error.
     """
-    guidance = load_guidance(config)
-    if not guidance:
+    guides = load_guidance(config)
+    if not guides.rules and not guides.unread:
         return ()  # a folder that keeps none
-    covered = coverage(book, guidance)
-    findings = [
+    covered = coverage(book, guides)
+    findings = [unread("R704", each) for each in guides.unread]
+    findings += [
         finding("R701", rule, f"it has no guidance; write config/guidance/{rule}.en.md")
         for rule in covered.missing
     ]
@@ -36,7 +37,7 @@ def read_over(config: Path, book: Book) -> Sequence[Finding]:
         finding("R702", rule, f"no rule has this guidance; take out config/guidance/{rule}.*.md")
         for rule in covered.orphaned
     ]
-    for rule, each in guidance.items():
+    for rule, each in guides.rules.items():
         for language, page in each.pages.items():
             text = "\n".join(
                 [page.title, *(f"{part.title}\n{part.text}" for part in page.sections)]

@@ -18,7 +18,7 @@ from index.series import Series
 from index.worker import IndexStep
 from ingest.declarations import Declaration, read_folder, sound
 from ingest.sources import Source
-from peil.backends import INDEX
+from peil.backends import INDEX, UPGRADE
 from peil.foundation import Foundation
 from peil.ingestion import Ingestion
 from peil.locks import Held
@@ -31,13 +31,14 @@ from privacy.suppress import Thresholds
 from rules.documents import Book, Enrich
 from rules.files import load_book
 from rules.judging.judgements import Judgements
-from rules.life.library import standing_in
 from rules.life.publishing import Manifest, RuleFeed
+from rules.life.readers import ReadersBook
 from rules.life.special import Special
 from rules.lists import Lists
 from rules.matching.matcher import Matcher
 from stream.broker import Entry
 from stream.codec import encode
+from stream.errors import Retry
 from stream.events import Gap
 from stream.post import Post
 from stream.topics import LABELLED, POSTS
@@ -85,9 +86,11 @@ class Pipeline(Foundation):
         )
 
     @cached_property
-    def readers_book(self) -> Book:
-        """The same for whoever reads answers: what cannot be read now is as it was last."""
-        return standing_in(self.book, self.rulebook.library.standings())
+    def readers_book(self) -> ReadersBook:
+        """The same for whoever reads answers: what counts is as it was brought in, and what cannot
+        be read now as it was last.
+        """
+        return ReadersBook(self.book, self.rulebook.library)
 
     def enrich_example(self, post: Post) -> Post:
         """Label a text that somebody wrote as posts are, as far as rules can ask for it."""
@@ -148,6 +151,7 @@ class Pipeline(Foundation):
             matches,
             feed=RuleFeed(self.broker),
             timezone=self.settings.timezone,
+            clock=self.clock,
             metrics=self.metrics,
             affordable=lambda: self._affordable(worker) if in_time else None,
         )
@@ -184,18 +188,36 @@ class Pipeline(Foundation):
 
     def _is_special(self, rule: str) -> bool:
         """By its file and by what is counted, which can be another version: the stricter one."""
-        return self.readers_book.is_special(rule) or self._counted_as_special(rule)
+        file = self.book.rules.get(rule)
+        return (
+            (file is not None and file.special_category)
+            or self.readers_book().is_special(rule)
+            or self._counted_as_special(rule)
+        )
 
     @cached_property
     def _counted_as_special(self) -> Special:
         return Special(self.rulebook.library)
 
-    def index_worker(self) -> Worker:
-        """The worker from `labelled` into the store, for whoever may index (`indexing`, or
-        `backend.serving`).
+    def upgrade_store(self, *, stopping: Callable[[], bool] = lambda: False) -> None:
+        """Write anew what an older peil left in the index. Before all that writes to it; does
+        nothing where all is of this release. Where others do it, waits for them until `stopping()`
+        turns true.
         """
-        if upgraded := self.store.upgrade():
-            logger.warning("the index of an older peil was written anew: %d posts", upgraded)
+        with self.locks.wait_for(UPGRADE, clock=self.clock, give_up=stopping) as mine:
+
+            def go_on(_done: int, _of: int) -> None:
+                if not mine:
+                    raise Retry("another process may write the index of an older peil anew now")
+
+            if mine and (written := self.store.upgrade(go_on)):
+                logger.warning("the index of an older peil was written anew: %d posts", written)
+
+    def index_worker(self, *, stopping: Callable[[], bool] = lambda: False) -> Worker:
+        """The worker from `labelled` into the store, for whoever may index (`indexing`, or
+        `backend.serving`). An index of an older peil is written anew first, or until `stopping()`.
+        """
+        self.upgrade_store(stopping=stopping)
         step = IndexStep(
             self.store,
             ledger=self.ledger,

@@ -46,7 +46,10 @@ REFUSALS = {
     "check sslmode and sslrootcert in database.url, and the server's certificate",
     "private key": f"{NO_TLS}: the private key cannot be used; check sslkey in database.url",
     "wrong version number": f"{NO_TLS}: it speaks no version of it that is spoken here",
-    "alert": f"{NO_TLS}: one side refused the other; check the certificates of both",
+    **dict.fromkeys(
+        ("sslv3 alert", "tlsv1 alert", "tlsv13 alert", "ssl/tls alert"),
+        f"{NO_TLS}: one side refused the other; check the certificates of both",
+    ),
     "invalid response": f"is no PostgreSQL; {IN_URL}",
     'role "': f"does not know this user; {IN_URL}",
     'database "': f"does not exist; make it, or {IN_URL}",
@@ -196,6 +199,8 @@ def _naming(at: str) -> Callable[[ExceptionContext], None]:
 
 
 def _refusal(at: str, said: str) -> Retry | Stop:
+    if "too many connections" in said:  # for a role or a database too, whose names it says
+        return Retry(f"{at} is short of connections: {' '.join(said.split())}")
     for words, reason in REFUSALS.items():
         if words in said:
             return Stop(f"{at} {reason}")

@@ -43,7 +43,7 @@ class Rights:
     drops: frozenset[TopicName] = frozenset()
     groups: frozenset[str] = frozenset()
     brokers: bool = False
-    store: Literal["reader", "writer"] | None = None
+    store: Literal["reader", "writer", "operator"] | None = None
     tables: Mapping[Table, str] = field(default_factory=dict)
     moves: bool = False
 
@@ -152,6 +152,7 @@ RIGHTS: Mapping[str, Rights] = {
             volume: READ,
             phenomenon: READ,
             shadowed: READ,
+            judgement: READ,
             rule_document: READ,
             rule_state: READ,
             keyword_list: READ,
@@ -171,7 +172,7 @@ RIGHTS: Mapping[str, Rights] = {
         drops=WITH_TEXTS,
         groups=frozenset(GROUPS),
         brokers=True,
-        store="writer",
+        store="operator",
         # What stands in the access log and among the objections nobody takes back.
         tables=_together(
             *(each.tables for each in _WORKERS.values()),

@@ -1,10 +1,11 @@
 """What runs in each process of `peil run`."""
 
 import logging
+import multiprocessing
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def index(pipeline: Pipeline, pulse: Pulse, stopping: Callable[[], bool]) -> Non
                 logger.warning("%s", problem)
             tidy = _nothing if HOUSE in pipeline.backend.roles else lambda: _keep_house(pipeline)
             with pulse.busy():  # an index of an older peil is written anew
-                worker = pipeline.index_worker()
+                worker = pipeline.index_worker(stopping=stopping)
             _work(pipeline, worker, pulse, stopping, house=tidy)
 
 
@@ -127,8 +128,22 @@ def _work(
 ) -> None:
     clock, metrics = pipeline.clock, pipeline.metrics
     next_house = next_metrics = clock.elapsed()
+
+    def tell() -> None:
+        nonlocal next_metrics
+        if clock.elapsed() >= next_metrics:
+            metrics.gauge("peil_worker_lag_records", worker.lag(), worker=worker.name)
+            metrics.write(pipeline.folder.metrics / f"{worker.name}.prom")
+            next_metrics = clock.elapsed() + METRICS_MS
+
+    def asked_again() -> bool:
+        """`stopping` between the tries of a batch, which may go on as long as an outage does."""
+        with suppress(Retry):  # the log is away as well: what waits there is not known
+            tell()
+        return stopping()
+
     while not stopping():
-        worker.turn(timeout=POLL_SECONDS, stopping=stopping)
+        worker.turn(timeout=POLL_SECONDS, stopping=asked_again)
         pulse.turned()
         if clock.elapsed() >= next_house:
             next_house = clock.elapsed() + pipeline.backend.housekeeping_ms
@@ -138,10 +153,7 @@ def _work(
             except Retry as error:
                 logger.warning("%s: trying again in a minute: %s", worker.name, error)
                 next_house = clock.elapsed() + MINUTE_MS
-        if clock.elapsed() >= next_metrics:
-            metrics.gauge("peil_worker_lag_records", worker.lag(), worker=worker.name)
-            metrics.write(pipeline.folder.metrics / f"{worker.name}.prom")
-            next_metrics = clock.elapsed() + METRICS_MS
+        tell()
 
 
 class RoleProcess:
@@ -165,16 +177,24 @@ class RoleProcess:
         self._listening = listening
 
     def __call__(self, role: str) -> int:
-        """Run `role` until SIGTERM or SIGINT; returns the exit code."""
+        """Run `role` until SIGTERM or SIGINT, or until the process that started it for `peil run`
+        is gone; returns the exit code.
+        """
         logging.basicConfig(level=self._log_level, format=f"%(asctime)s {role} %(message)s")
         stop = threading.Event()
         for number in SIGNALS:
             signal.signal(number, lambda _number, _frame: stop.set())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        pulse = Pulse(clock=SystemClock())
+        clock = SystemClock()
+        pulse = Pulse(clock=clock)
+        parent = multiprocessing.parent_process()  # None where a person started this role alone
 
         def stopping() -> bool:
             pulse.beat()
+            if parent is not None and not parent.is_alive() and not stop.is_set():
+                # Nobody would end it, and the next `peil run` finds its ports and locks taken.
+                logger.warning("`peil run` was killed: this role ends too")
+                stop.set()
             return stop.is_set()
 
         metrics = PrometheusMetrics()
@@ -184,8 +204,11 @@ class RoleProcess:
                     try:
                         self._work(role, pulse, metrics, stopping)
                     except Retry as error:  # what it needs is away: it waits, and begins anew
-                        logger.warning("again in %.0f s: %s", AWAY_SECONDS, error)
-                        stop.wait(AWAY_SECONDS)
+                        seconds = error.after or AWAY_SECONDS
+                        logger.warning("again in %.0f s: %s", seconds, error)
+                        until = clock.elapsed() + int(seconds * 1000)
+                        while not stopping() and clock.elapsed() < until:
+                            stop.wait(min(seconds, POLL_SECONDS))
         except Stop as error:
             logger.error("%s", error)  # noqa: TRY400  (the message says it all)
             return STOPPED

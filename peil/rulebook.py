@@ -10,13 +10,13 @@ from peil.guidance import personal
 from peil.locks import Locks
 from rules.documents import Book, Enrich, unchanged
 from rules.life.asking import needs_review, wish
-from rules.life.history import Change, State
+from rules.life.history import REVIEWED_AGAIN, Change, State
 from rules.life.library import Library, Standing, those_in
 from rules.life.publishing import Manifest, has_published, last_published, publish
 from rules.life.readiness import missing
 from rules.life.syncing import Synced, differing, sync
 from rules.life.takeover import adopt, carry_over, end_overdue
-from rules.life.versions import resolve
+from rules.life.versions import Version, resolve
 from rules.settings import RulesSettings
 from stream.broker import Broker
 from stream.clock import Clock, to_datetime
@@ -128,11 +128,8 @@ class Rulebook:
         asked for in a sync by somebody else; nothing when the file asks for nothing. Stop says
         what is missing.
         """
-        document = book.rules.get(held.change.rule)
-        if document is None:
-            return ()
-        version, actor = resolve(document, book.lookup()), self._actor
-        if version.name != held.change.name or not needs_review(held, version):
+        version, actor = self.asked(held, book), self._actor
+        if version is None:
             return ()
         asked = wish(held, version)
         with self.library.turn() as turn:
@@ -141,17 +138,23 @@ class Rulebook:
                 raise Stop(f"{version.name} was not synced as its file is now: `peil rules sync`")
             if who[0] == actor:
                 raise Stop(f"{actor} asked for this change: somebody else must review it")
-            turn.describe(version, by=actor)
-            changes = [turn.note(held, f"reviewed, asked for by {who[0]}", by=actor)]
+            turn.describe(version, by=who[0])
+            changes = [turn.note(held, f"{REVIEWED_AGAIN} {who[0]}", by=actor)]
         self.publish()
         return changes
 
-    def lacks(self, standing: Standing, book: Book) -> Sequence[str]:
+    def asked(self, held: Standing, book: Book) -> Version | None:
+        """What the file of a reviewed version says otherwise now, if that needs a review."""
+        document = book.rules.get(held.change.rule)
+        version = None if document is None else resolve(document, book.lookup())
+        if version is None or version.name != held.change.name:
+            return None
+        return version if needs_review(held, version) else None
+
+    def lacks(self, version: Version, book: Book) -> Sequence[str]:
         """What keeps a version from being reviewed or from counting."""
         today = to_datetime(self._clock.now()).date()
-        return missing(
-            standing.version, book=book, today=today, personal=personal, enrich=self._enrich
-        )
+        return missing(version, book=book, today=today, personal=personal, enrich=self._enrich)
 
     def standings_of(self, rule: str) -> Sequence[Standing]:
         """The versions of `rule`; Stop when there is none."""

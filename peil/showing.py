@@ -1,6 +1,7 @@
 """The dashboard over a working folder: what the pages are made of, and how it is served."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -21,9 +22,15 @@ from peil.guidance import personal
 from peil.health import Pulse
 from peil.pipeline import Pipeline
 from privacy.suppress import about
-from rules.guidance import load_guidance
+from rules.documents import Book
+from rules.guidance import Guidance, load_guidance
+from rules.life.fresh import Fresh
+from rules.life.library import Standings
+from rules.life.readers import ShownRules
 from rules.lint.linter import known_of
 from stream.clock import to_datetime
+
+logger = logging.getLogger(__name__)
 
 SCHEDULES = {"always": ALWAYS, "by hand": ""}
 """How a page says what is no interval and no cron line."""
@@ -63,8 +70,9 @@ def city_of(pipeline: Pipeline) -> City:
         database=pipeline.database,
         access=pipeline.access,
         metrics=pipeline.metrics,
-        book=pipeline.readers_book,
-        guidance=load_guidance(pipeline.folder.config),
+        shown=ShownRules(pipeline.book, pipeline.rulebook.library),
+        files=Fresh(partial(_files, pipeline), now=pipeline.clock.now),
+        guidance=_guidance(pipeline),
         events=load_calendar(pipeline.folder.config),
         translations=load_translations(pipeline.folder.config),
         source_titles={
@@ -77,10 +85,23 @@ def city_of(pipeline: Pipeline) -> City:
         sources=partial(source_states, pipeline),
         ask=ask,
         snapshot=Snapshot(store.reload, clock=pipeline.clock),
-        standings=pipeline.rulebook.library.standings,
+        judgements=pipeline.judgements,
         known=known_of(pipeline.book, personal=personal),
         single_author=settings.rules.single_author,
     )
+
+
+def _files(pipeline: Pipeline) -> tuple[Book, Standings]:
+    """In this order: what is brought in meanwhile has a file, and so none is missed."""
+    standings = pipeline.rulebook.library.standings()
+    return pipeline.book_in(pipeline.folder.config), standings
+
+
+def _guidance(pipeline: Pipeline) -> Mapping[str, Guidance]:
+    guides = load_guidance(pipeline.folder.config)
+    for each in guides.unread:
+        logger.warning("%s; the page is not shown", each)
+    return guides.rules
 
 
 def show(

@@ -1,21 +1,25 @@
 import os
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stamina
-from sqlalchemy import Engine, create_engine
+from hypothesis import settings
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 
 from bench.servers.elasticsearch import Elasticsearch
 from bench.servers.kafka import Kafka
 from bench.servers.postgres import Postgres
 from ingest.bluesky import connection
 from ingest.web.client import Web
+from peil import database as database_module
 from peil.database import open_database
 from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
@@ -27,7 +31,15 @@ from tests.ingest.jetstream import SPEED, FastClock
 # The encoder takes some seconds to build and 80 MB to keep: all tests share one.
 os.environ.setdefault("PEIL_ENRICH__MODELS", str(Path(__file__).parents[1] / ".cache" / "models"))
 
-SERVERS = {"kafka_server", "elastic_server", "postgres_server"}
+# What tests start reads Python's modules as they were compiled once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# How long one example takes is the machine's affair; pytest-timeout ends what hangs.
+settings.register_profile("patient", settings(), deadline=None)
+settings.load_profile("patient")
+
+SERVERS = {"kafka_server", "elastic_server", "secure_elastic", "postgres_server"}
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -143,14 +155,65 @@ def open_city(tmp_path: Path) -> Iterator[Opened]:
         yield open_
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _migrated_once() -> Iterator[None]:
+    """What the migrations make in an empty database is made by the same statements, one by one, in
+    each further one of this process: Alembic takes ten times as long to find them again.
+    """
+    said: dict[str, list[tuple[str, Any]]] = {}
+    upgrade = database_module._upgrade
+
+    def replayed(connection: Connection) -> None:
+        engine = connection.dialect.name
+        if inspect(connection).get_table_names():
+            upgrade(connection)
+        elif engine in said:
+            for statement, parameters in said[engine]:  # so that errors are told as Alembic's are
+                connection.exec_driver_sql(statement, parameters)
+        else:
+            heard: list[tuple[str, Any]] = []
+
+            def hear(*told: Any) -> None:
+                _, _, statement, parameters, _, many = told
+                assert not many
+                if not statement.lstrip().startswith(("SELECT", "PRAGMA")):
+                    heard.append((statement, parameters))
+
+            event.listen(connection, "before_cursor_execute", hear)
+            upgrade(connection)
+            event.remove(connection, "before_cursor_execute", hear)
+            said[engine] = heard
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database_module, "_upgrade", replayed)
+        yield
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of real servers share a worker, so that each server is started once."""
+    """Tests of the same real servers share a worker, so that each server is started once. What
+    takes a minute begins before the rest, so that no worker is left alone with it at the end.
+    """
     for item in items:
         if SERVERS.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("cluster")
-        if item.get_closest_marker("cluster"):
-            item.add_marker(pytest.mark.xdist_group("cluster"))
+        if item.get_closest_marker("cluster") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(servers_of(item)))
+    items.sort(key=lambda item: item.get_closest_marker("kill") is None)
+
+
+def servers_of(item: pytest.Item) -> str:
+    """The name of the servers that a test shares with others. What asks a fixture for them only
+    as it runs may need any of those without logins.
+    """
+    names = set(getattr(item, "fixturenames", ()))
+    if names.isdisjoint(SERVERS - {"postgres_server"}):
+        if "secured" in names:
+            return "secured"
+        call = getattr(item, "callspec", None)
+        if "postgres_server" in names or (call and call.params.get("database") == "postgresql"):
+            return "postgres"
+    return "cluster"
 
 
 @pytest.fixture(scope="session")
@@ -171,6 +234,13 @@ def elastic_server() -> Iterator[str]:
         return
     with Elasticsearch() as elasticsearch:
         yield elasticsearch.url
+
+
+@pytest.fixture(scope="session")
+def secure_elastic() -> Iterator[Elasticsearch]:
+    """An Elasticsearch with TLS and logins. Who kills it starts it again."""
+    with Elasticsearch(secure=True) as elasticsearch:
+        yield elasticsearch
 
 
 @pytest.fixture(scope="session")

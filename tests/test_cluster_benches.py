@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from bench import cluster
+from bench import cluster, cluster_kills, outage
 from bench.cluster import patiently
 from stream.errors import Retry
 
@@ -52,3 +54,38 @@ def test_a_wrong_word_of_the_command_is_told(words: tuple[str, ...], said: str) 
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.cluster
+@pytest.mark.xdist_group("kills")
+@pytest.mark.kill
+@pytest.mark.timeout(1500)  # servers start ten times
+def test_kills_faults_and_an_outage_lose_double_and_raise_nothing(tmp_path: Path) -> None:
+    """Three kills of each, three faults of the network, and some seconds without Elasticsearch."""
+    kills = Namespace(posts=6_000, kills=18, seed=7, texts=None, faults=False)
+    faults = Namespace(posts=600, kills=3, seed=7, texts=None, faults=True)
+    down = Namespace(what="elastic-down", minutes=0.05, rate=20)
+    with cluster.cluster(
+        tmp_path, proxies=True, optimised=False, settings=cluster_kills.SETTINGS
+    ) as city:
+        assert cluster_kills.play(city, kills) == 0
+        assert cluster_kills.play(city, faults) == 0
+        assert outage.play(city, down) == 0
+
+
+def test_where_no_disk_can_be_mounted_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount = tmp_path / "mount"
+    mount.write_text("#!/bin/sh\necho mount: must be superuser to use mount >&2\nexit 1\n")
+    mount.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.outage", "elastic-full"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == (
+        "no disk of 2g can be mounted here, so none can be filled: mount: must be superuser to use "
+        "mount\n"
+    )

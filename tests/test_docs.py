@@ -12,14 +12,16 @@ from peil.command.application import application
 from peil.settings import Settings
 from rules.documents import Enrich, Example, example_post
 from rules.evaluator import evaluate
-from rules.parser import parse
+from rules.nears import MAX_NEARS
+from rules.operands import MAX_DISTANCE
+from rules.parser import MAX_DEPTH, parse
+from rules.reading import MAX_LENGTH
 from stream.metrics import METRICS
 
 ROOT = Path(__file__).parents[1]
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text("utf-8")
-QUERIES = re.findall(
-    r"```peil-query\n(.*?)\n```", (ROOT / "docs" / "rule-language.md").read_text("utf-8"), re.DOTALL
-)
+LANGUAGE = (ROOT / "docs" / "rule-language.md").read_text("utf-8")
+QUERIES = re.findall(r"```peil-query\n(.*?)\n```", LANGUAGE, re.DOTALL)
 
 
 def settings(model: type[BaseModel], prefix: str = "") -> dict[str, Any]:
@@ -45,6 +47,12 @@ def test_the_examples_of_the_language_hold(block: str, enrich: Enrich) -> None:
     for example in examples:
         post = enrich(example_post(Example(example[2:], lang="nl")))
         assert evaluate(tree, post).matched is (example[0] == "+"), example
+
+
+def test_how_much_a_query_may_hold_is_what_the_parser_takes() -> None:
+    told = re.findall(r"^\| .+ \| ([\d,]+) \|$", LANGUAGE, re.MULTILINE)
+    limits = (MAX_LENGTH, MAX_DEPTH, MAX_NEARS, MAX_DISTANCE)
+    assert told == [f"{each:,}" for each in limits]
 
 
 def test_every_setting_is_documented_and_the_other_way_round() -> None:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,12 +133,6 @@ def test_clients_of_kafka_go_through_what_it_advertises() -> None:
 # Elasticsearch
 
 
-@pytest.fixture(scope="module")
-def elasticsearch() -> Iterator[Elasticsearch]:
-    with Elasticsearch(secure=True) as elasticsearch:
-        yield elasticsearch
-
-
 def elastic_client(server: Elasticsearch, password: str) -> ElasticClient:
     return ElasticClient(
         server.url, basic_auth=(server.user, password), ca_certs=str(server.authority)
@@ -152,20 +146,20 @@ def test_a_plain_elasticsearch_answers(elastic_server: str) -> None:
 
 @pytest.mark.cluster
 def test_elasticsearch_keeps_what_it_acknowledged_when_it_is_killed(
-    elasticsearch: Elasticsearch,
+    secure_elastic: Elasticsearch,
 ) -> None:
-    with elastic_client(elasticsearch, elasticsearch.password) as client:
+    with elastic_client(secure_elastic, secure_elastic.password) as client:
         client.index(index="kept", id="1", document={"text": "a post"})
-    kill(elasticsearch)
-    elasticsearch.start()
-    with elastic_client(elasticsearch, elasticsearch.password) as client:
+    kill(secure_elastic)
+    secure_elastic.start()
+    with elastic_client(secure_elastic, secure_elastic.password) as client:
         assert client.get(index="kept", id="1")["_source"] == {"text": "a post"}
 
 
 @pytest.mark.cluster
-def test_elasticsearch_refuses_a_wrong_password(elasticsearch: Elasticsearch) -> None:
+def test_elasticsearch_refuses_a_wrong_password(secure_elastic: Elasticsearch) -> None:
     with (
-        elastic_client(elasticsearch, "wrong") as client,
+        elastic_client(secure_elastic, "wrong") as client,
         pytest.raises(AuthenticationException),
     ):
         client.info()
@@ -299,6 +293,30 @@ def test_a_server_ends_with_its_owner_and_leaves_nothing() -> None:
 def test_a_server_that_cannot_start_tells_why() -> None:
     server = Postgres(settings={"no_such_setting": "1"})
     with pytest.raises(Stop, match="no_such_setting"), server:
+        pass
+    assert not server.data.exists()
+
+
+class Silent(Server):
+    """One that starts and never answers."""
+
+    def _command(self) -> Sequence[str]:
+        return ["sleep", "60"]
+
+    def _answers(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("0.2", "gave no answer in 0.2 s"), ("long", "TEST_SERVER_SECONDS is 'long'")],
+)
+def test_a_start_takes_as_long_as_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch, given: str, told: str
+) -> None:
+    monkeypatch.setenv("TEST_SERVER_SECONDS", given)
+    server = Silent(data=None, port=None)
+    with pytest.raises(Stop, match=told), server:
         pass
     assert not server.data.exists()
 

@@ -18,7 +18,6 @@ fault that did not come a run says nothing.
 
 import argparse
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,9 +26,12 @@ from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 
+from bench import nursery
+from bench.completeness import child
 from bench.completeness.child import FastClock, opened
 from bench.completeness.outcome import Look, Outcome
 from bench.completeness.world import World
+from bench.nursery import Process
 from bench.reach import reach_this_machine
 from ingest.vault import PUT_OFF_MS
 from peil.folder import WorkingFolder
@@ -75,17 +77,17 @@ def prepare(folder: Path, declaration: str, clock: FastClock) -> None:
         )  # fmt: skip
 
 
-def start(folder: Path, clock: FastClock) -> subprocess.Popen[str]:
+def start(folder: Path, clock: FastClock) -> Process:
     """The role, once it is about to collect."""
-    told = (str(folder), str(clock.began), str(clock.speed), str(clock.ahead))
-    role = subprocess.Popen(
-        [sys.executable, "-m", "bench.completeness.child", *told],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert role.stdout is not None
-    if role.stdout.readline() != "ready\n":
-        raise SystemExit(f"the collect role ended by itself (status {role.wait()})")
+    ready, told = nursery.pipe()
+    role = Process(child.main, folder, clock, told)
+    told.close()  # so that the pipe ends with the role
+    try:
+        ready.recv()
+    except EOFError:
+        raise SystemExit(f"the collect role ended by itself (status {role.wait()})") from None
+    finally:
+        ready.close()
     return role
 
 
@@ -122,9 +124,11 @@ def let_be(folder: Path, clock: FastClock, *, calm: Callable[[], None],
     role = start(folder, clock)
     try:
         calm()
-        began = time.monotonic()
-        while not done() and time.monotonic() < began + PATIENCE:
-            time.sleep(2)
+        began = asked = time.monotonic()
+        while not done() and asked < began + PATIENCE:
+            # Looking for many takes long: as long is left to the role, that has to get on.
+            time.sleep(min(2.0, max(0.1, time.monotonic() - asked)))
+            asked = time.monotonic()
         return time.monotonic() - began
     finally:
         role.terminate()

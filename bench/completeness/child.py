@@ -2,9 +2,9 @@
 
 import os
 import signal
-import sys
 import threading
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from peil.folder import WorkingFolder
@@ -12,6 +12,9 @@ from peil.health import Pulse
 from peil.pipeline import Pipeline
 from peil.roles import ROLES
 from peil.settings import load_settings
+
+NO_LABELS = ("enrich.backlog=0", "enrich.affordable=0")
+"""Who enriches in time gives no label that takes a model: none is looked for."""
 
 
 class FastClock:
@@ -37,19 +40,16 @@ class FastClock:
 
 def opened(folder: Path, clock: FastClock) -> Pipeline:
     working = WorkingFolder.open(folder)
-    return Pipeline(working, load_settings(working.settings, environ={}), clock=clock)
+    settings = load_settings(working.settings, environ={}, overrides=NO_LABELS)
+    return Pipeline(working, settings, clock=clock)
 
 
-def main(folder: Path, clock: FastClock) -> None:
-    """Collect until it is told to end, or whoever began it is gone."""
+def main(folder: Path, clock: FastClock, ready: Connection) -> None:
+    """Collect until it is told to end, or whoever began it is gone. Says that it is `ready`."""
     stop, parent = threading.Event(), os.getppid()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     with opened(folder, clock) as pipeline:
-        print("ready", flush=True)
+        ready.send(None)
+        ready.close()
         pulse = Pulse(clock=clock)
         ROLES["collect"](pipeline, pulse, lambda: stop.is_set() or os.getppid() != parent)
-
-
-if __name__ == "__main__":
-    began, speed, ahead = sys.argv[2:]
-    main(Path(sys.argv[1]), FastClock(began=int(began), speed=float(speed), ahead=int(ahead)))

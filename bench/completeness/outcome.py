@@ -45,7 +45,10 @@ class Look:
     def __init__(self, folder: Path, clock: FastClock) -> None:
         self.pipeline = opened(folder, clock)
         self.pipeline.publish_rules()
-        self._workers = self.pipeline.enrich_worker(), self.pipeline.index_worker()
+        self._workers = (
+            self.pipeline.enrich_worker(in_time=True),
+            self.pipeline.index_worker(),
+        )
         self._log = _Log(self.pipeline.broker)
 
     def close(self) -> None:

@@ -125,29 +125,29 @@ class Elasticsearch(Server):
             "".join(f"{name}: {json.dumps(value)}\n" for name, value in self._all().items())
         )
         if self._authority and not (config / "elasticsearch.keystore").exists():
-            self._tool(home, "create")
-            self._tool(home, "add", "--stdin", "bootstrap.password", said=self.password)
+            # Where there is no keystore yet, the first secret makes it.
+            self._tool(home, "add", "--force", "--stdin", "bootstrap.password", said=self.password)
         return self._words(home, "server", "server-cli")
 
     def _answers(self) -> bool:
         trust = ssl.create_default_context(cafile=self._authority.file if self._authority else None)
         if self._expired:
             trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+        login = (self.user, self.password) if self._authority else None
         try:
-            answer = httpx2.get(
-                f"{self.url}/_cluster/health?level=indices&expand_wildcards=all",
-                auth=(self.user, self.password) if self._authority else None,
-                verify=trust,
-            )
+            with httpx2.Client(base_url=self.url, auth=login, verify=trust) as client:
+                answer = client.get("/_cluster/health?level=indices&expand_wildcards=all")
+                health = answer.json() if answer.is_success else {}
+                # A foreign server on the same port would answer too.
+                if health.get("cluster_name") != self._name() or health["status"] == "red":
+                    return False
+                # While it makes this index, soon after its first start, it refuses every login,
+                # and a while longer where it hears late that the index is there.
+                return self._authority is None or (
+                    SECURITY in health["indices"] and client.get("/").is_success
+                )
         except httpx2.TransportError:
             return False
-        health = answer.json() if answer.is_success else {}
-        # A foreign server on the same port would answer too.
-        if health.get("cluster_name") != self._name():
-            return False
-        # While it makes this index, soon after its first start, it refuses every login.
-        secured = self._authority is None or SECURITY in health["indices"]
-        return secured and health["status"] != "red"
 
     def _name(self) -> str:
         return f"test-{self.data.name}"

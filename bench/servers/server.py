@@ -1,4 +1,8 @@
-"""What every server of this folder can do, and how it is ended."""
+"""What every server of this folder can do, and how it is ended.
+
+`TEST_SERVER_SECONDS` says how long a start may take, on a slow machine perhaps more than the four
+minutes it may take without it.
+"""
 
 import contextlib
 import os
@@ -19,7 +23,7 @@ from stream.errors import Stop
 
 HOST = "127.0.0.1"
 PORTS = range(20_000, 32_000)
-PATIENCE = 120.0
+PATIENCE = 240.0
 
 # Outlives whoever starts it: when its input ends, by whatever death, the server that it was
 # told of last is killed with all its processes, and so are the files that nobody asked to keep.
@@ -45,6 +49,14 @@ def free_port() -> int:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind((HOST, port))
             return port
+
+
+def _patience() -> float:
+    given = os.environ.get("TEST_SERVER_SECONDS")
+    try:
+        return float(given) if given else PATIENCE
+    except ValueError:
+        raise Stop(f"TEST_SERVER_SECONDS is {given!r}: write a number of seconds") from None
 
 
 class Server(ABC):
@@ -94,6 +106,7 @@ class Server(ABC):
         """Start, and return once it answers."""
         if self._process is not None and self._process.poll() is None:
             raise Stop(f"{self.address} is running already; end it before another start")
+        patience = _patience()
         with self.log.open("ab") as log:
             command = self._command()
             self._process = subprocess.Popen(
@@ -104,14 +117,14 @@ class Server(ABC):
                 start_new_session=True,
             )
         self._tell_guard(str(self._process.pid))
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while not self._answers():
             dead = self._process.poll() is not None
             if dead or time.monotonic() > deadline:
                 self.kill()
                 raise Stop(
                     f"{type(self).__name__} at {self.address} "
-                    f"{'ended at its start' if dead else f'gave no answer in {PATIENCE:.0f} s'}; "
+                    f"{'ended at its start' if dead else f'gave no answer in {patience:g} s'}; "
                     f"its log {self.log} ends with:\n{self._log()[-2000:]}"
                 )
             time.sleep(0.05)

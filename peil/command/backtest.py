@@ -9,6 +9,7 @@ from index.results import Counts, Texts
 from index.subject import Subject
 from index.trial import Backtest, Change, Part
 from peil.command.period import Since, Until, period_of
+from peil.command.rules import check_typed
 from peil.command.session import SessionContext
 from peil.display import as_json, bar, console, say, sparkline, table
 from peil.subjects import Subjects
@@ -28,13 +29,13 @@ LONG = 30
 Rule = Annotated[
     str, typer.Argument(metavar="RULE", help="A rule's id, or RULE@VERSION; or give --query.")
 ]
-Query = Annotated[str, typer.Option(help="A query, in place of a rule.")]
+Query = Annotated[str | None, typer.Option(help="A query, in place of a rule.")]
 
 
 def backtest(
     context: SessionContext,
     rule: Rule = "",
-    query: Query = "",
+    query: Query = None,
     against: Annotated[
         str, typer.Option(help="Compare with this RULE or RULE@VERSION; else the active version.")
     ] = "",
@@ -76,7 +77,7 @@ def backtest(
 def suggest(
     context: SessionContext,
     rule: Rule = "",
-    query: Query = "",
+    query: Query = None,
     since: Since = "",
     until: Until = "",
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many words.")] = 30,
@@ -103,11 +104,14 @@ def suggest(
         say(f"Nothing stands out that {found.k} people or more wrote.")
 
 
-def meant(subjects: Subjects, rule: str, query: str) -> Subject:
+def meant(subjects: Subjects, rule: str, query: str | None) -> Subject:
     """The one of a rule and a query that was given."""
-    if bool(rule) is bool(query):
+    if bool(rule) is (query is not None):
         raise typer.BadParameter("give a rule, or --query with a query")
-    return subjects.rule(rule) if rule else subjects.typed(query)
+    if query is None:
+        return subjects.rule(rule)
+    check_typed(query)
+    return subjects.typed(query)
 
 
 def _show(subject: Subject, done: Backtest, drawn: Texts | None) -> None:

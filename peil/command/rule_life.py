@@ -181,13 +181,24 @@ def _advance(
         pipeline.book.check_read(rule)
         book = pipeline.rulebook
         standings = book.standings_of(rule)
-        standing = version_of(rule, standings, version) if version else _meant(standings, state)
-        if lacks := book.lacks(standing, pipeline.book):
+        waiting = {
+            each.change.version: asked
+            for each in standings
+            if state == "reviewed" and (asked := book.asked(each, pipeline.book)) is not None
+        }
+        if version:
+            standing = version_of(rule, standings, version)
+        elif waiting:
+            standing = next(each for each in standings if each.change.version in waiting)
+        else:
+            standing = _meant(standings, state)
+        wanted = waiting.get(standing.change.version)
+        if lacks := book.lacks(wanted or standing.version, pipeline.book):
             raise Stop(
                 f"{standing.change.name} is not ready to be {state}:\n"
                 + "\n".join(f"  {each}" for each in lacks)
             )
-        changes = book.renew(standing, pipeline.book) if state == "reviewed" else ()
+        changes = book.renew(standing, pipeline.book) if wanted is not None else ()
         changes = changes or book.move(rule, [standing.change.version], state, note=note)
         _tell(pipeline, changes, json=json)
 

@@ -10,10 +10,10 @@ from rich.text import Text
 
 from peil.command import findings, reasons
 from peil.command.session import SessionContext
-from peil.diagnosis import told
 from peil.display import as_json, console, table
 from peil.frequencies import look_up
 from peil.guidance import personal, read_over
+from peil.looks.rules import told
 from peil.pipeline import Pipeline
 from peil.rulebook import SINGLE_AUTHOR
 from rules.documents import Book, Example, asks_for_more, example_post, run_examples
@@ -21,6 +21,7 @@ from rules.errors import Note
 from rules.evaluator import evaluate
 from rules.explain import InContext, Reason, in_context
 from rules.explain import explain as why
+from rules.files import sound
 from rules.life.states import states
 from rules.lint.findings import Finding
 from rules.lint.linter import check as lint
@@ -97,10 +98,12 @@ def check(
         list[str] | None,
         typer.Argument(metavar="RULE…", help="Rules, and lists such as $wijken; else all."),
     ] = None,
-    query: Annotated[str, typer.Option(help="Check this query instead, as a search.")] = "",
+    query: Annotated[
+        str | None, typer.Option(help="Check this query instead, as a search.")
+    ] = None,
     explain: Annotated[
-        str, typer.Option(help="Show what a check is about, such as R204; or all of them.")
-    ] = "",
+        str | None, typer.Option(help="Show what a check is about, such as R204; or all of them.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """What is wrong with the rules and their guidance; fails when a rule cannot run.
@@ -108,18 +111,18 @@ def check(
     Examples: peil rules check woningnood
     peil rules check --query "(fatbike OR fatbikes) NEAR/5 overlast"
     """
-    if explain:
+    if explain is not None:
         console().print(findings.explained(explain), markup=False)
         return
-    if query and names:
+    if query is not None and names:
         raise typer.BadParameter("--query is checked by itself: leave out the names")
     with context.obj.pipeline() as pipeline:
         frequencies, lacking = look_up(pipeline)
         known = known_of(pipeline.book, personal=personal, frequencies=frequencies)
         found = (
-            lint_query(query, known=known)
-            if query
-            else _of_folder(pipeline, known, only=names or None)
+            _of_folder(pipeline, known, only=names or None)
+            if query is None
+            else lint_query(query, known=known)
         )
     if json:
         print(as_json(msgspec.to_builtins(found)))  # noqa: T201  (that is what --json asks for)
@@ -128,7 +131,7 @@ def check(
             console().print(findings.shown(found))
         if lacking:
             console().print(f"How much they take in was not looked at: {lacking}.", markup=False)
-        console().print(findings.summary(found, of_rules=not query), markup=False)
+        console().print(findings.summary(found, of_rules=query is None), markup=False)
     if any(each.severity == "error" for each in found):
         raise typer.Exit(1)
 
@@ -156,7 +159,7 @@ def try_examples(
 ) -> None:
     """Run every example of every rule and list, and say why one fails; fails when one does."""
     with context.obj.pipeline() as pipeline:
-        book, enrich = pipeline.book, pipeline.enrich_example
+        book, enrich = sound(pipeline.book), pipeline.enrich_example
         unread = [str(each) for each in book.unread]
         outcomes = run_examples(book, enrich=enrich)
         failed = [
@@ -215,6 +218,7 @@ def explain(
 
 def query_of(rule: str, book: Book) -> str:
     """The query of a rule of `book`, or what was typed as one; a likely slip is told."""
+    check_typed(rule)
     book.check_read(rule)
     if rule in book.rules:
         return book.rules[rule].query
@@ -224,6 +228,12 @@ def query_of(rule: str, book: Book) -> str:
             markup=False,
         )
     return rule
+
+
+def check_typed(query: str) -> None:
+    """Stop when nothing was typed: a script may have filled in nothing for its query."""
+    if not query.strip():
+        raise Stop("the query is empty; write a word, for example: fatbike")
 
 
 class _Explained(msgspec.Struct, frozen=True):

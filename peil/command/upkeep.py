@@ -64,7 +64,7 @@ def expire(
             with pipeline.indexing() as mine:
                 if not mine:
                     raise Retry("end `peil run` first: a restored index is not to be served yet")
-                pipeline.store.upgrade()
+                pipeline.upgrade_store()
                 taken = take_out_erased(pipeline)
             console().print(f"Took out {taken} posts that were erased before.", markup=False)
         pipeline.publish_rules()

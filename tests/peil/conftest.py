@@ -1,8 +1,6 @@
 import json
 import os
 import secrets
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,14 +17,12 @@ from peil.pipeline import Pipeline
 from peil.settings import load_settings
 from rules.parser import parse
 from stream.clock import SystemClock
-
-Peil = Callable[..., subprocess.CompletedProcess[str]]
+from tests.peil.commands import Done, Peil, called, started
 
 OPEN = (
     "sources", "open", "upload", "--owner", "team", "--purpose", "trial", "--basis", "public task",
-    "--dpia", "D-1", "--obtained", "written for a test", "--until", "2099-01-01",
+    "--dpia", "D-1", "--obtained", "written for a test",
 )  # fmt: skip
-COMMAND = (sys.executable, "-c", "from peil.command import main; main()")
 
 
 @pytest.fixture
@@ -35,24 +31,37 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def peil(folder: Path) -> Peil:
-    def call(*words: str, text: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [*COMMAND, "-C", str(folder), *words],
-            input=text, capture_output=True, text=True, timeout=280, check=False,
-            env=os.environ | {"COLUMNS": "200"},
-        )  # fmt: skip
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
-
-    subprocess.run([*COMMAND, "init", str(folder)], check=True, capture_output=True, timeout=60)
+def opened_folder(folder: Path) -> Path:
+    """A working folder with a purpose, whose uploads are open in the register."""
+    assert called("init", str(folder)).returncode == 0
     settings = folder / "config" / "peil.toml"
     written = settings.read_text().replace('purpose = ""', 'purpose = "a test"')
     # Of the runs of several tests at once each has a dashboard.
     listen = f'[dashboard]\nlisten = "127.0.0.1:{free_port()}"\n'
     settings.write_text(f"{written}\n{listen}")
     until = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 300 * 86_400))
-    call(*(until if word == "2099-01-01" else word for word in OPEN))
+    assert called("-C", str(folder), *OPEN, "--until", until).returncode == 0
+    return folder
+
+
+@pytest.fixture
+def peil(opened_folder: Path) -> Peil:
+    """A command on that folder, in this process."""
+    return _on(opened_folder, called)
+
+
+@pytest.fixture
+def peil_process(opened_folder: Path) -> Peil:
+    """The same in a process of its own, for what is promised of one."""
+    return _on(opened_folder, started)
+
+
+def _on(folder: Path, command: Callable[..., Done]) -> Peil:
+    def call(*words: str, text: str = "", code: int | None = 0) -> Done:
+        done = command("-C", str(folder), *words, text=text)
+        assert code is None or done.returncode == code, done.stdout + done.stderr
+        return done
+
     return call
 
 

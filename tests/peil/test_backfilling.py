@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -31,13 +30,12 @@ from stream.scan import scan
 from stream.testing import START
 from stream.topics import POSTS
 from stream.version import MAX_REV, of_delete, pack, rev_of
+from tests.peil.commands import COMMAND, Peil
 
-Peil = Callable[..., subprocess.CompletedProcess[str]]
 Held = Callable[..., int]
 Open = Callable[[], Pipeline]
 
 A_DAY = 12
-COMMAND = (sys.executable, "-c", "from peil.command import main; main()")
 RULE = """
 id = "speeltuin"
 title = "Playgrounds"
@@ -289,6 +287,7 @@ def test_beside_a_run_that_is_up_the_run_does_the_rest(
     path = write(tmp_path / "posts.ndjson", items(0, 40, at=now - HOUR_MS))
     peil("import", str(path))
     add_rule(folder / "config", now=now)
+    peil("rules", "sync")
     running = subprocess.Popen([*COMMAND, "-C", str(folder), "run"], stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 100

@@ -1,15 +1,12 @@
 import csv
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from peil import connect
 from stream.errors import Stop
-
-Peil = Callable[..., subprocess.CompletedProcess[str]]
+from tests.peil.commands import Peil
 
 WRITTEN = (
     "Fatbikes scheuren hier elke avond over de stoep, weer overlast nummer",

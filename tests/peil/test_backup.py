@@ -3,15 +3,19 @@
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from elasticsearch import Elasticsearch
+from pydantic import SecretStr
 
 from bench.servers.secured import Secured
+from index.elastic.store import ElasticStore
+from index.settings import ElasticSettings
+from stream.clock import SystemClock
 
 pytestmark = pytest.mark.cluster
 
@@ -23,7 +27,7 @@ class Backups:
     """The script, on a real server with a prefix and a place of its own."""
 
     def __init__(self, secured: Secured, folder: Path) -> None:
-        server = secured.elastic
+        server = self._server = secured.elastic
         self.prefix = f"t{secrets.token_hex(4)}"
         self.client = Elasticsearch(
             server.url, basic_auth=(server.user, server.password), ca_certs=str(server.authority)
@@ -56,6 +60,18 @@ class Backups:
         found = self.client.snapshot.get(repository=self.prefix, snapshot="*")["snapshots"]
         return {each["snapshot"].partition("-of-")[0]: sorted(each["indices"]) for each in found}
 
+    def looked_at(self) -> tuple[int, Sequence[str]]:
+        """What peil says of them."""
+        settings = ElasticSettings(
+            servers=(self._server.url,),
+            prefix=self.prefix,
+            user=self._server.user,
+            password=SecretStr(self._server.password),
+            ca_file=str(self._server.authority),
+        )
+        with closing(ElasticStore(settings, clock=SystemClock(), timezone="UTC", k=10)) as store:
+            return store.snapshots()
+
     def close(self) -> None:
         self.client.options(ignore_status=404).snapshot.delete(repository=self.prefix, snapshot="*")
         self.client.indices.delete(index=list(self.client.indices.get(index=f"{self.prefix}-*")))
@@ -73,14 +89,17 @@ def test_a_snapshot_goes_when_the_first_of_its_partitions_is_over_its_term(
 ) -> None:
     """Also when the script did not run for days, and not before a newer one is there."""
     over, ends, soon, later = (backups.index(days) for days in (-3, 0, 4, 11))
+    assert backups.looked_at() == (0, [])
     assert backups.run(days_ago=10) == (0, "")
     assert backups.taken() == {f"until-{TODAY - timedelta(3)}": [over, ends, soon, later]}
+    count, (said,) = backups.looked_at()
+    assert count == 1
+    assert said.startswith(f"snapshot until-{TODAY - timedelta(3)}-of-")
+    assert f"in {backups.prefix} holds kept-until-{TODAY - timedelta(3)}, which is over" in said
     assert backups.run() == (0, "")
     assert backups.taken() == {f"until-{TODAY + timedelta(4)}": [soon, later]}
     assert backups.run() == (0, "")
-    assert (
-        len(backups.client.snapshot.get(repository=backups.prefix, snapshot="*")["snapshots"]) == 2
-    )
+    assert backups.looked_at() == (2, [])
 
 
 def test_what_was_not_done_is_told(backups: Backups) -> None:

@@ -16,6 +16,7 @@ from peil.pipeline import Pipeline
 from peil.settings import load_settings
 from stream.clock import DAY_MS, ManualClock, to_milliseconds
 from stream.testing import START
+from tests.peil.commands import Peil
 
 UNTIL = "2026-12-01"
 AGAIN = "open it again with: peil sources open news"
@@ -265,7 +266,7 @@ def test_whoever_collects_says_which_files_are_wrong(
 
 
 def test_open_takes_what_the_file_declares_and_asks_for_what_lacks(
-    folder: Path, peil: Callable[..., Any]
+    folder: Path, peil: Peil
 ) -> None:
     day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 60 * 86_400))
     (folder / "config" / "sources" / "inbox.toml").write_text(
@@ -283,7 +284,7 @@ def test_open_takes_what_the_file_declares_and_asks_for_what_lacks(
 
 
 def test_open_and_import_say_what_is_wrong_with_settings_as_check_does(
-    folder: Path, peil: Callable[..., Any], tmp_path: Path
+    folder: Path, peil: Peil, tmp_path: Path
 ) -> None:
     file = folder / "config" / "sources" / "upload.toml"
     text = file.read_text()
@@ -304,7 +305,7 @@ def test_open_and_import_say_what_is_wrong_with_settings_as_check_does(
 
 
 def test_a_wrong_file_stops_no_command_of_another_source(
-    folder: Path, peil: Callable[..., Any], tmp_path: Path
+    folder: Path, peil: Peil, tmp_path: Path
 ) -> None:
     (folder / "config" / "sources" / "broken.toml").write_text('id = "broken')
     posts = tmp_path / "a.ndjson"

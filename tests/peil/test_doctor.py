@@ -154,6 +154,8 @@ def test_setting_up_is_told_and_may_be_done_again(city: WorkingFolder, secured: 
         assert sorted(named) == sorted(rights.servers)
     findings = looked_at(city, secured.environ("operator"))
     assert wrong(findings) == {}
+    (backups,) = [each for each in findings if each.what == "backups"]
+    assert (backups.state, backups.detail[:20]) == ("warning", "there is no snapshot")
     soon = [each.detail for each in findings if each.what == "certificates"]
     assert [each.partition(" at ")[0] for each in soon] == [
         "that of kafka", "that of elasticsearch", "that of postgres",

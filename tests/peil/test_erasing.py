@@ -30,6 +30,7 @@ from stream.codec import encode
 from stream.events import Delete, Gap, Upsert
 from stream.kafka import KafkaBroker
 from stream.local import LocalBroker
+from stream.places import Places
 from stream.post import Post
 from stream.quarantine import QuarantinedRecord
 from stream.scan import scan, standing
@@ -324,6 +325,19 @@ def test_a_round_reads_what_is_new_and_what_it_erases_and_no_more(city: City) ->
     assert city.ledger.pending(9) == ({}, {})
 
 
+def test_one_round_is_enough_for_more_entries_than_are_looked_up_at_once(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peil.erasing, "ENTRIES_AT_ONCE", 2)
+    filled(city, 20)
+    assert city.round()
+    for number in range(7):
+        city.erase_post(f"{number:032x}", of_delete(START))
+    assert city.round()
+    assert city.ledger.pending(9) == ({}, {})
+    assert city.stands() == city.must_stand()
+
+
 def test_a_kill_at_any_moment_of_a_round_is_made_good_by_the_next(
     tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -442,6 +456,54 @@ def test_places_are_gone_with_their_records(city: City, clock: ManualClock) -> N
     city.broker.expire(clock.now())
     city.erasing.forget_expired()
     assert sum(path.stat().st_size // 8 - 3 for path in city.folder.rglob("*.block")) == 0
+
+
+def test_no_place_is_left_of_what_was_erased(city: City) -> None:
+    """Neither of what was looked up nor of a replay that was read: a hash tells who it was."""
+    city.post(POSTS.name, a_post(1, 1, 0), a_post(2, 2, 0))
+    assert city.round()
+    city.erase_post(f"{1:032x}", of_delete(START))
+    assert city.round()
+    assert found(city, a_post(1, 1, 0)) == []
+    city.post(POSTS.name, a_post(1, 1, 0))
+    assert city.round()
+    assert found(city, a_post(1, 1, 0)) == []
+    assert len(found(city, a_post(2, 2, 0))) == 1
+
+
+def found(city: City, post: Post) -> list[int]:
+    """Where places say that something of this post or its author lies."""
+    offsets: list[int] = []
+    for folder in city.folder.iterdir():
+        places = Places(folder, bits=8)
+        places.open()
+        offsets += places.find([post.id], [post.author])
+    return offsets
+
+
+def test_places_are_those_of_a_log_whose_last_record_was_erased(
+    city: City, caplog: pytest.LogCaptureFixture
+) -> None:
+    city.post(POSTS.name, a_post(1, 1, 0))
+    assert city.round()
+    city.erase_post(f"{1:032x}", of_delete(START))
+    assert city.round()
+    city.post(POSTS.name, a_post(1, 1, 9))
+    assert city.round()
+    assert caplog.text == ""
+    assert city.stands() == city.must_stand()
+
+
+def test_that_a_long_log_is_read_for_the_first_time_is_told(
+    city: City, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peil.erasing, "LONG", 1)
+    city.post(POSTS.name, a_post(1, 1, 0))
+    assert city.round()
+    assert "which reads 1 records: there are none yet, or they were lost" in caplog.text
+    caplog.clear()
+    assert city.round()
+    assert caplog.text == ""
 
 
 @pytest.mark.cluster

@@ -1,6 +1,4 @@
 import json
-import subprocess
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -12,8 +10,7 @@ from peil.pipeline import Pipeline
 from peil.settings import load_settings
 from rules.tree import Prefix, Term
 from stream.clock import SystemClock
-
-Peil = Callable[..., subprocess.CompletedProcess[str]]
+from tests.peil.commands import Peil
 
 BAD = '''
 id = "slecht"
@@ -68,6 +65,27 @@ def test_a_query_is_checked_as_a_search_and_a_search_tells_what_it_finds(peil: P
     peil("rules", "check", "woningnood", "--query", "a", code=2)
     assert "(R201," in peil("search", "a lang:nl lang:en", "--count").stderr
     assert "Note" not in peil("search", "fatbike lang:nl", "--count").stderr
+
+
+@pytest.mark.parametrize("query", ["", " "])
+def test_an_empty_query_is_an_error_and_never_something_else(
+    peil: Peil, folder: Path, query: str
+) -> None:
+    """A script that filled in nothing must not hear that all is well."""
+    checked = peil("rules", "check", "--query", query, code=1).stdout
+    assert "R101 error" in checked
+    assert "can run" not in checked
+    assert "there is no check" in peil("rules", "check", "--explain", query, code=3).stderr
+    peil("rules", "check", "woningnood", "--query", query, code=2)
+    (folder / "texts.txt").write_text("een huis")
+    for command in (("explain", query, "een huis"), ("try", query, str(folder / "texts.txt")),
+                    ("backtest", "--query", query), ("suggest", "--query", query)):  # fmt: skip
+        said = peil("rules", *command, code=3).stderr
+        assert "the query is empty; write a word, for example: fatbike" in said
+    for name in ("backtest", "suggest"):
+        assert (
+            "give a rule, or" in peil("rules", name, "woningnood", "--query", query, code=2).stderr
+        )
 
 
 def test_a_check_is_explained_and_an_unknown_one_told(peil: Peil) -> None:

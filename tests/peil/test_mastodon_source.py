@@ -16,7 +16,7 @@ from stream.clock import DAY_MS, HOUR_MS, ManualClock
 from stream.testing import bytes_below
 from tests.conftest import Opened
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("mastodon")]
 
 TAGS = (f"wijk{number}" for number in itertools.count())
 DECLARATION = """

@@ -35,7 +35,7 @@ from stream.errors import PeilError, Retry, Stop
 from stream.partitions import Partition
 from stream.testing import START
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("postgres")]
 
 PLANTED = "correct-horse-battery"
 
@@ -105,6 +105,26 @@ def test_options_that_the_server_does_not_take_are_said(secure: Postgres, option
     url = make_url(secure.url).update_query_dict({"options": options})
     with pytest.raises(Stop, match=r"does not take what stands in `options`; check database\.url"):
         open_database(url.render_as_string(hide_password=False), password=PLANTED)
+
+
+@pytest.mark.parametrize("limited", ["ROLE busy_role", "DATABASE postgres"])
+def test_a_server_that_is_short_of_connections_is_waited_for(
+    secure: Postgres, limited: str
+) -> None:
+    owner = open_database(secure.url, password=PLANTED)
+    url = make_url(secure.url).set(username="busy_role", database="postgres")
+    address = url.render_as_string(hide_password=False)
+    with owner.begin() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE busy_role LOGIN PASSWORD '{PLANTED}'")
+        connection.exec_driver_sql(f"ALTER {limited} CONNECTION LIMIT 0")
+    try:
+        with pytest.raises(Retry, match="is short of connections"):
+            open_database(address, password=PLANTED)
+    finally:
+        with owner.begin() as connection:
+            connection.exec_driver_sql("ALTER DATABASE postgres CONNECTION LIMIT -1")
+            connection.exec_driver_sql("DROP ROLE busy_role")
+        owner.dispose()
 
 
 @pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example", "db-1,db..2"])

@@ -16,7 +16,7 @@ from ingest.sources import Source
 from ingest.tables import reference
 from peil.housekeeping import keep_house
 from peil.pipeline import Pipeline
-from privacy.gate import Admitted
+from privacy.contract import Admitted
 from stream.clock import DAY_MS, HOUR_MS, ManualClock
 from stream.errors import Retry, Stop
 from stream.post import RawPost

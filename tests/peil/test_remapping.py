@@ -1,6 +1,5 @@
 import json
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from stream.clock import ManualClock, to_datetime
 from stream.errors import Stop
 from stream.quarantine import Skeleton
 from stream.testing import START
+from tests.peil.commands import Peil
 
 COLUMNS = '[settings.columns]\ntext = "bericht"\nid = "nr"\n'
 ROWS = [
@@ -160,7 +160,7 @@ def test_a_source_of_no_files_cannot_be_mapped_again(
 
 
 def test_a_watched_folder_is_collected_and_mapped_again_by_command(
-    folder: Path, peil: Callable[..., subprocess.CompletedProcess[str]]
+    folder: Path, peil: Peil
 ) -> None:
     source = folder / "config" / "sources" / "upload.toml"
     source.write_text(source.read_text() + '[settings]\nfolder = "inbox"\n')

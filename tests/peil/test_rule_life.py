@@ -1,7 +1,6 @@
 import json
-import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,6 +23,7 @@ from rules.life.publishing import MANIFEST, RuleFeed, published
 from rules.life.versions import resolve
 from rules.lists import list_lookup
 from rules.matching.matcher import Matcher
+from rules.nears import MAX_NEARS
 from rules.settings import RulesSettings
 from stream.broker import Entry
 from stream.clock import Clock, ManualClock, SystemClock, to_datetime
@@ -38,8 +38,7 @@ from stream.settings import StreamSettings
 from stream.testing import START, make_post
 from stream.topics import LABELLED, POSTS, RULES
 from stream.worker import Worker
-
-Peil = Callable[..., subprocess.CompletedProcess[str]]
+from tests.peil.commands import Peil
 
 LATE = date(2027, 3, 1)
 MODELS = {"m": "1"}
@@ -167,6 +166,86 @@ def test_a_later_end_or_another_purpose_needs_somebody_else_too(
     assert notes[-2:] == [("anna", "to be reviewed:"), ("bram", "reviewed, asked")]
 
 
+def test_nobody_reviews_a_purpose_that_they_wrote_themselves(tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    city = City(tmp_path, clock=clock)
+    anna, bram, carl = (city.person(name) for name in ("anna", "bram", "carl"))
+    made = rule("wonen", "woning")
+    anna.start(book(), models=MODELS)
+
+    def brought(person: Rulebook, **changes: object) -> None:
+        clock.advance(1)
+        (synced,) = person.sync(book(msgspec.structs.replace(made, **changes)))
+        assert synced.what in {"new", "described otherwise"}
+
+    def review(person: Rulebook) -> None:
+        clock.advance(1)
+        (standing,) = person.standings_of("wonen")
+        person.move("wonen", [standing.change.version], "reviewed", note="reviewed, asked for by x")
+
+    def withdraw() -> None:
+        clock.advance(1)
+        (standing,) = anna.standings_of("wonen")
+        note = "reviewed, asked for by anna"  # whatever somebody writes there is no review
+        anna.move("wonen", [standing.change.version], "withdrawn", note=note)
+
+    brought(anna)
+    brought(bram, purpose="another one")
+    with pytest.raises(Stop, match="bram changed the end, the purpose or the ground"):
+        review(bram)
+    brought(bram, title="B")  # it is as anna had it
+    review(bram)
+    withdraw()
+    brought(bram, expires=LATE + timedelta(1))
+    withdrawn = anna.standings_of("wonen")[0].state
+    assert withdrawn == "withdrawn"
+    with pytest.raises(Stop, match="bram changed the end"):
+        review(bram)
+    review(carl)
+    withdraw()
+    brought(bram, expires=LATE + timedelta(1), title="C")
+    review(bram)  # the later end was looked at
+    city.close()
+
+
+def test_the_review_of_a_later_end_is_one_of_its_version(tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    city = City(tmp_path, clock=clock)
+    anna, bram = city.person("anna"), city.person("bram")
+    anna.start(book(), models=MODELS)
+    version = city.activate(book(rule("wonen", "woning")))["wonen"]
+    later = book(msgspec.structs.replace(rule("wonen", "woning"), expires=LATE + timedelta(9)))
+    clock.advance(1)
+    bram.sync(later)
+    (held,) = anna.standings_of("wonen")
+    clock.advance(1)
+    assert anna.renew(held, later)
+    assert [each.by for each in anna.library.redescribed("wonen")] == ["bram"]
+    clock.advance(1)
+    anna.move("wonen", [version], "expired", note="")
+    clock.advance(1)
+    bram.move("wonen", [version], "reviewed", note="")  # what he asked for anna looked at
+    city.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "lacks"),
+    [({"purpose": "Bel 06 12345678"}, "holds a person's phone"), ({"purpose": "why"}, "")],
+)
+def test_what_is_asked_for_is_read_over_before_its_review(
+    city: City, change: dict[str, object], lacks: str
+) -> None:
+    anna, bram = city.person("anna"), city.person("bram")
+    anna.start(book(), models=MODELS)
+    city.activate(book(rule("wonen", "woning")))
+    files = book(msgspec.structs.replace(rule("wonen", "woning"), **change))
+    (held,) = anna.standings_of("wonen")
+    asked = bram.asked(held, files)
+    assert asked is not None
+    assert lacks in "; ".join(bram.lacks(asked, files))
+    assert bool(bram.lacks(asked, files)) is bool(lacks)
+
+
 def test_what_needs_no_second_person_holds_at_once(city: City) -> None:
     anna, alone = city.person("anna"), city.person("carl", single_author=True)
     anna.start(book(), models=MODELS)
@@ -259,6 +338,35 @@ def test_what_an_older_peil_counted_goes_on_after_the_upgrade(city: City) -> Non
     assert found == {"wonen": "same", "nieuw": "new"}
 
 
+@pytest.mark.parametrize("held", ["topic", "database"])
+def test_what_this_release_cannot_read_ends_and_all_else_goes_on(city: City, held: str) -> None:
+    """What a release with another limit left, on the topic or in the database as well."""
+    kept = resolve(rule("wonen", "woning"), list_lookup({}))
+    query = "(" * (MAX_NEARS + 1) + "huis" + " NEAR/5 woning)" * (MAX_NEARS + 1)
+    deep = msgspec.structs.replace(kept, document=rule("diep", query), version="0123456789")
+    city.broker.append(
+        RULES.name, [Entry(f"rule:{each.name}", msgspec.json.encode(each)) for each in (kept, deep)]
+    )
+    rules = {each.document.id: each.version for each in (kept, deep)}
+    manifest = {"generation": 7, "rules": rules, "models": {}}
+    city.broker.append(RULES.name, [Entry(MANIFEST, msgspec.json.encode(manifest))])
+    person = city.person("anna")
+    if held == "database":
+        with person.library.turn() as turn:
+            for each in (kept, deep):
+                turn.describe(each, by="anna")
+                turn.move(each.document.id, each.version, "active", by="anna")
+    files = book(kept.document, deep.document)
+    assert person.start(files, models=MODELS).rules == {"wonen": kept.version}
+    ended = person.library.history("diep")[-1]
+    assert (ended.version, ended.state, ended.by) == ("0123456789", "expired", "peil")
+    assert "cannot read it: line 1, column " in ended.note
+    assert ended.note.endswith("'NEAR/5'. Use AND for the outer ones.")
+    found = {each.rule: each for each in person.sync(files)}
+    assert (found["wonen"].what, found["diep"].what) == ("same", "wrong")
+    assert "at most 8 NEARs within one another" in found["diep"].says
+
+
 def test_before_the_first_start_nothing_is_published(city: City) -> None:
     city.person("anna").sync(book(rule("wonen", "woning")))
     assert published(city.broker) is None
@@ -319,7 +427,7 @@ def enriching(city: City) -> Worker:
     matches = Matches(Matcher((), timezone="UTC"))
     step = EnrichStep(
         Chain([Language(), Tokens(), Words(), matches], sample_share=0.0),
-        matches, feed=RuleFeed(broker), timezone="UTC", metrics=NoMetrics(),
+        matches, feed=RuleFeed(broker), timezone="UTC", clock=city.clock, metrics=NoMetrics(),
     )  # fmt: skip
     return Worker(
         broker, group="enrich", topics=[POSTS.name], step=step,
@@ -503,7 +611,14 @@ def test_a_file_that_cannot_be_read_stops_nothing_but_itself(peil: Peil, folder:
     found = json.loads(peil("rules", "check", "--json", code=1).stdout)
     (told,) = [each for each in found if each["document"] == "woningnood"]
     assert (told["code"], told["spot"]["text"][:9]) == ("R105", "title = =")
-    assert where in peil("rules", "test", code=1).stdout
+    other = text_of(folder, "spanningen")
+    sound = other.read_text()
+    other.write_text(sound.replace("query = '''", "query = '''(("))
+    tested = peil("rules", "test", code=1).stdout
+    assert where in tested
+    assert "rules/spanningen.toml: rule spanningen cannot be read:\nline " in tested
+    assert "examples pass, 0 fail" in tested
+    other.write_text(sound)
     assert where in peil("doctor", code=1).stdout
     for command in ("review", "backtest"):
         assert where in peil("rules", command, "woningnood", code=3).stderr
@@ -519,6 +634,42 @@ def test_a_file_that_cannot_be_read_stops_nothing_but_itself(peil: Peil, folder:
     assert [each["state"] for each in changes] == ["draft", "active"]
     path.write_text(whole)
     assert "woningnood" not in peil("rules", "sync", code=1).stdout  # the list is still wrong
+
+
+def test_a_file_with_its_ending_in_capitals_is_told_wherever_rules_are_read(
+    peil: Peil, folder: Path
+) -> None:
+    peil("rules", "sync")
+    path = text_of(folder, "woningnood")
+    path.rename(path.with_suffix(".TOML"))
+    for command, code in (("list", 0), ("check", 1), ("sync", 1), ("test", 1)):
+        said = " ".join(peil("rules", command, code=code).stdout.split())
+        assert "rules/woningnood.TOML" in said
+        assert "rename it to woningnood.toml" in said
+    listed = json.loads(peil("rules", "list", "--json").stdout)["rules"]
+    assert {each["state"] for each in listed if each["rule"] == "woningnood"} == {"wrong"}
+
+
+def test_a_draft_without_a_file_is_listed_until_it_ends(peil: Peil, folder: Path) -> None:
+    peil("rules", "sync", "--drafts")
+    text_of(folder, "woningnood").unlink()
+
+    def listed() -> dict[str, dict[str, str]]:
+        rows = json.loads(peil("rules", "list", "--json").stdout)["rules"]
+        return {each["rule"]: each for each in rows}
+
+    assert listed()["woningnood"]["state"] == "no file"
+    shown = peil("rules", "list").stdout
+    told = "woningnood: its file is gone, and there is still "
+    assert told in shown
+    assert told in peil("rules", "sync", "--drafts").stdout
+    assert "peil rules export" in shown
+    peil("rules", "export")
+    assert listed()["woningnood"]["state"] == "draft"
+    text_of(folder, "woningnood").unlink()
+    way = listed()["woningnood"]["says"].split("`peil ")[-1].strip("`")
+    peil(*way.split())
+    assert "woningnood" not in listed()
 
 
 def today() -> str:

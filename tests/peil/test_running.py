@@ -461,6 +461,21 @@ def test_a_closed_source_does_not_run_and_one_that_is_closed_meanwhile_ends(
     }  # what was not taken comes again
 
 
+def test_a_source_that_is_closed_while_a_batch_waits_for_its_turn_ends_as_any_closed_one(
+    pipeline: Pipeline, stage: Stage, collecting: Collecting
+) -> None:
+    brought: list[int] = []
+    stage.scripts["stream"] = endless(stage, brought)
+    admission = pipeline.ingestion.admission
+    with admission.turn:
+        collecting.turn()
+        wait_for(lambda: brought == [1])
+        time.sleep(0.1)  # it waits for its turn now
+        pipeline.register.close("stream")
+    wait_for(lambda: outcomes(pipeline, "stream") == ["stopped"])
+    assert pipeline.ingestion.memory.cursor("stream") == {}
+
+
 def test_no_more_run_at_once_than_may(
     pipeline: Pipeline, stage: Stage, collecting: Collecting
 ) -> None:

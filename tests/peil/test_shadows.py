@@ -1,7 +1,6 @@
 """A version that is not active yet, from the command line: counted, and seen nowhere else."""
 
 import json
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +9,8 @@ import pytest
 
 from privacy.noise import COINS
 from stream.clock import DAY_MS, to_datetime
+from tests.peil.commands import Peil
 
-Peil = Callable[..., subprocess.CompletedProcess[str]]
 Held = Callable[..., int]
 
 RULE = """

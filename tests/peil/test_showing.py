@@ -14,6 +14,8 @@ from peil.folder import WorkingFolder
 from peil.pipeline import Pipeline
 from peil.settings import load_settings
 from peil.showing import city_of, entrance_of
+from rules.life.fresh import FRESH_MS
+from rules.life.states import states
 from stream.clock import ManualClock
 from stream.testing import START
 
@@ -76,3 +78,29 @@ def test_a_run_is_said_in_the_citys_hours(pipeline: Pipeline) -> None:
     ran(pipeline, read=1, appended=1)
     (state,) = city_of(pipeline).sources()
     assert state.last_run == "2026-09-21T16:13+02:00"
+
+
+def test_a_page_of_guidance_that_cannot_be_read_costs_only_itself(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    guidance = pipeline.folder.config / "guidance"
+    (guidance / "woningnood.en.md").write_text("no title", "utf-8")
+    pages = city_of(pipeline).guidance
+    assert pages["woningnood"].pages.keys() == {"nl"}
+    assert pages["eenzaamheid"].pages.keys() == {"en", "nl"}
+    assert "guidance/woningnood.en.md, line 1, column 1: put a title" in caplog.text
+
+
+def test_the_page_rules_reads_files_again_while_it_runs(pipeline: Pipeline) -> None:
+    city, rules = city_of(pipeline), pipeline.folder.config / "rules"
+    _, before = city.files()
+    assert "nieuw" not in before
+    text = (rules / "woningnood.toml").read_text("utf-8")
+    (rules / "nieuw.toml").write_text(text.replace('id = "woningnood"', 'id = "nieuw"'), "utf-8")
+    pipeline.rulebook.sync(pipeline.book_in(pipeline.folder.config), as_drafts=True)
+    clock = pipeline.clock
+    assert isinstance(clock, ManualClock)
+    clock.advance(FRESH_MS)
+    book, standings = city.files()
+    (found,) = (each for each in states(book, standings) if each.rule == "nieuw")
+    assert found.state == "draft"

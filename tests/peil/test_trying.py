@@ -1,11 +1,9 @@
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-Peil = Callable[..., subprocess.CompletedProcess[str]]
+from tests.peil.commands import Peil
 
 TEXTS = """Alweer een fatbike op de stoep
 {"text": "de stoep is nat"}
