@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from fastapi import FastAPI
 from pydantic import BaseModel
@@ -57,14 +57,20 @@ HERE = re.compile(r"/(?![/\\])[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,2000}")
 
 
 def path_here(given: str) -> str:
-    """`given` when it is the path of a page of this site to go on to, else that of the first page.
+    """`given` when it is the path of a page of this site to go on to; for a door, where that leads
+    to; else the first page.
 
     An allow-list of characters: what a browser strips or turns (control characters, backslashes)
     could make another site of it. The doors themselves are no place to go on to.
     """
-    path = given if HERE.fullmatch(given) else "/"
+    if HERE.fullmatch(given) and _is_door(given):
+        given = parse_qs(urlsplit(given).query).get("next", ["/"])[-1]
+    return given if HERE.fullmatch(given) and not _is_door(given) else "/"
+
+
+def _is_door(path: str) -> bool:
     doors = (ENTER, PURPOSE, LEAVE, LANGUAGE, API.rstrip("/"))
-    return "/" if urlsplit(path).path.startswith(doors) else path
+    return urlsplit(path).path.startswith(doors)
 
 
 def the_pages(connection: HTTPConnection) -> Renderer:

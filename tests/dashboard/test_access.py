@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 from hypothesis import given
@@ -425,13 +425,24 @@ def test_no_way_in_leads_to_another_site(house: Any, evil: str) -> None:
     assert house.send(browser, "/language", language="en", next=evil).headers["location"] == "/"
 
 
+@pytest.mark.parametrize("door", ["/enter", "/purpose"])
+def test_the_language_of_a_door_is_changed_and_the_way_stays(house: Any, door: str) -> None:
+    browser = house.browser()
+    browser.get("/enter")
+    for onward, kept in [("/explore?q=3", "/explore?q=3"), (EVIL[0], "/"), ("/enter?next=/a", "/")]:
+        here = f"{door}?{urlencode({'next': onward})}"
+        answer = house.send(browser, "/language", language="en", next=here)
+        assert answer.headers["location"] == kept
+
+
 @given(st.text(alphabet=st.sampled_from("/\\:.@?#%=&;ab \t\r\n\x00é"), max_size=12))
 def test_what_is_gone_on_to_is_a_path_of_this_site(text: str) -> None:
-    path = path_here(text)
-    assert re.fullmatch(r"/(?![/\\])[!-~]*", path)
-    parts = urlsplit(path)
-    assert (parts.scheme, parts.netloc) == ("", "")
-    assert "\\" not in path
+    for address in (text, f"/enter?next={text}", f"/purpose?next={quote(text)}"):
+        path = path_here(address)
+        assert re.fullmatch(r"/(?![/\\])[!-~]*", path)
+        parts = urlsplit(path)
+        assert (parts.scheme, parts.netloc) == ("", "")
+        assert "\\" not in path
 
 
 def test_a_name_with_a_line_break_reaches_no_header_and_no_entry(house: Any) -> None:

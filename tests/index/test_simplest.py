@@ -15,7 +15,8 @@ from index.contract import Question, TooBroad
 from index.function import MOST, names_of
 from index.local.store import LocalStore
 from index.order import in_order
-from index.simplest import Differ, settled, simplest, steps_from, with_dates
+from index.simplest import Differ, settled, simplest, with_dates
+from index.steps import steps
 from index.testing import TIMEZONE, fill
 from rules.errors import QueryError
 from rules.parser import parse
@@ -208,7 +209,7 @@ def test_the_simplest_is_one_whatever_the_order_and_stays_so(
     assert simplest(once, differ) == once
     assert simplest(Question(query=turned(tree)), differ) == once
     assert all(
-        differ(once, msgspec.structs.replace(once, query=each)) for each in steps_from(once.query)
+        differ(once, msgspec.structs.replace(once, query=each)) for each, _ in steps(once.query)
     )
 
 
@@ -227,11 +228,11 @@ def plainly(question: Question, differ: Differ) -> Question:
     that follow, and then those before.
     """
     tree, place = in_order(question.query) if question.query is not None else None, 0
-    while steps := list(steps_from(tree)):
-        for number in (*range(place, len(steps)), *range(min(place, len(steps)))):
-            other = msgspec.structs.replace(question, query=steps[number])
+    while simpler := [each for each, _ in steps(tree)]:
+        for number in (*range(place, len(simpler)), *range(min(place, len(simpler)))):
+            other = msgspec.structs.replace(question, query=simpler[number])
             if not differ(msgspec.structs.replace(question, query=tree), other):
-                tree, place = steps[number], number
+                tree, place = simpler[number], number
                 break
         else:
             break

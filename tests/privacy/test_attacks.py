@@ -7,22 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.attacks import (
-    ATTACKS,
-    LATE,
-    Attack,
-    adaptive,
-    close_pairs,
-    leaving_out,
-    make_world,
-    pairs,
-    right,
-    told_by_words,
-)  # fmt: skip
+from bench.attacks import make_world, pairs, right
 from bench.backtest_attacks import author_of, one_term
 from bench.cluster import texts
+from bench.count_attacks import ATTACKS, LATE, Attack, adaptive, leaving_out
 from bench.defences import Weighed, World, defences
 from bench.over_http import over_http
+from bench.word_attacks import close_pairs, told_by_words
 from index.contract import Question
 from index.remembered import Remembered
 from privacy.noise import COINS, Noise

@@ -45,13 +45,13 @@ from stream.testing import (
     BRIEF,
     TRIAL_SETTINGS,
     TRIAL_TOPICS,
-    BrokerContract,
     bytes_below,
     entries,
     eventually,
     make_post,
     taken,
 )
+from stream.testing_broker import BrokerContract
 from stream.topics import POSTS, RULES
 from stream.worker import Result, Worker, decode_records
 

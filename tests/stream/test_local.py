@@ -18,10 +18,10 @@ from stream.testing import (
     START,
     TRIAL_SETTINGS,
     TRIAL_TOPICS,
-    BrokerContract,
     bytes_below,
     entries,
 )
+from stream.testing_broker import BrokerContract
 from stream.topics import POSTS, RULES
 
 
