@@ -27,6 +27,8 @@ demo: setup  ## The whole pipeline over fictional posts.
 	@rm -rf .cache/demo-city
 	$(BIN)/peil demo .cache/demo-city
 
+# Tests often wait for servers: three workers keep two processors busy.
+test: export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 3 // 2)')
 test: setup  ## Run every test, with real servers (Java, Maven, curl and PostgreSQL must be there).
 	@$(BIN)/python -m bench.servers fetch > /dev/null
 	$(BIN)/python -m pytest -n auto --dist loadgroup --durations 20
