@@ -92,7 +92,9 @@ def _left_open() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def city(secured_city: WorkingFolder, secured: Secured) -> WorkingFolder:
-    """The working folder, its cluster set up, its sources open, one post indexed for long."""
+    """The working folder, its cluster set up, its sources open, its rules counting, and one post
+    indexed for long.
+    """
     with opened(secured_city, secured.environ()) as pipeline:
         findings = list(set_up(pipeline, secured.passwords))
         assert [each for each in findings if each.state != "well"] == []
@@ -102,6 +104,7 @@ def city(secured_city: WorkingFolder, secured: Secured) -> WorkingFolder:
             pipeline.register.open(
                 source, owner="o", purpose="p", basis="b", dpia="d", obtained="x", until=until
             )
+        pipeline.publish_rules()
     with opened(secured_city, secured.environ("index")) as pipeline:
         indexing(pipeline)
     return secured_city
