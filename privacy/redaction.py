@@ -1,6 +1,6 @@
 """From a raw post that is admitted to the post without its person: what is kept of it, and how."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 import regex
@@ -61,7 +61,7 @@ class Redaction:
             text=scrubbed.text,
             version=pack(min(sighting.rev, MAX_REV), 0),
             keep=terms.keep,
-            hashtags=_hashtags(raw.hashtags),
+            hashtags=_hashtags(raw.hashtags, handles=handles, regions=self._settings.regions),
             domains=_domains([*raw.links, *_LINK.findall(text)]),
             has_media=raw.has_media,
             reach=_reach(raw.reach),
@@ -70,11 +70,15 @@ class Redaction:
         )
 
 
-def _hashtags(tags: Iterable[str]) -> tuple[str, ...]:
-    folded = (scrub(repair(tag).text.lstrip("#")).text.casefold() for tag in tags)
+def _hashtags(
+    tags: Iterable[str], *, handles: Sequence[str], regions: Sequence[str]
+) -> tuple[str, ...]:
+    """`tags` as they are searched, without those of which anything leads to a person."""
+    repaired = (repair(tag).text.lstrip("#") for tag in tags)
+    scrubbed = (scrub(tag, handles=handles, regions=regions).text for tag in repaired)
     clean = (
         tag
-        for tag in folded
+        for tag in map(str.casefold, scrubbed)
         if 0 < len(tag) <= MAX_TAG_LETTERS and OPEN not in tag and " " not in tag
     )
     return tuple(dict.fromkeys(clean))[:MAX_TAGS]

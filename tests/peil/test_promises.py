@@ -127,13 +127,19 @@ def test_no_planted_secret_is_in_any_stored_value(
     pipeline: Pipeline, tmp_path: Path, caplog: pytest.LogCaptureFixture, source: str
 ) -> None:
     items = [
-        {"id": f"p{number}", "author": f"writer_{number}x", "body": f"{each['text']} {number}"}
+        {
+            "id": f"p{number}",
+            "author": f"writer_{number}x",
+            "body": f"{each['text']} {number}",
+            "tags": ["Plein", f"#Writer_{number}x"],
+        }
         for number, each in enumerate(PLANTED)
     ]
     items.append({"id": "bad", "author": "writer_badx", "nothing": "secret_in_a_bad_item"})
     bring(pipeline, tmp_path, items, source)
     texts = stored(pipeline)
     assert len(texts) == len(PLANTED)
+    assert all("plein" in each for each in texts)
     places = {
         "store": texts,
         "log": logged(pipeline),

@@ -98,6 +98,18 @@ def test_nothing_of_the_person_passes_the_gate(gate: Gate) -> None:
     assert (post.reach, post.declared_lang) == ("medium", "nl")
 
 
+def test_no_hashtag_is_kept_that_a_text_would_not_keep(
+    keys: KeyRing, engine: Engine, clock: ManualClock
+) -> None:
+    gate = Gate(
+        keys, ledger=Ledger(engine), clock=clock, metrics=NoMetrics(),
+        settings=PrivacySettings(regions=("DE",)),
+    )  # fmt: skip
+    tags = ("#Jan_Jansen", "janneke99", "#03012345678", "Woning")
+    post = admitted_post(gate, raw(hashtags=tags, handles=("@Janneke99",)))
+    assert post.hashtags == ("woning",)
+
+
 def test_an_authors_pseudonym_is_stable_within_an_epoch_only(gate: Gate) -> None:
     one, two = admitted_post(gate, raw()), admitted_post(gate, raw(native_id="2"))
     later = admitted_post(gate, raw(observed_at=START + EPOCH_DAYS * DAY_MS))
