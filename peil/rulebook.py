@@ -10,8 +10,8 @@ from peil.guidance import personal
 from peil.locks import Locks
 from rules.documents import Book, Enrich, unchanged
 from rules.life.asking import needs_review, wish
-from rules.life.history import REVIEWED_AGAIN, Change, State
-from rules.life.library import Library, Standing, those_in
+from rules.life.history import PUBLISHED, REVIEWED_AGAIN, Change, State, step
+from rules.life.library import Library, Standing, Turn, those_in
 from rules.life.publishing import Manifest, has_published, last_published, publish
 from rules.life.readiness import missing
 from rules.life.syncing import Synced, differing, sync
@@ -98,21 +98,51 @@ class Rulebook:
         return [_as_it_stands(each, standings.get(each.rule, ())) for each in found]
 
     def move(
-        self, rule: str, versions: Iterable[str], state: State, *, note: str
+        self,
+        rule: str,
+        versions: Iterable[str],
+        state: State,
+        *,
+        note: str,
+        seen: Sequence[Standing] = (),
     ) -> Sequence[Change]:
-        """Bring these versions of a rule into `state`, and publish; Stop says what is missing."""
+        """Bring these versions of a rule into `state`, and publish; Stop says what is missing, and
+        what somebody changed since they were `seen`.
+        """
         self._adopt()
-        changes: list[Change] = []
         with self.library.turn() as turn:
-            for version in versions:
-                changes += turn.move(
-                    rule,
-                    version,
-                    state,
-                    by=self._actor,
-                    note=note,
-                    single_author=self._settings.single_author,
-                )
+            for each in seen:
+                turn.check_still(each)
+            changes = self._moved(turn, rule, versions, state, note=note)
+        self._publish_moved(rule, state)
+        return changes
+
+    def withdraw(self, rule: str, *, note: str) -> Sequence[Change]:
+        """Withdraw all that counts of a rule by now, and publish."""
+        self._adopt()
+        with self.library.turn() as turn:
+            held = turn.standings().get(rule, ())
+            counting = [each.change.version for each in held if each.state in PUBLISHED]
+            changes = self._moved(turn, rule, counting, "withdrawn", note=note)
+        self._publish_moved(rule, "withdrawn")
+        return changes
+
+    def _moved(
+        self, turn: Turn, rule: str, versions: Iterable[str], state: State, *, note: str
+    ) -> Sequence[Change]:
+        changes: list[Change] = []
+        for version in versions:
+            changes += turn.move(
+                rule,
+                version,
+                state,
+                by=self._actor,
+                note=note,
+                single_author=self._settings.single_author,
+            )
+        return changes
+
+    def _publish_moved(self, rule: str, state: State) -> None:
         try:
             self.publish()
         except Retry as error:
@@ -121,18 +151,18 @@ class Rulebook:
                 "A running peil does so within the hour, and so does the next change of a rule",
                 after=error.after,
             ) from error
-        return changes
 
     def renew(self, held: Standing, book: Book) -> Sequence[Change]:
         """Take in what the file of a version that was reviewed says otherwise now and what was
         asked for in a sync by somebody else; nothing when the file asks for nothing. Stop says
-        what is missing.
+        what is missing, and what somebody changed since it was `held` so.
         """
         version, actor = self.asked(held, book), self._actor
         if version is None:
             return ()
         asked = wish(held, version)
         with self.library.turn() as turn:
+            turn.check_still(held)
             who = [each.by for each in turn.history(version.document.id) if each.note == asked]
             if not who:
                 raise Stop(f"{version.name} was not synced as its file is now: `peil rules sync`")
@@ -150,6 +180,14 @@ class Rulebook:
         if version is None or version.name != held.change.name:
             return None
         return version if needs_review(held, version) else None
+
+    def check_following(self, held: Standing, state: State) -> None:
+        """Stop when this version cannot come into `state` by this person; nothing is written."""
+        change = msgspec.structs.replace(
+            held.change, state=state, at=self._clock.now(), by=self._actor, note=""
+        )
+        history = self.library.history(change.rule)
+        step(history, change, single_author=self._settings.single_author)
 
     def lacks(self, version: Version, book: Book) -> Sequence[str]:
         """What keeps a version from being reviewed or from counting."""

@@ -1,5 +1,6 @@
 """`peil rules sync`, `review`, `activate` and what else becomes of a version of a rule."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,12 +13,13 @@ from peil.command.version import Rule, parted
 from peil.display import as_json, console, table
 from peil.pipeline import Pipeline
 from peil.rulebook import SINGLE_AUTHOR
-from rules.life.descriptions import Redescribed
+from rules.life.descriptions import Redescribed, differences
 from rules.life.exporting import export as write_back
-from rules.life.history import OUTGOING_MS, OVER, PUBLISHED, Change, State
+from rules.life.history import OUTGOING_MS, OVER, Change, State
 from rules.life.library import Standing, version_of
 from rules.life.publishing import has_published
 from rules.life.syncing import Synced
+from rules.life.versions import Version as VersionOfRule
 from stream.clock import to_datetime
 from stream.errors import Stop
 
@@ -119,14 +121,21 @@ def history(context: SessionContext, rule: Rule, json: Json = False) -> None:
 
 
 def review(
-    context: SessionContext, rule: Rule, version: Version = "", note: Note = "", json: Json = False
+    context: SessionContext,
+    rule: Rule,
+    version: Version = "",
+    note: Note = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Review the newest version, and do not ask which.")
+    ] = False,
+    json: Json = False,
 ) -> None:
     """Say that you looked at a version, or at what its file says otherwise now, and find it right.
-    Somebody else brought it in.
+    Somebody else brought it in. Without a version you are asked whether it is the newest one.
 
     Example: peil rules review woningnood --note "looked at 50 posts, two were wrong"
     """
-    _advance(context, rule, version, "reviewed", note=note, json=json)
+    _advance(context, rule, version, "reviewed", note=note, json=json, ask=not yes)
 
 
 def shadow(
@@ -164,17 +173,24 @@ def withdraw(
     with context.obj.pipeline() as pipeline:
         standings = pipeline.rulebook.standings_of(rule)
         if version:
-            versions = [version_of(rule, standings, version).change.version]
+            named = version_of(rule, standings, version).change.version
+            changes = pipeline.rulebook.move(rule, [named], "withdrawn", note=note)
         else:
-            versions = [each.change.version for each in standings if each.state in PUBLISHED]
-        changes = pipeline.rulebook.move(rule, versions, "withdrawn", note=note)
+            changes = pipeline.rulebook.withdraw(rule, note=note)
         _tell(pipeline, changes, json=json)
     if not changes and not json:
         console().print(f"No version of {rule} counts.", markup=False)
 
 
 def _advance(
-    context: SessionContext, rule: str, version: str, state: State, *, note: str, json: bool
+    context: SessionContext,
+    rule: str,
+    version: str,
+    state: State,
+    *,
+    note: str,
+    json: bool,
+    ask: bool = False,
 ) -> None:
     rule, version = parted(rule, version)
     with context.obj.pipeline() as pipeline:
@@ -198,9 +214,35 @@ def _advance(
                 f"{standing.change.name} is not ready to be {state}:\n"
                 + "\n".join(f"  {each}" for each in lacks)
             )
-        changes = book.renew(standing, pipeline.book) if wanted is not None else ()
-        changes = changes or book.move(rule, [standing.change.version], state, note=note)
+        if wanted is None:
+            book.check_following(standing, state)
+        if ask and not version:
+            _ask(standing, "" if wanted is None else _otherwise(standing, wanted))
+        changes = (
+            book.move(rule, [standing.change.version], state, note=note, seen=[standing])
+            if wanted is None
+            else book.renew(standing, pipeline.book)
+        )
         _tell(pipeline, changes, json=json)
+
+
+def _ask(standing: Standing, otherwise: str) -> None:
+    """Stop unless somebody says that this is the version that they looked at."""
+    held = standing.change
+    if not sys.stdin.isatty():
+        raise Stop(
+            f"which version did you look at? Name it: `peil rules review {held.rule} --version "
+            f"{held.version}`; or --yes, for the newest one whatever it is"
+        )
+    told = f"{held.name} is {held.state}, since {to_datetime(held.at):%Y-%m-%d %H:%M} by {held.by}."
+    console(error=True).print(told, otherwise, markup=False)
+    if not typer.confirm("Is that what you looked at?", err=True):
+        raise Stop("nothing was reviewed; name a version with --version")
+
+
+def _otherwise(standing: Standing, wanted: VersionOfRule) -> str:
+    said = "; ".join(differences(standing.version, wanted))
+    return f"Its file says otherwise now: {said}."
 
 
 def _meant(standings: Sequence[Standing], state: State) -> Standing:

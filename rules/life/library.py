@@ -1,10 +1,22 @@
 """Every version of every rule and list that ever was, and its life, in the database."""
 
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, RowMapping, Subquery, Table, delete, func, insert, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    RowMapping,
+    Select,
+    Subquery,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+)  # fmt: skip
 
 from rules.documents import KeywordList, restates
 from rules.life.descriptions import Description, Redescribed, authors, redescribed
@@ -85,6 +97,21 @@ class Library:
         with self._engine.connect() as connection:
             return _history(connection, rule)
 
+    def lives(self) -> Iterator[tuple[Sequence[Change], Sequence[Description]]]:
+        """Of each version that ever was all that became of it, and how it was described, oldest
+        first.
+        """
+        with self._engine.connect() as connection:
+            history, described = _history(connection), _descriptions(connection)
+        changes: dict[tuple[str, str], list[Change]] = {}
+        for each in history:
+            changes.setdefault((each.rule, each.version), []).append(each)
+        told: dict[tuple[str, str], list[Description]] = {}
+        for one in described:
+            told.setdefault((one.version.document.id, one.version.version), []).append(one)
+        for name, own in changes.items():
+            yield own, told.get(name, ())
+
     def redescribed(self, rule: str) -> Sequence[Redescribed]:
         """All that changed beside the queries of a rule's versions, oldest first."""
         with self._engine.connect() as connection:
@@ -106,6 +133,24 @@ class Turn:
 
     def standings(self) -> Standings:
         return _standings(self._connection)
+
+    def check_still(self, seen: Standing) -> None:
+        """Stop when somebody changed this version since it was `seen` so."""
+        name, change = seen.change.name, seen.change
+        held = self.standings()[change.rule]
+        now = next(each for each in held if each.change.version == change.version)
+        if now == seen:
+            return
+        if now.state != seen.state:
+            what = f"was {seen.state} and is {now.state}"
+        elif now.version != seen.version:
+            what = "is described otherwise"
+        else:
+            what = f"has another line in its history ({now.change.note})"
+        raise Stop(
+            f"while you looked at it, {now.change.by} changed {name}: it {what} now. Nothing was "
+            f"done; look at `peil rules history {change.rule}`, then do it again if it is right"
+        )
 
     def described(self) -> Sequence[KeywordList]:
         """Every version of every keyword list."""
@@ -251,9 +296,9 @@ def _standings(connection: Connection) -> Standings:
     return found
 
 
-def _descriptions(connection: Connection, rule: str) -> Sequence[Description]:
-    """How the versions of a rule were described, oldest first."""
-    rows = select(rule_document).where(rule_document.c.rule == rule)
+def _descriptions(connection: Connection, rule: str | None = None) -> Sequence[Description]:
+    """How the versions of a rule, or of all, were described, oldest first."""
+    rows = _rows_of(rule_document, rule)
     return [
         Description(
             version=msgspec.json.decode(row["content"], type=Version),
@@ -275,11 +320,14 @@ def _of_versions(table: Table) -> Subquery:
     return rows.group_by(table.c.rule, table.c.version).subquery()
 
 
-def _history(connection: Connection, rule: str) -> Sequence[Change]:
-    rows = connection.execute(
-        select(rule_state).where(rule_state.c.rule == rule).order_by(rule_state.c.number)
-    )
+def _history(connection: Connection, rule: str | None = None) -> Sequence[Change]:
+    rows = connection.execute(_rows_of(rule_state, rule).order_by(rule_state.c.number))
     return [_change(row) for row in rows.mappings()]
+
+
+def _rows_of(table: Table, rule: str | None) -> Select[Any]:
+    """The rows of a rule, or of all."""
+    return select(table) if rule is None else select(table).where(table.c.rule == rule)
 
 
 def _change(row: RowMapping) -> Change:

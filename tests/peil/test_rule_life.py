@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -228,6 +229,48 @@ def test_the_review_of_a_later_end_is_one_of_its_version(tmp_path: Path) -> None
     city.close()
 
 
+def test_a_review_under_way_undoes_no_withdrawal(city: City) -> None:
+    anna, bram, carl = (city.person(name) for name in ("anna", "bram", "carl"))
+    anna.start(book(), models=MODELS)
+    city.activate(book(rule("wonen", "woning")))
+    later = book(msgspec.structs.replace(rule("wonen", "woning"), expires=LATE + timedelta(9)))
+    anna.sync(later)
+    (held,) = bram.standings_of("wonen")
+    carl.withdraw("wonen", note="it does harm")
+    with pytest.raises(Stop, match="it was active and is withdrawn now"):
+        bram.renew(held, later)
+    assert city.counting() == ({}, set())
+    alone = city.person("dora", single_author=True)
+    with pytest.raises(Stop, match="do it again"):
+        alone.move("wonen", [held.change.version], "active", note="", seen=[held])
+    assert [each.state for each in bram.standings_of("wonen")] == ["withdrawn"]
+
+
+def test_what_was_described_otherwise_meanwhile_is_not_reviewed(city: City) -> None:
+    anna, bram = city.person("anna"), city.person("bram")
+    made = rule("wonen", "woning")
+    anna.sync(book(made))
+    (held,) = bram.standings_of("wonen")
+    anna.sync(book(msgspec.structs.replace(made, purpose="another one")))
+    with pytest.raises(Stop, match="is described otherwise now"):
+        bram.move("wonen", [held.change.version], "reviewed", note="", seen=[held])
+    (held,) = bram.standings_of("wonen")
+    bram.move("wonen", [held.change.version], "reviewed", note="", seen=[held])
+
+
+def test_withdrawing_a_rule_stops_what_became_active_a_moment_ago(city: City) -> None:
+    anna, carl = city.person("anna"), city.person("carl")
+    anna.start(book(), models=MODELS)
+    old = city.activate(book(rule("wonen", "woning")))["wonen"]
+    new = city.activate(book(rule("wonen", "huis")))["wonen"]
+    assert [(each.version, each.state) for each in carl.withdraw("wonen", note="")] == [
+        (old, "withdrawn"),
+        (new, "withdrawn"),
+    ]
+    assert city.counting() == ({}, set())
+    assert carl.withdraw("wonen", note="") == []
+
+
 @pytest.mark.parametrize(
     ("change", "lacks"),
     [({"purpose": "Bel 06 12345678"}, "holds a person's phone"), ({"purpose": "why"}, "")],
@@ -391,7 +434,7 @@ def test_a_stop_that_could_not_be_published_is_published_by_the_next_one(tmp_pat
     with pytest.raises(Retry, match="written down that wonen is withdrawn"):
         cut_off.move("wonen", [version], "withdrawn", note="")
     assert set(city.counting()[0]) == {"wonen"}
-    city.person("anna").move("wonen", [], "withdrawn", note="")
+    city.person("anna").withdraw("wonen", note="")
     assert city.counting() == ({}, set())
     city.close()
 
@@ -575,6 +618,52 @@ def test_the_commands_lead_a_rule_through_its_life(peil: Peil, folder: Path) -> 
     assert "^" in below
     (change,) = json.loads(peil("rules", "history", "woningnood", "--json").stdout)
     assert (change["state"], change["note"]) == ("draft", "")
+
+
+def test_a_review_is_of_the_version_that_somebody_looked_at(
+    peil: Peil, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several_authors(folder)
+    peil("rules", "sync")
+    monkeypatch.setattr("peil.pipeline.actor", lambda: "bram")
+    (change,) = json.loads(peil("rules", "history", "woningnood", "--json").stdout)
+    asked = f"`peil rules review woningnood --version {change['version']}`"
+    assert asked in peil("rules", "review", "woningnood", code=3).stderr
+    terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("peil.command.rule_life.sys", terminal)
+    said = peil("rules", "review", "woningnood", text="n\n", code=3).stderr
+    assert f"woningnood@{change['version']} is draft, since 20" in said
+    assert len(json.loads(peil("rules", "history", "woningnood", "--json").stdout)) == 1
+    assert "is reviewed" in peil("rules", "review", "woningnood", text="y\n").stdout
+    path = text_of(folder, "woningnood")
+    path.write_text(path.read_text().replace("owner = ", 'ground = "9(2)(g)"\nowner = ', 1))
+    peil("rules", "sync")
+    monkeypatch.setattr("peil.pipeline.actor", lambda: "carl")
+    told = peil("rules", "review", "woningnood", text="n\n", code=3).stderr
+    assert "Its file says otherwise now: ground was" in told
+    assert "is reviewed" in peil("rules", "review", "woningnood", "--yes").stdout
+
+
+def test_the_command_withdraws_what_becomes_active_while_it_runs(
+    peil: Peil, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peil("rules", "sync")
+    path = text_of(folder, "woningnood")
+    path.write_text(path.read_text().replace("query = '''", "query = '''woningnoden OR ", 1))
+    synced = json.loads(peil("rules", "sync", "--drafts", "--json").stdout)
+    (new,) = [each["version"] for each in synced if each["rule"] == "woningnood"]
+    read = Rulebook.standings_of
+
+    def standings_of(self: Rulebook, name: str) -> Sequence[Standing]:
+        found = read(self, name)
+        self.move(name, [new], "active", note="")
+        return found
+
+    monkeypatch.setattr(Rulebook, "standings_of", standings_of)
+    withdrawn = json.loads(peil("rules", "withdraw", "woningnood", "--json").stdout)
+    assert new in [each["version"] for each in withdrawn if each["state"] == "withdrawn"]
+    listed = json.loads(peil("rules", "list", "--json").stdout)["rules"]
+    assert [each["active"] for each in listed if each["rule"] == "woningnood"] == [""]
 
 
 def test_what_is_not_ready_is_refused_with_what_is_missing(peil: Peil, folder: Path) -> None:

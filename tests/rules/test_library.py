@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
+from enrich.worker import SPECIAL_TERM_MS
 from peil.guidance import personal
 from rules.documents import Book, Example, KeywordList, RuleDocument, Unread
 from rules.files import load_book
@@ -19,7 +20,7 @@ from rules.life.history import OUTGOING_MS, state_of
 from rules.life.library import Library
 from rules.life.readers import ReadersBook, shown_in, standing_in
 from rules.life.readiness import missing
-from rules.life.special import Special
+from rules.life.special import HELD_MS, Special
 from rules.life.states import states
 from rules.life.syncing import Synced, differing, sync
 from rules.life.takeover import adopt, carry_over, end_overdue
@@ -419,20 +420,40 @@ def test_every_shipped_rule_is_ready() -> None:
         assert missing(version, book=SHIPPED, today=TODAY, personal=personal) == [], each.id
 
 
-def test_what_counts_as_special_does_so_while_it_is_counted(
+def test_what_counts_as_special_does_so_as_long_as_its_posts_are_held(
     bring: Bring, library: Library, clock: ManualClock
 ) -> None:
     special = Special(library)
     assert not special("a-rule")
     marked = document(special_category=True, ground="9(2)(g)", approved_by="officer")
     version = bring(book(marked), single_author=True)["a-rule"].version
-    bring(book(document("woord OR huis")), single_author=True)
     assert not special("a-rule")  # seen a moment ago
     clock.advance(FRESH_MS)
+    assert special("a-rule")
+    bring(book(document("woord OR huis")), single_author=True)
+    clock.advance(OUTGOING_MS)
     assert special("a-rule")  # the marked one is counted beside the other
     assert not special("b-rule")
     with library.turn() as turn:
         turn.move("a-rule", version, "withdrawn", by="anna")
+    clock.advance(SPECIAL_TERM_MS)
+    assert special("a-rule")
+    clock.advance(HELD_MS - SPECIAL_TERM_MS)
+    assert not special("a-rule")
+
+
+def test_a_mark_that_goes_counts_as_long_and_one_that_never_counted_does_not(
+    bring: Bring, library: Library, clock: ManualClock
+) -> None:
+    marked = document(special_category=True, ground="9(2)(g)", approved_by="officer")
+    draft = msgspec.structs.replace(marked, id="b-rule")
+    bring(book(marked), single_author=True)
+    bring(book(draft), whole=False)
+    clock.advance(1)
+    bring(book(document(), document(id="b-rule")), single_author=True)  # the same queries
+    clock.advance(HELD_MS - 1)
+    special = Special(library)
+    assert (special("a-rule"), special("b-rule")) == (True, False)
     clock.advance(FRESH_MS)
     assert not special("a-rule")
 
