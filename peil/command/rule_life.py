@@ -18,7 +18,7 @@ from rules.life.exporting import export as write_back
 from rules.life.history import OUTGOING_MS, OVER, Change, State
 from rules.life.library import Standing, version_of
 from rules.life.publishing import has_published
-from rules.life.syncing import Synced
+from rules.life.syncing import Synced, guarded
 from rules.life.versions import Version as VersionOfRule
 from stream.clock import to_datetime
 from stream.errors import Stop
@@ -65,7 +65,9 @@ def sync(
     with context.obj.pipeline() as pipeline:
         if directory is not None and not (directory / "rules").is_dir():
             raise Stop(f"{directory} has no folder rules/; name the folder that holds it")
-        book = pipeline.book if directory is None else pipeline.book_in(directory)
+        book = pipeline.book
+        if directory is not None:
+            book = guarded(pipeline.book_in(directory), by=book)
         found = pipeline.rulebook.sync(book, as_drafts=drafts, whole=directory is None)
         alone = pipeline.settings.rules.single_author
     if json:

@@ -101,6 +101,18 @@ def sync(
     return [found[rule] for rule in sorted(found)]
 
 
+def guarded(book: Book, *, by: Book) -> Book:
+    """`book` with what the lists of the folder `by` say that no rule may be about."""
+    held = book.lists.values()
+    more = {
+        f"config/{name}": each for name, each in by.lists.items() if each.lint and each not in held
+    }
+    withheld = [msgspec.structs.replace(each, lint=True) for each in by.withheld()]
+    return msgspec.structs.replace(
+        book, lists={**book.lists, **more}, unread=(*book.unread, *withheld)
+    )
+
+
 def _without(book: Book, wrong: Mapping[str, str]) -> Book:
     """`book` without the lists that are wrong: what was brought in of them last holds."""
     unread = [

@@ -666,6 +666,28 @@ def test_the_command_withdraws_what_becomes_active_while_it_runs(
     assert [each["active"] for each in listed if each["rule"] == "woningnood"] == [""]
 
 
+def test_another_folder_is_held_to_the_lists_of_config(peil: Peil, folder: Path) -> None:
+    peil("rules", "sync")
+    (folder / "other" / "rules").mkdir(parents=True)
+    made = text_of(folder, "woningnood").read_text()
+    head = made[: made.index("query = ")].replace('"woningnood"', '"over-een-groep"')
+    (folder / "other" / "rules" / "over-een-groep.toml").write_text(
+        head + 'query = "moslims"\nmatch = [{text = "moslims"}]\nno_match = [{text = "weer"}]\n'
+    )
+
+    def synced(code: int = 0) -> dict[str, dict[str, str]]:
+        done = peil("rules", "sync", str(folder / "other"), "--json", code=code)
+        return {each["rule"]: each for each in json.loads(done.stdout)}
+
+    (found,) = synced().values()
+    assert (found["rule"], found["state"]) == ("over-een-groep", "draft")
+    assert "it does not count: " in found["says"]
+    (folder / "config" / "lists" / "protected.toml").write_text("lint = true\nentries = [")
+    told = synced(1)
+    assert told["over-een-groep"]["state"] == "draft"
+    assert "lists/protected.toml cannot be read" in told["over-een-groep"]["says"]
+
+
 def test_what_is_not_ready_is_refused_with_what_is_missing(peil: Peil, folder: Path) -> None:
     path = text_of(folder, "woningnood")
     path.write_text(
