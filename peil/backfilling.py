@@ -63,7 +63,10 @@ def backfill(pipeline: Pipeline, rule: str, *, progress: Progress) -> Backfilled
         action="backfill",
         payload=msgspec.json.encode({"rule": active.name}).decode(),
     )
-    matcher = Matcher([active], timezone=pipeline.settings.timezone)
+    from enrich.places import Places  # noqa: PLC0415  (it takes a second to load)
+
+    places = Places(pipeline.folder.config / "places.toml")
+    matcher = Matcher([active], timezone=pipeline.settings.timezone, locate=places)
     posts, authors = 0, set[str]()
     for some in _recent(pipeline, progress):
         older = [post for post in some if generation_of(post.version) < generation]

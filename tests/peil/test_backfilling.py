@@ -192,6 +192,29 @@ def test_a_kill_anywhere_is_mended_by_doing_it_again(city: Open) -> None:
         check_promoted(pipeline)
 
 
+def test_a_rule_that_asks_for_a_place_finds_it_as_among_new_posts(
+    open_city: Open, clock: ManualClock, tmp_path: Path
+) -> None:
+    some = items(0, A_DAY, at=clock.now())
+    for each in some[:A_DAY]:
+        each["body"] = f"{each['body']} in Tilburg"
+    with open_city() as pipeline:
+        path = write(tmp_path / "posts.ndjson", some)
+        import_files(pipeline, [path], source="upload", again=False, progress=silent)
+    clock.advance(DAY_MS)
+    add_rule(tmp_path / "city" / "config", now=clock.now())
+    path = tmp_path / "city" / "config" / "rules" / "speeltuin.toml"
+    rule = path.read_text().replace('"schommel* OR glijbaan"', '"schommel* place:tilburg"')
+    path.write_text(rule.replace("De schommels zijn weg", "De schommels in Tilburg zijn weg"))
+    with open_city() as pipeline:
+        pipeline.publish_rules()
+        backfill(pipeline, "speeltuin", progress=silent)
+        work_off(pipeline)
+        kept, _ = stored(pipeline)
+        assert len(kept) == A_DAY // 2
+        assert all("Tilburg" in post.text for post in kept)
+
+
 def test_what_was_erased_or_edited_meanwhile_does_not_come_back(city: Open) -> None:
     with city() as pipeline:
         _, recent = stored(pipeline)
