@@ -6,7 +6,6 @@ puts into a number he takes away by the mean over many rules, and what other pos
 the same with words that the post lacks.
 """
 
-import random
 import statistics
 from collections.abc import Callable, Iterator, Mapping
 
@@ -54,7 +53,7 @@ def author_of(store: Asked, noise: Noise) -> Answers:
     return Answers(
         store, log=Unwritten(), actor="author", purpose="attacks", series=Series(engine),
         thresholds=Thresholds(K, lambda _rule: False), timezone=TIMEZONE, lists={}.get,
-        metrics=NoMetrics(), rng=random.Random(1), clock=ManualClock(NOW), noise=noise,
+        metrics=NoMetrics(), clock=ManualClock(NOW), noise=noise,
         text_reads_a_day=1,
     )  # fmt: skip
 

@@ -8,10 +8,7 @@ from datetime import timedelta
 
 import msgspec
 
-from bench.defences import (
-    Defence,
-    World,
-)  # fmt: skip
+from bench.defences import NOW, Defence, World
 from index.contract import Question
 from index.testing import TIMEZONE
 from index.values import local_day, start_of
@@ -74,6 +71,32 @@ def periods(defence: Defence, world: World, post: Post) -> bool:
         for end in (day, day + DAY)
     )
     return first != second
+
+
+def a_day_alone(defence: Defence, world: World, post: Post) -> bool:
+    """Words of the post, with and without what hardly another post has, on single days from its
+    own on.
+    """
+    words = world.words_of(post)
+    rare = Not(all_of(words[:4]))
+    day = local_day(post.created_at, TIMEZONE)
+    last = local_day(NOW, TIMEZONE) - DAY
+    for word in words[4:12] + words[:2]:
+        for first in (day + number * DAY for number in range(10)):
+            if first < last:
+                answers = [
+                    defence.ask(
+                        msgspec.structs.replace(
+                            query,
+                            since=start_of(first, TIMEZONE),
+                            until=start_of(first + DAY, TIMEZONE),
+                        )
+                    )
+                    for query in (every(Term(word)), every(Term(word), rare))
+                ]
+                if answers[0] != answers[1]:
+                    return True
+    return False
 
 
 def days(defence: Defence, world: World, post: Post) -> bool:
@@ -171,6 +194,7 @@ ATTACKS: Mapping[str, Attack] = {
     "with what only it has": rare_word,
     "a letter more": longer_prefix,
     "a day more": periods,
+    "a day alone": a_day_alone,
     "by day, without a word": days,
     "the same, in the mean": days_in_the_mean,
     "apart and together": apart_and_together,

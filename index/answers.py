@@ -1,6 +1,5 @@
 """The only door to the store for a reader: suppressed, coarsened, written in the access log."""
 
-import random
 from collections.abc import Sequence
 from typing import Literal, Unpack
 
@@ -21,7 +20,7 @@ from index.values import bins_between, start_of
 from index.versions import LongSeries, Shadowed, Versions, by_bin
 from index.wording import Wording
 from privacy.noise import Noise
-from privacy.suppress import Thresholds, about
+from privacy.suppress import Thresholds
 from rules.folding import fold
 from rules.lists import Lists
 from stream.clock import Clock
@@ -60,7 +59,6 @@ class Answers:
         timezone: str,
         metrics: Metrics,
         lists: Lists,
-        rng: random.Random,
         clock: Clock,
         noise: Noise,
         text_reads_a_day: int,
@@ -98,7 +96,6 @@ class Answers:
             inquiry=self._inquiry,
             disclosure=self._disclosure,
             timezone=timezone,
-            rng=rng,
             quota=text_reads_a_day,
         )
 
@@ -108,7 +105,7 @@ class Answers:
         """The question in `query` (empty: all posts); QueryError with all its mistakes."""
         return self._inquiry.read(query, since=since, until=until)
 
-    def count(self, query: str = "", **period: Unpack[Within]) -> Count:
+    def count(self, query: str | Subject = "", **period: Unpack[Within]) -> Count:
         """How many posts match."""
         question = self._inquiry.asked("count", query, period)
         k = self._disclosure.k(question)
@@ -230,17 +227,16 @@ class Answers:
         return self._backtests.run(subject, against=against, period=period, asides=asides)
 
     def complete(self, prefix: str, *, limit: int = 10) -> Sequence[Completion]:
-        """Frequent words that begin with `prefix` and that at least k authors used, the most
-        frequent first. It is help with typing and no question: nothing is logged of it.
+        """Frequent words that begin with `prefix` and that at least k authors used before today,
+        by the order of their numbers of posts and then by the alphabet. It is help with typing
+        and no question: nothing is logged of it.
         """
         stem, k = fold(prefix.strip()), self._disclosure.thresholds.k
         if not stem:
             return []
         until = start_of(self._inquiry.today, self._timezone)
         words = self._store.words(stem, limit=limit, least=k, until=until)
-        return [
-            Completion(word=word, posts=about(posts)) for word, posts in words.items() if posts >= k
-        ]
+        return [Completion(word=word, posts=posts) for word, posts in words.items()]
 
     def _top(self, question: Question, by: Dimension, limit: int) -> Counts:
         return self._breakdowns.top(question, by, limit, k=self._disclosure.k(question))
@@ -269,15 +265,18 @@ class Answers:
         *,
         limit: int = 10,
         reason: str = "",
+        turn: int = 0,
         **period: Unpack[Within],
     ) -> Texts:
         """At most 50 texts drawn at random, keyword in context, when k authors wrote them, and
-        no more than k where 50 would be nearly all. Asked again it gives the same texts, and of a
-        rule that is judged others. With a `reason`, which is logged, the context is the whole
-        text. Stop above the quota, and where the question is about a rule on a special category:
-        that costs nothing of the quota.
+        no more than k where 50 would be nearly all. Asked again it gives the same texts; others in
+        another `turn`, which for who judges is how many verdicts there are. With a `reason`, which
+        is logged, the context is the whole text. Stop above the quota, and where the question is
+        about a rule on a special category: that costs nothing of the quota.
         """
-        return self._readings.texts(query, limit=limit, reason=reason.strip(), period=period)
+        return self._readings.texts(
+            query, limit=limit, reason=reason.strip(), turn=turn, period=period
+        )
 
 
 def _sum(*counts: int | None) -> int | None:

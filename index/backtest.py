@@ -236,6 +236,8 @@ class Backtests:
         }
         for each in exclusions(subject.tree):
             taken = there.get(each.text)
+            if taken is not None:
+                taken = self._simplest(question, taken, k=k)
             asked = msgspec.structs.replace(question, query=taken)
             yield TakenOut(text=each.text, posts=None if taken is None else self._count(asked, k=k))
 

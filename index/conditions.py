@@ -7,14 +7,18 @@ and its period; how AND, OR, NOT and OF are put together makes no difference.
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import get_args
 
 from index.contract import Dimension, Question
 from index.function import conditions_of, names_of
-from index.values import WHOLE_DAYS, day_after, first_day, start_of
+from index.values import MULTIPLE, WHOLE_DAYS, day_after, first_day, start_of
 from rules.tree import And, Field, Keywords, Near, Node, Not, Of, Or, Together
 
 FIELDS: Mapping[str, str] = {"lang": "language"}
 """Fields of the rule language whose dimension has another name."""
+
+SINGLE = frozenset(get_args(Dimension)) - MULTIPLE
+"""Dimensions of which each post has one value at most."""
 
 Key = tuple[str, ...]
 
@@ -37,22 +41,32 @@ def conditions(
             since = bounds[0] if since is None else max(since, bounds[0])
             until = bounds[1] if until is None else min(until, bounds[1])
     if question.query is not None:
-        found |= _wish(question.query, _names(question.query) & found)
+        about = _fields(question.query)
+        found |= _wish(question.query, frozenset(each for each in found if _field(each) in about))
     period = f"{since}..{until} {question.scope} {question.readable}"
     if question.seen_since is not None:
         found.add(f"seen since {question.seen_since}")
     return "\n".join([period, *sorted(found)])
 
 
+def _field(condition: str) -> str:
+    return condition.partition("=")[0]
+
+
+def _one_of(condition: str) -> str | None:
+    field = _field(condition)
+    return field if field in SINGLE else None
+
+
 @lru_cache(maxsize=1_000)
-def _names(tree: Node) -> frozenset[str]:
-    return names_of(tree, _text)
+def _fields(tree: Node) -> frozenset[str]:
+    return frozenset(map(_field, names_of(tree, _text)))
 
 
 @lru_cache(maxsize=10_000)
 def _wish(tree: Node, given: frozenset[str]) -> frozenset[str]:
     """The conditions that must all hold beside those that are given."""
-    found = conditions_of(tree, _text, given=given)
+    found = conditions_of(tree, _text, given=given, one_of=_one_of)
     return frozenset(_parts(tree)) if found is None else found
 
 

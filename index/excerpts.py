@@ -18,11 +18,11 @@ BEGINNING = 8
 
 
 def excerpts(
-    hits: Sequence[Hit], typed: Node | None, *, whole: bool, timezone: str
+    hits: Sequence[Hit], asked: Node | None, *, whole: bool, timezone: str
 ) -> tuple[Excerpt, ...]:
-    """The hits in their order, around what `typed` looks for, with the whole text on request."""
+    """The hits in their order, around what `asked` looks for, with the whole text on request."""
     return tuple(
-        _excerpt(row, hit, typed, whole=whole, timezone=timezone) for row, hit in enumerate(hits, 1)
+        _excerpt(row, hit, asked, whole=whole, timezone=timezone) for row, hit in enumerate(hits, 1)
     )
 
 
@@ -31,10 +31,10 @@ def of_different_authors(hits: Sequence[Hit], limit: int) -> Sequence[Hit]:
     return list({hit.post.author: hit for hit in reversed(hits)}.values())[::-1][:limit]
 
 
-def _excerpt(row: int, hit: Hit, typed: Node | None, *, whole: bool, timezone: str) -> Excerpt:
+def _excerpt(row: int, hit: Hit, asked: Node | None, *, whole: bool, timezone: str) -> Excerpt:
     post = hit.post
     width = len(post.text) if whole else CONTEXT
-    span = _keyword(hit, typed, timezone=timezone)
+    span = _keyword(hit, asked, timezone=timezone)
     words = in_context(post, span, width=width) if post.tokens else None
     return Excerpt(
         row=row,
@@ -48,11 +48,9 @@ def _excerpt(row: int, hit: Hit, typed: Node | None, *, whole: bool, timezone: s
     )
 
 
-def _keyword(hit: Hit, typed: Node | None, *, timezone: str) -> tuple[int, int]:
-    """The token span to show a text around: the query's as it was typed, else a rule's, else
-    its beginning.
-    """
-    found = evaluate(typed, hit.post, timezone=timezone).spans if typed else ()
+def _keyword(hit: Hit, asked: Node | None, *, timezone: str) -> tuple[int, int]:
+    """The token span to show a text around: the query's, else a rule's, else its beginning."""
+    found = evaluate(asked, hit.post, timezone=timezone).spans if asked else ()
     matched = [span for match in hit.post.matches for span in match.spans]
     beginning = (0, min(BEGINNING, len(hit.post.tokens)))
     return next(iter([*found, *hit.spans, *matched]), beginning)

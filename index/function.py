@@ -5,11 +5,14 @@ however AND, OR, NOT and OF are put together.
 
 A function of n conditions is a number of 2 ** n bits: one for each way in which they may hold or
 not. AND is `&` of such numbers, OR `|`. What any condition must be for the whole to hold stands by
-itself, and what makes no difference is left out.
+itself, and what makes no difference is left out. Of the values of one field, such as two languages,
+a post has one at most.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
+from itertools import combinations
 from operator import and_, or_
 
 from rules.tree import And, Field, Node, Not, Of, Or
@@ -20,24 +23,37 @@ MOST = 12
 Text = Callable[[Node], str]
 """The text of a condition that is no AND, OR, NOT or OF."""
 
+OneOf = Callable[[str], str | None]
+"""Of what a condition is a value, where at most one of its values can hold; else None."""
+
 
 def names_of(tree: Node, text: Text) -> frozenset[str]:
     """The conditions of `tree`."""
     return frozenset(text(each) for each in _leaves(tree))
 
 
-def conditions_of(tree: Node, text: Text, *, given: frozenset[str]) -> frozenset[str] | None:
-    """What must hold for `tree` to match where those `given` of its conditions hold already, as
-    texts that are the same for every tree that means the same; None when it has too many.
+def conditions_of(
+    tree: Node, text: Text, *, given: frozenset[str], one_of: OneOf
+) -> frozenset[str] | None:
+    """What must hold for `tree` to match where those `given` hold already, as texts that are the
+    same for every tree that means the same; None when it has too many.
     """
     names = sorted(names_of(tree, text))
     if len(names) > MOST:
         return None
     table = _Table(len(names))
     value = table.of(tree, {name: table.column(at) for at, name in enumerate(names)}, text)
+    known = {one_of(name) for name in given} - {None}
+    values: dict[str, list[int]] = defaultdict(list)
     for at, name in enumerate(names):
-        if name in given:
-            value, _ = table.where(value, at)
+        of = one_of(name)
+        if name in given or of in known:
+            holding, not_holding = table.where(value, at)
+            value = holding if name in given else not_holding
+        elif of is not None:
+            values[of].append(at)
+    for places in values.values():
+        value = table.with_one_at_most(value, places)
     if value == 0:
         return frozenset({"never"})
     found: set[str] = set()
@@ -112,6 +128,27 @@ class _Table:
         column, block = self.column(at), 1 << at
         holding, not_holding = value & column, value & (self.all ^ column)
         return holding | holding >> block, not_holding | not_holding << block
+
+    def with_one_at_most(self, value: int, places: Sequence[int]) -> int:
+        """The same function where at most one of the conditions `places` can hold. One of them that
+        is as good as none makes no difference.
+        """
+        none = value
+        for at in places:
+            _, none = self.where(none, at)
+        differing: list[int] = []
+        for at in places:
+            alone = value
+            for each in places:
+                holding, not_holding = self.where(alone, each)
+                alone = holding if each == at else not_holding
+            if alone == none:
+                _, value = self.where(value, at)
+            else:
+                differing.append(at)
+        for one, other in combinations(differing, 2):
+            value &= self.all ^ (self.column(one) & self.column(other))
+        return value
 
     def over(self, value: int, rest: Sequence[int]) -> int:
         """The function of the conditions `rest` alone, on which `value` depends."""

@@ -1,18 +1,16 @@
 """Texts for a reader: few, drawn at random, of many people, and none of what is special."""
 
-import random
 from collections.abc import Sequence
 
 import msgspec
 
 from index.contract import Asked, Hit, Question
-from index.disclosure import Disclosure, size_of
+from index.disclosure import Disclosure
 from index.excerpts import excerpts, of_different_authors
 from index.inquiry import Inquiry, Within
 from index.results import Texts
 from index.subject import Subject
 from privacy.access import TooOften
-from privacy.suppress import may_show_texts
 from rules.tree import Node, named
 from stream.errors import Stop
 
@@ -22,9 +20,6 @@ ENOUGH = 2
 
 WIDER = 4
 """So many times as many are drawn as are shown, because of an author one is."""
-
-TYPED = 0
-"""The seed of the order in which the texts of what is typed are drawn."""
 
 
 class Readings:
@@ -37,17 +32,17 @@ class Readings:
         inquiry: Inquiry,
         disclosure: Disclosure,
         timezone: str,
-        rng: random.Random,
         quota: int,
     ) -> None:
         self._store = store
         self._inquiry = inquiry
         self._disclosure = disclosure
         self._timezone = timezone
-        self._rng = rng
         self._quota = quota
 
-    def texts(self, query: str | Subject, *, limit: int, reason: str, period: Within) -> Texts:
+    def texts(
+        self, query: str | Subject, *, limit: int, reason: str, turn: int, period: Within
+    ) -> Texts:
         """As `Answers.texts`."""
         if self._inquiry.scope != "kept":
             raise Stop(
@@ -60,20 +55,18 @@ class Readings:
                 "are counted and their texts are not shown"
             )
         question = self._asked(query, period, reason=reason)
-        whole = self._store.count(question)
-        question = msgspec.structs.replace(question, readable=True)
-        size = size_of(self._store.count(question))
         k = self._disclosure.k(question)
-        if not may_show_texts(size, k=k):
+        posts = self._disclosure.count(self._store, question, k=k)
+        readable = msgspec.structs.replace(question, readable=True)
+        there = self._disclosure.count(self._store, readable, k=k)
+        if posts is None or there is None:
             return Texts(excerpts=(), posts=None, k=k)
-        # Of a rule that is judged others are drawn each time. What was typed draws the same ones:
-        # who could draw again would soon have them all, and the counts that are hidden.
-        seed = self._rng.getrandbits(32) if isinstance(query, Subject) else TYPED
-        hits = self._drawn(question, size.posts, limit=min(limit, MAX_TEXTS), k=k, seed=seed)
-        found = excerpts(hits, typed, whole=bool(reason), timezone=self._timezone)
-        posts = self._disclosure.posts(
-            msgspec.structs.replace(question, readable=False), whole, k=k
-        )
+        # Who draws again gets the same ones: else he would soon have them all, and the counts that
+        # are hidden.
+        hits = self._drawn(readable, there, limit=min(limit, MAX_TEXTS), k=k, seed=turn)
+        # Around what is asked, and not around what was typed: else words that make no difference
+        # would show one piece of a text after the other.
+        found = excerpts(hits, question.query, whole=bool(reason), timezone=self._timezone)
         return Texts(excerpts=found, posts=posts, k=k)
 
     def _is_special(self, query: str | Subject, typed: Node | None) -> bool:
@@ -97,9 +90,10 @@ class Readings:
     def _drawn(
         self, question: Question, posts: int, *, limit: int, k: int, seed: int
     ) -> Sequence[Hit]:
-        """At most `limit` of the `posts`. More than k only where there are enough, by as many
-        people, for the most that can be asked for, whatever is asked for: where the number of
-        texts stops to grow with the limit, it would tell how many posts or authors there are.
+        """At most `limit` of the `posts`, as many as may be shown. More than k only where there are
+        enough, by as many people, for the most that can be asked for, whatever is asked for: where
+        the number of texts stops to grow with the limit, it would tell how many posts or authors
+        there are.
         """
         most = limit if limit <= k else MAX_TEXTS
         found = self._store.sample(question, limit=most * WIDER, seed=seed)

@@ -12,7 +12,9 @@ ends where at least k authors are between one end and the next: so two periods d
 
 Where either of two operands makes no difference beside the other, one of them goes and the other
 stays. Which one, must not be up to who writes: operands are tried in one order, and so is the
-question that comes out. What is negated is tried first: of `huis NOT laan` the NOT goes where it
+question that comes out. What stands in a bracket is tried before the bracket: of `fiets OR (boom
+NOT laan)` first the NOT, so that what hardly a post has cannot decide whether `boom` is as if it
+did not exist. What is negated is tried first: of `huis NOT laan` the NOT goes where it
 can, and `huis` alone only where fewer than k authors wrote nothing of both. Then it must: else
 `huis NOT laan` and `de NOT laan` would be two questions that differ in a few posts.
 
@@ -113,22 +115,35 @@ def settled(
 ) -> Question:
     """What is asked of `store` in place of `question`: the simplest, in whole days that are over,
     from the end of a block of `least` authors to another.
+
+    It is made simpler in the blocks of all posts first, which are the same for whatever is asked:
+    else one post could decide that the period of what was typed has no block at all.
     """
-    whole = _in_order(msgspec.structs.replace(question, since=None, until=None))
 
     def differ(first: Question, second: Question) -> bool:
         return store.differ(first, second, least=least)
 
+    def within(blocks_of: Question) -> Question:
+        asked = msgspec.structs.replace(blocks_of, since=question.since, until=question.until)
+        days = store.blocks(blocks_of, least=least)
+        return _within(asked, days, today=today, timezone=timezone)
+
+    def simpler(asked: Question, query: Node | None) -> Node | None:
+        if _is_empty(asked):
+            return query  # there is nothing to compare in
+        return simplest(msgspec.structs.replace(asked, query=query), differ).query
+
+    every = msgspec.structs.replace(question, query=None, since=None, until=None)
+    query = simpler(within(every), _in_order(question).query)
     while True:
-        days = store.blocks(whole, least=least)
-        asked = msgspec.structs.replace(whole, since=question.since, until=question.until)
-        asked = _within(asked, days, today=today, timezone=timezone)
-        if asked.until in (asked.since, 0):
-            return asked  # there is nothing to compare in
-        simple = simplest(asked, differ)
-        if simple.query == whole.query:
+        asked = within(msgspec.structs.replace(every, query=query))
+        before, query = query, simpler(asked, query)
+        if query == before:
             return asked
-        whole = msgspec.structs.replace(whole, query=simple.query)
+
+
+def _is_empty(question: Question) -> bool:
+    return question.until in (question.since, 0)
 
 
 def _within(question: Question, days: Sequence[date], *, today: date, timezone: str) -> Question:

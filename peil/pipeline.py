@@ -3,7 +3,6 @@
 import logging
 import os
 import pwd
-import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
@@ -287,7 +286,6 @@ class Pipeline(Foundation):
             noise=Noise(self.keys.key(NOISE_KEY)),
             text_reads_a_day=self.settings.privacy.text_reads_a_day,
             scope=scope,
-            rng=random.Random(),  # noqa: S311  (which texts are drawn is no secret)
         )
 
 

@@ -1,4 +1,3 @@
-import random
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -72,7 +71,7 @@ def ask(store: LocalStore, log: Log, folder: Path, **changes: Any) -> Answers:
         "log": log, "actor": "anna", "purpose": "a test",
         "thresholds": Thresholds(K, lambda _rule: False),
         "series": series, "timezone": TIMEZONE, "metrics": NoMetrics(), "lists": {}.get,
-        "rng": random.Random(1), "text_reads_a_day": 3, "clock": ManualClock(LATER),
+        "text_reads_a_day": 3, "clock": ManualClock(LATER),
         "noise": NOISE,
     }  # fmt: skip
     return Answers(store, **(options | changes))
@@ -150,7 +149,7 @@ def check(counts: Counts, brute: BruteStore, question: Question) -> None:
 def test_a_text_is_shown_in_context_and_whole_only_for_a_reason(
     store: LocalStore, tmp_path: Path
 ) -> None:
-    fill(store, posts_of(5))
+    fill(store, [*posts_of(20), *on_the_street(20)])
     log = Log()
     answers = ask(store, log, tmp_path)
     (excerpt,) = answers.texts("huis", limit=1).excerpts
@@ -167,7 +166,7 @@ def test_a_text_is_shown_in_context_and_whole_only_for_a_reason(
 def test_texts_have_a_quota_for_each_person_and_counts_have_none(
     store: LocalStore, tmp_path: Path
 ) -> None:
-    fill(store, posts_of(5))
+    fill(store, posts_of(20))
     log = Log()
     answers = ask(store, log, tmp_path)
     for _ in range(3):
@@ -474,6 +473,34 @@ def test_no_word_stands_out_where_everything_is_asked_for_or_too_little(
     assert answers.typical_terms("straat huis") == []
 
 
+def test_a_text_is_shown_around_what_is_asked_whatever_was_typed(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    """Else words that make no difference would show the whole of it, piece by piece."""
+    mine = [text_at(n, f"eigen{n} zin over een huis", START) for n in range(20)]
+    fill(store, [*mine, *on_the_street(20)])
+    answers = ask(store, Log(), tmp_path, text_reads_a_day=100)
+    own = " OR ".join(f"eigen{n}" for n in range(0, 20, 2))
+    for query in ("huis", f"huis ({own} OR kind:post)", f"huis OR (huis ({own}))"):
+        found = answers.texts(query).excerpts
+        assert [each.keyword for each in found] == ["huis"] * K, query
+
+
+def test_texts_are_shown_only_where_their_count_is(store: LocalStore, tmp_path: Path) -> None:
+    """That there are k is no more exact for who asks for texts."""
+    for number in range(40):
+        text = f"woord{number}"
+        posts = [text_at(100 * number + n, text, START) for n in range(K + number // 8)]
+        fill(store, posts)
+    answers = ask(store, Log(), tmp_path, text_reads_a_day=100)
+    shown = [
+        (answers.count(f"woord{n}").posts, answers.texts(f"woord{n}").posts) for n in range(40)
+    ]
+    assert all(texts in (None, count) for count, texts in shown)
+    for which in (0, 1):
+        assert 0 < sum(each[which] is None for each in shown) < 40
+
+
 def test_who_draws_again_gets_the_same_texts_and_a_judge_gets_others(
     store: LocalStore, tmp_path: Path
 ) -> None:
@@ -488,12 +515,13 @@ def test_who_draws_again_gets_the_same_texts_and_a_judge_gets_others(
     fill(store, found)
     answers = ask(store, Log(), tmp_path, text_reads_a_day=100, clock=ManualClock(LATER + DAY_MS))
 
-    def drawn(query: str | Subject) -> set[str]:
-        texts = answers.texts(query, limit=MAX_TEXTS, reason="a test").excerpts
+    def drawn(query: str | Subject, *, turn: int = 0) -> set[str]:
+        texts = answers.texts(query, limit=MAX_TEXTS, reason="a test", turn=turn).excerpts
         assert len(texts) == MAX_TEXTS
         return {each.left + each.keyword + each.right for each in texts}
 
     words = ("huis", "huis OR huis", "nummer huis", "huis OR (nummer huis)", "numm* huis")
     assert len(set().union(*(drawn(each) for each in words for _ in range(3)))) == MAX_TEXTS
     subject = Subject(query="huis", tree=parse("huis").tree, rule="rule", name="rule@v1")
-    assert len(drawn(subject) | drawn(subject) | drawn(subject)) > MAX_TEXTS
+    assert drawn(subject) == drawn("huis")
+    assert len(drawn(subject) | drawn(subject, turn=50) | drawn(subject, turn=100)) > MAX_TEXTS

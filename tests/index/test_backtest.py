@@ -1,5 +1,4 @@
 import itertools
-import random
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,7 +69,7 @@ def ask(store: LocalStore, log: Log, folder: Path, **changes: Any) -> Answers:
     options: dict[str, Any] = {
         "log": log, "actor": "anna", "purpose": "a test",
         "thresholds": Thresholds(K, lambda _rule: False), "series": Series(engine),
-        "timezone": TIMEZONE, "metrics": NoMetrics(), "lists": {}.get, "rng": random.Random(1),
+        "timezone": TIMEZONE, "metrics": NoMetrics(), "lists": {}.get,
         "text_reads_a_day": 3, "clock": ManualClock(TOMORROW), "noise": nothing_added,
     }  # fmt: skip
     engine.dispose()

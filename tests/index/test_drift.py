@@ -1,4 +1,3 @@
-import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -117,7 +116,7 @@ def test_it_is_asked_of_the_index_and_stands_in_the_access_log(tmp_path: Path) -
     answers = Answers(
         store, log=Log(), actor="anna", purpose="a test",
         thresholds=thresholds, series=series,
-        timezone=TIMEZONE, metrics=NoMetrics(), lists=list_lookup({}), rng=random.Random(1),
+        timezone=TIMEZONE, metrics=NoMetrics(), lists=list_lookup({}),
         clock=clock, noise=Noise(bytes(32)), text_reads_a_day=3,
     )  # fmt: skip
     (found_one,) = answers.drifts(["steady", "grows", "never"])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from index.brute import BruteStore
 from index.conditions import conditions
-from index.contract import Question, TooBroad
+from index.contract import Dimension, Question, TooBroad
 from index.function import MOST, names_of
 from index.local.store import LocalStore
 from index.order import in_order
@@ -19,12 +19,13 @@ from index.simplest import Differ, settled, simplest, with_dates
 from index.steps import steps
 from index.testing import TIMEZONE, fill
 from rules.errors import QueryError
+from rules.evaluator import evaluate
 from rules.parser import parse
 from rules.testing import tokenised_posts, trees
 from rules.tokens import tokenise
-from rules.tree import And, Near, Node, Not, Of, Or, Term
+from rules.tree import And, Field, Near, Node, Not, Of, Or, Term
 from stream.clock import DAY_MS, ManualClock
-from stream.post import Post
+from stream.post import Label, Post
 from stream.testing import START, make_post
 
 K = 5
@@ -311,7 +312,7 @@ def test_the_order_of_operands_and_where_a_not_stands_are_one_wish(nodes: list[N
 @given(st.lists(trees(), min_size=3, max_size=3))
 def test_what_means_the_same_is_one_wish(nodes: list[Node]) -> None:
     one, two, three = nodes
-    same = [
+    same: list[tuple[Node, Node]] = [
         (And((one, Or((two, three)))), Or((And((one, two)), And((one, three))))),
         (Or((one, And((one, two)))), one),
         (And((one, Or((two, Not(two))))), one),
@@ -320,6 +321,66 @@ def test_what_means_the_same_is_one_wish(nodes: list[Node]) -> None:
     for left, right in same:
         if len(names_of(left, repr) | names_of(right, repr)) <= MOST:
             assert wish(left) == wish(right)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("lang:nl fiets", "lang:nl fiets NOT lang:en"),
+        ("lang:nl fiets", "lang:nl (fiets OR lang:en)"),
+        ("lang:nl,en fiets", "(lang:nl OR lang:en) fiets NOT (lang:nl lang:en)"),
+        ("fiets lang:nl", "fiets lang:nl NOT (source:a source:b)"),
+        ("fiets NOT lang:nl", "(fiets OR (lang:en lang:tr)) NOT lang:nl"),
+    ],
+)
+def test_a_post_has_one_language_and_one_source(one: str, other: str) -> None:
+    assert wish(parse(one).tree) == wish(parse(other).tree)
+
+
+@pytest.mark.parametrize(("by", "wishes"), [("language", 1), ("rule", 2)])
+def test_in_a_cell_the_other_values_of_its_dimension_do_not_hold(
+    by: Dimension, wishes: int
+) -> None:
+    """A post has one language, and may be of several rules."""
+    other = "NOT lang:en" if by == "language" else "NOT rule:een"
+    asked = (Question(query=parse(each).tree) for each in ("fiets", f"fiets {other}"))
+    assert len({conditions(each, (by,), ("nl",), timezone=TIMEZONE) for each in asked}) == wishes
+
+
+CONDITIONS = st.sampled_from(
+    [
+        *map(Term, ("een", "huis")),
+        *(Field(name, (each,)) for name in ("lang", "kind") for each in ("nl", "en", "de")),
+        Field("lang", ("nl", "de")),
+    ]
+)
+
+
+def several(nodes: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+    some = st.lists(nodes, min_size=2, max_size=3).map(tuple)
+    return st.builds(And, some) | st.builds(Or, some) | st.builds(Not, nodes)
+
+
+EVERY_POST = [
+    make_post(
+        text=text,
+        tokens=tokenise(text),
+        lang=Label(value=lang, confidence=0.9, model="m", version="1"),
+        kind=kind,
+    )
+    for text in ("", "een", "huis", "een huis")
+    for lang in ("nl", "en", "de", "fr", None)
+    for kind in ("nl", "en", "de", "fr")
+]
+
+
+@given(
+    st.recursive(CONDITIONS, several, max_leaves=6), st.recursive(CONDITIONS, several, max_leaves=6)
+)
+def test_two_are_one_wish_exactly_where_the_same_posts_answer_them(one: Node, other: Node) -> None:
+    first, second = ([evaluate(each, post).matched for post in EVERY_POST] for each in (one, other))
+    assert (wish(one) == wish(other)) is (first == second)
+    assert wish(And((one, other))) == wish(And((one, Or((other, Not(one))))))
 
 
 def test_what_means_something_else_is_another_wish() -> None:

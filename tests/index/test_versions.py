@@ -90,7 +90,6 @@ class City:
             timezone=TIMEZONE,
             metrics=NoMetrics(),
             lists=list_lookup({}),
-            rng=random.Random(1),
             clock=self.clock,
             noise=Noise(bytes(32)),
             text_reads_a_day=3,

@@ -24,7 +24,7 @@ from tests.privacy.test_words import Silence
 HELD = sorted(ATTACKS.keys() - {LATE})
 """All but what docs/privacy.md says is not held."""
 
-MANY = {"adaptive", "apart and together", "the same, in the mean"}
+MANY = {"a day alone", "adaptive", "apart and together", "the same, in the mean"}
 """Those that ask more than would be quick over HTTP."""
 
 

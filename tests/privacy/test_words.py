@@ -4,7 +4,6 @@ The worst there can be are words of which every post has exactly one, and an att
 that: then the total less the words that are shown is the one that is hidden.
 """
 
-import random
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,7 +73,7 @@ class Street:
         answers = Answers(
             self.store, log=Log(), actor="anna", purpose="a test", series=self._series,
             thresholds=Thresholds(K, lambda _rule: False), timezone=TIMEZONE, lists={}.get,
-            metrics=NoMetrics(), rng=random.Random(1), clock=self._clock, noise=noise,
+            metrics=NoMetrics(), clock=self._clock, noise=noise,
             text_reads_a_day=1,
         )  # fmt: skip
         words = {each.word: each.posts for each in answers.typical_terms("straat")}
