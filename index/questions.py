@@ -1,6 +1,7 @@
 """The questions of a store, asked of what an engine can find."""
 
 import itertools
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Generic, TypeVar
@@ -17,11 +18,15 @@ from index.tally import Key, Tally
 from index.typical import terms
 from index.values import WHOLE_DAYS, bin_of
 from index.verifying import Verifier
+from privacy.suppress import about
 from rules import tree as rule
 from rules.evaluator import evaluate
 from stream.post import Post
 
 Q = TypeVar("Q")
+
+EVEN = 100
+"""So many more words of a prefix are looked at than are wanted: some have about as many posts."""
 
 
 class Questions(Generic[Q]):
@@ -90,15 +95,18 @@ class Questions(Generic[Q]):
         )
 
     def words(self, prefix: str, *, limit: int, least: int, until: int) -> Mapping[str, int]:
-        return {
-            word: posts
-            for word, posts in self._finder.words(prefix, limit).items()
-            if self._finder.has_authors(
-                self._finder.compile(Question(query=rule.Term(word), until=until)).upper,
-                "kept",
-                least,
-            )
-        }
+        """The numbers are `about` so many posts made before `until`. Words go by these numbers and
+        then by the alphabet, so which there are and their order tell no more than the numbers do:
+        of more than `EVEN` beyond `limit` alone the most frequent ones are looked at.
+        """
+        found: list[tuple[int, str]] = []
+        for word, most in self._finder.words(prefix, limit + EVEN).items():
+            if most < least or (len(found) >= limit and about(most) < -found[limit - 1][0]):
+                break  # no later one belongs to them
+            query = self._finder.compile(Question(query=rule.Term(word), until=until)).upper
+            if self._finder.has_authors(query, "kept", least):
+                insort(found, (-about(self._finder.size(query, "kept")), word))
+        return {word: -posts for posts, word in found[:limit]}
 
     def differ(self, first: Question, second: Question, *, least: int) -> bool:
         if first.query == second.query:

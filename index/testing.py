@@ -215,6 +215,24 @@ class StoreContract:
         assert store.words("hui", limit=9, least=3, until=START) == {}
         assert store.words("niets", limit=9, least=1, until=START + 1) == {}
 
+    def test_the_order_of_words_says_no_more_than_their_numbers(self, store: Store) -> None:
+        posts = {"huis": 20, "huid": 12, "huif": 19, "huig": 10}
+        later = {"huig": 60, "huik": 30}
+        texts = [word for word, times in posts.items() for _ in range(times)]
+        today = [word for word, times in later.items() for _ in range(times)]
+        fill(store, [text_post(number, text) for number, text in enumerate(texts)])
+        fill(
+            store,
+            [
+                text_post(100 + number, text, created_at=START + DAY_MS)
+                for number, text in enumerate(today)
+            ],
+        )
+        words = store.words("hui", limit=9, least=3, until=START + DAY_MS)
+        assert list(words.items()) == [("huis", 20), ("huid", 10), ("huif", 10), ("huig", 10)]
+        some = store.words("hui", limit=2, least=3, until=START + DAY_MS)
+        assert list(some) == ["huis", "huid"]
+
     def test_of_an_author_three_posts_a_day_count(self, store: Store) -> None:
         author = "230-" + "a" * 32
         found = [

@@ -23,6 +23,7 @@ from stream.errors import Stop
 from stream.testing import START
 
 WORDS = {"fatbike": 40, "fatbikes": 30, "fatsoen": 20, "fanfare": 4, "overlast": 50}
+TODAY = {"fatsoen": 40, "fataal": 30}
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,14 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     with Pipeline(folder, settings, clock=ManualClock(START + 2 * DAY_MS)) as made:
         texts = [word for word, times in WORDS.items() for _ in range(times)]
         fill(made.store, [text_post(number, text) for number, text in enumerate(texts)])
+        today = [word for word, times in TODAY.items() for _ in range(times)]
+        fill(
+            made.store,
+            [
+                text_post(1000 + number, text, created_at=made.clock.now())
+                for number, text in enumerate(today)
+            ],
+        )
         yield made
 
 
@@ -66,6 +75,15 @@ def test_words_come_with_how_often_they_are_used_and_rare_ones_never(
         assert WORDS[each.label] / 3 <= each.posts <= WORDS[each.label] + 10
         assert each.insert == f"{each.label} "
     assert labels(answers, book, "fanf") == {}
+
+
+def test_words_go_by_their_numbers_and_no_post_of_today_counts(
+    answers: Answers, book: Book
+) -> None:
+    found = suggest(answers, book, "fa").items
+    assert [(each.label, each.posts) for each in found] == [
+        ("fatbike", 20), ("fatbikes", 20), ("fatsoen", 20),
+    ]  # fmt: skip
 
 
 def test_one_letter_and_nothing_fit_too_much(answers: Answers, book: Book) -> None:
