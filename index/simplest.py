@@ -21,8 +21,6 @@ can, and `huis` alone only where fewer than k authors wrote nothing of both. The
 Keyword lists are left as they are: nobody changes them for one question.
 """
 
-import itertools
-import sys
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
@@ -52,26 +50,22 @@ def simplest(question: Question, differ: Differ, *, most: int = MOST_OPERANDS) -
             f"a question has at most {most} words and operators: put the words into a "
             "keyword list, or the question into a rule"
         )
-    question = _in_order(question)
-    place = since = 0  # how many were tried, in this round and since one made no difference
-    count = most_steps = sys.maxsize
-    stay = set[Operand]()
-    while since < count:
-        for query, operand in itertools.islice(steps(question.query), place, None):
+    question, place = _in_order(question), 0
+    stay = set[Operand]()  # those that are known to make a difference
+    while True:
+        simpler = list(steps(question.query))
+        for number in (*range(place, len(simpler)), *range(min(place, len(simpler)))):
+            query, operand = simpler[number]
             other = msgspec.structs.replace(question, query=query)
             if operand not in stay and not differ(question, other):
                 # Without one operand of an AND or OR, the others make no less of a difference.
                 stay = {each for each in stay if operand is not None and each[0] == operand[0]}
-                question, since, count = other, 0, most_steps
+                question, place = other, number
                 break
             if operand is not None:
                 stay.add(operand)
-            place, since = place + 1, since + 1
-            if since == count:
-                break
-        else:  # a round is over; the next one ends where the last difference was found
-            place, count = 0, place
-    return _in_order(question)
+        else:
+            return _in_order(question)
 
 
 def _in_order(question: Question) -> Question:
