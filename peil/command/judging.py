@@ -1,6 +1,7 @@
 """`peil rules sample`, `verdicts`, `precision`: how good a rule is, by texts that people read."""
 
 import csv
+import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,14 +11,17 @@ import typer
 
 from index.answers import MAX_TEXTS
 from index.results import Excerpt
+from index.simplest import misplaced_dates
 from index.subject import Subject
 from peil.command.period import Since, Until, period_of
 from peil.command.session import SessionContext
 from peil.command.version import Rule
 from peil.display import as_csv, as_json, console, say, table
 from peil.pipeline import Pipeline, actor
+from rules.errors import QueryError
 from rules.judging.judgements import KINDS, Estimate, Judgement, Judgements, Kind, Verdict, together
 from rules.judging.relaxing import near_misses
+from rules.tree import And, Dates
 from rules.written import written
 from stream.errors import Stop
 
@@ -77,7 +81,13 @@ def sample(
             return
         asked = _nearly(subject) if near_miss else subject
         period = period_of(since, until, zone=pipeline.settings.timezone)
-        drawn = pipeline.answers().texts(asked, limit=min(left, MAX_TEXTS), reason=reason, **period)
+        drawn = pipeline.answers().texts(
+            asked,
+            limit=min(left, MAX_TEXTS),
+            reason=reason,
+            turn=done.judged + done.unsure,
+            **period,
+        )
         if not drawn.excerpts:
             say(f"No texts: they are shown when at least {drawn.k} people wrote them.")
             raise typer.Exit(1)
@@ -111,7 +121,7 @@ def verdicts(
 
     Example: peil rules verdicts sample.csv
     """
-    found = dict(_read(file))
+    found = _read(file)
     with context.obj.pipeline() as pipeline:
         pipeline.judgements.judge(found, by=actor())
     say(f"{len(found)} verdicts are taken in. `peil rules precision RULE` shows what they say.")
@@ -133,12 +143,20 @@ def _title(pipeline: Pipeline, subject: Subject) -> str:
 
 
 def _nearly(subject: Subject) -> Subject:
-    tree = near_misses(subject.tree)
-    if tree is None:
+    """What nearly is what `subject` is about, in the dates that it asks for."""
+    tree = subject.tree
+    if problems := misplaced_dates(tree, subject.query):
+        raise QueryError(subject.query, problems)
+    parts = tree.children if isinstance(tree, And) else (tree,)
+    dates = tuple(part for part in parts if isinstance(part, Dates))
+    rest = tuple(part for part in parts if not isinstance(part, Dates))
+    near = near_misses(rest[0] if len(rest) == 1 else And(rest)) if rest else None
+    if near is None:
         raise Stop(
             f"{subject.name} has nothing that could be looser: no NEAR, no phrase, no AND, and no "
             "long prefix"
         )
+    tree = And((*dates, *near.children)) if dates else near
     return Subject(
         query=written(tree),
         tree=tree,
@@ -181,9 +199,9 @@ def _write(path: Path, texts: Sequence[tuple[Judgement, Excerpt]]) -> None:
             "verdict": "",
             "language": text.language,
             "day": text.day,
-            "left": text.left,
-            "keyword": text.keyword,
-            "right": text.right,
+            "left": _line(text.left),
+            "keyword": _line(text.keyword),
+            "right": _line(text.right),
         }
         for row, text in texts
     ]
@@ -192,17 +210,31 @@ def _write(path: Path, texts: Sequence[tuple[Judgement, Excerpt]]) -> None:
         file.write(as_csv(rows).encode("utf-8"))
 
 
-def _read(path: Path) -> Iterator[tuple[tuple[str, int], Verdict]]:
+def _line(text: str) -> str:
+    """In one line: programs do not agree on where others end."""
+    return " ".join(text.splitlines())
+
+
+def _read(path: Path) -> Mapping[tuple[str, int], Verdict]:
     """The verdicts of a file, by sample and row; Stop with the line that is wrong."""
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Stop(f"{path} is not UTF-8; save it as CSV in UTF-8") from error
-    rows = csv.DictReader(lines, delimiter=_delimiter(lines))
+    rows = csv.DictReader(io.StringIO(text), delimiter=_delimiter(text))
+    try:
+        return _verdicts(rows, path)
+    except csv.Error as error:
+        raise Stop(f"{path}, line {rows.line_num + 1} is no CSV: {error}") from error
+
+
+def _verdicts(rows: "csv.DictReader[str]", path: Path) -> Mapping[tuple[str, int], Verdict]:
     lacking = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
     if lacking:
         raise Stop(f"{path} has no column {lacking[0]!r}; it needs {', '.join(COLUMNS)}")
-    for row in _rows_of(rows, path):
+    found: dict[tuple[str, int], Verdict] = {}
+    lines: dict[tuple[str, int], int] = {}
+    for row in rows:
         verdict = (row["verdict"] or "").strip().casefold()
         if not verdict:
             continue
@@ -212,19 +244,19 @@ def _read(path: Path) -> Iterator[tuple[tuple[str, int], Verdict]]:
                 f"{path}, line {rows.line_num}: row {number[:20]!r} has verdict {verdict[:20]!r}; "
                 "write y, n or ? in the column verdict, and leave the other columns as they are"
             )
-        yield ((row["sample"] or "").strip(), int(number)), ANSWERS[verdict]
+        name = ((row["sample"] or "").strip(), int(number))
+        if name in found:
+            raise Stop(
+                f"{path}, lines {lines[name]} and {rows.line_num}: row {number} has two verdicts; "
+                "leave one of them"
+            )
+        found[name], lines[name] = ANSWERS[verdict], rows.line_num
+    return found
 
 
-def _rows_of(rows: "csv.DictReader[str]", path: Path) -> Iterator[dict[str, str | None]]:
-    try:
-        yield from rows
-    except csv.Error as error:
-        raise Stop(f"{path}, line {rows.line_num + 1} is no CSV: {error}") from error
-
-
-def _delimiter(lines: Sequence[str]) -> str:
+def _delimiter(text: str) -> str:
     """Spreadsheets of some countries write a semicolon."""
-    return ";" if lines and ";" in lines[0] else ","
+    return ";" if ";" in text.partition("\n")[0] else ","
 
 
 def _show(judgements: Judgements, subject: Subject, *, json: bool) -> None:

@@ -13,6 +13,7 @@ from peil.command.version import Rule, parted
 from peil.display import as_json, console, table
 from peil.pipeline import Pipeline
 from peil.rulebook import SINGLE_AUTHOR
+from privacy.characters import repair
 from rules.life.descriptions import Redescribed, differences
 from rules.life.exporting import export as write_back
 from rules.life.history import OUTGOING_MS, OVER, Change, State
@@ -119,7 +120,7 @@ def history(context: SessionContext, rule: Rule, json: Json = False) -> None:
     if json:
         print(as_json(rows))  # noqa: T201  (JSON is the answer)
     else:
-        console().print(table(rows))
+        console().print(table([{**row, "note": repair(row["note"]).text} for row in rows]))
 
 
 def review(
@@ -244,7 +245,7 @@ def _ask(standing: Standing, otherwise: str) -> None:
 
 def _otherwise(standing: Standing, wanted: VersionOfRule) -> str:
     said = "; ".join(differences(standing.version, wanted))
-    return f"Its file says otherwise now: {said}."
+    return f"Its file says otherwise now: {repair(said).text}."
 
 
 def _meant(standings: Sequence[Standing], state: State) -> Standing:
@@ -263,6 +264,7 @@ def _listed(standings: Sequence[Standing]) -> str:
 
 
 def _show(found: Sequence[Synced]) -> None:
+    found = [msgspec.structs.replace(each, says=repair(each.says).text) for each in found]
     rows = [
         {
             "rule": each.rule,

@@ -16,6 +16,7 @@ from peil.guidance import personal, read_over
 from peil.looks.rules import told
 from peil.pipeline import Pipeline
 from peil.rulebook import SINGLE_AUTHOR
+from privacy.characters import repair
 from rules.documents import Book, Example, asks_for_more, example_post, run_examples
 from rules.errors import Note
 from rules.evaluator import evaluate
@@ -66,8 +67,8 @@ def list_(
             "version": each.version,
             "state": each.state,
             "active": each.active if each.active != each.version else "",
-            "title": each.title,
-            "owner": each.owner,
+            "title": repair(each.title).text,
+            "owner": repair(each.owner).text,
             "expires": each.expires.isoformat(),
         }
         for each in found
@@ -84,7 +85,7 @@ def list_(
         f"{each.rule}: {each.says}" for each in found if each.says and each.rule not in unread
     ]
     for note in notes:
-        console().print(f"\n{note}", markup=False)
+        console().print(f"\n{repair(note).text}", markup=False)
     for each in drifts:
         console().print(f"Drift: {told(each)}.", markup=False)
     if alone:

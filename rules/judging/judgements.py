@@ -80,7 +80,8 @@ class Judgements:
         self, *, rule: str, version: str, kind: Kind, languages: Sequence[str]
     ) -> tuple[Judgement, ...]:
         """A new sample of texts in these languages, to be judged; its rows count from 1."""
-        name, now = secrets.token_hex(NAME_BYTES), self._clock.now()
+        # With a letter first: what looks like a number (`4120583e12`) a spreadsheet writes anew.
+        name, now = f"s{secrets.token_hex(NAME_BYTES)}", self._clock.now()
         drawn = tuple(
             Judgement(
                 sample=name, row=row, rule=rule, version=version, kind=kind, language=language

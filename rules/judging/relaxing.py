@@ -30,7 +30,7 @@ MOST_NODES = 90
 """A query for near misses is no larger: a question has at most 100 words and operators."""
 
 
-def near_misses(tree: Node) -> Node | None:
+def near_misses(tree: Node) -> And | None:
     """The query for what a query that is a little looser than `tree` matches and `tree` does not;
     None when there is none.
     """

@@ -99,9 +99,35 @@ def test_texts_are_judged_here_and_in_a_file(peil: Peil, city: Path, tmp_path: P
     for wrong in ("9" * 30, "9" * 5_000, "x" * 200_000):
         write(path, [rows[0] | {"verdict": "y", "row": wrong}])
         assert "line 2" in peil("rules", "verdicts", str(path), code=3).stderr
+    rows[1]["left"] = "a\u2028b\u0085c\x0bd\x0ce\x1cf\rg\nh"
+    write(path, [rows[1] | {"verdict": "n"}, rows[0] | {"verdict": ""}])
+    assert "1 verdicts" in peil("rules", "verdicts", str(path)).stdout
+    write(path, [rows[2], rows[3], rows[2] | {"verdict": "n"}])
+    assert "lines 2 and 4: row 3 has two" in peil("rules", "verdicts", str(path), code=3).stderr
     rows[0]["verdict"] = "perhaps"
     write(path, rows)
     assert "line 2" in peil("rules", "verdicts", str(path), code=3).stderr
+
+
+def test_near_misses_of_a_rule_with_dates_are_of_these_dates(peil: Peil, city: Path) -> None:
+    made = (city / "config" / "rules" / "voertuigoverlast.toml").read_text()
+    head = made[: made.index("query = ")].replace('"voertuigoverlast"', '"stoeprijden"')
+    path = city / "config" / "rules" / "stoeprijden.toml"
+
+    def sampled(query: str, code: int = 0) -> str:
+        path.write_text(f"{head}query = '{query}'\n")
+        done = peil(
+            "rules", "sample", "stoeprijden", "--near-miss", "-n", "3", text="q\n", code=code
+        )
+        return done.stdout + done.stderr
+
+    said = sampled("fatbike* NEAR/2 stoep date:2026-11")
+    assert "1 of 3" in said
+    assert "2026-11-" in said
+    assert "1 of 3" not in sampled("fatbike* NEAR/2 stoep date:2026-10", code=1)
+    assert "nothing that could be looser" in sampled("date:2026-11", code=3)
+    refused = sampled("fatbike* OR (stoep NEAR/2 over date:2026-11)", code=2)
+    assert "line 1, column 32: date: as a condition of the whole" in refused
 
 
 def write(path: Path, rows: list[dict[str, str]]) -> None:

@@ -688,6 +688,18 @@ def test_another_folder_is_held_to_the_lists_of_config(peil: Peil, folder: Path)
     assert "lists/protected.toml cannot be read" in told["over-een-groep"]["says"]
 
 
+def test_nothing_that_a_file_says_commands_the_terminal(peil: Peil, folder: Path) -> None:
+    path = text_of(folder, "woningnood")
+    plain = path.read_text()
+    for title in ("\\u001b[2JA\\u202etitle", "\\u001b[31mAnother\\u202eone"):
+        path.write_text(plain.replace("Housing shortage", title))
+        listed = peil("rules", "list").stdout
+        synced = peil("rules", "sync", "--drafts").stdout
+    said = listed + synced + peil("rules", "history", "woningnood").stdout
+    assert "Anotherone" in said.replace("[31m", "")
+    assert not {"\x1b", "\u202e"} & set(said)
+
+
 def test_what_is_not_ready_is_refused_with_what_is_missing(peil: Peil, folder: Path) -> None:
     path = text_of(folder, "woningnood")
     path.write_text(

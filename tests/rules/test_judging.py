@@ -35,6 +35,7 @@ def judgements(database: Engine, clock: ManualClock) -> Judgements:
 def test_verdicts_are_counted_by_language_and_belong_to_a_version(judgements: Judgements) -> None:
     rows = judgements.draw(**VERSION, kind="hit", languages=["nl", "nl", "nl", "en", "en"])
     assert [row.row for row in rows] == [1, 2, 3, 4, 5]
+    assert {row.sample[0] for row in rows} == {"s"}
     assert judgements.estimates("wonen", "0123456789", kind="hit") == {}
     said = dict(zip(rows, ("right", "wrong", "unsure", "right"), strict=False))
     judgements.judge({(row.sample, row.row): verdict for row, verdict in said.items()}, by="anna")
