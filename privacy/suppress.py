@@ -8,6 +8,7 @@ against him, and what was measured.
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 K = 10
@@ -100,33 +101,76 @@ def suppress(
 
     `additive` says of each dimension that a post has one value of it: cells along it add up to a
     sum that can be known, which gives away what is hidden between them. So of the cells of one
-    sum either none is hidden, or at least two are whose sum is k or more; the smallest shown
-    cell is withheld as well until that is so.
+    sum either none is hidden, or at least two are that together have k authors and posts, with
+    the highest threshold of the sum's cells; shown cells are withheld as well until that is so.
     """
+
+    def least(key: Key) -> int:
+        return k if k_of is None else max(k, k_of(key))
+
     whole = shown(total, k=k, noise=noise((), total))
     if whole is None:
         return Shown(dict.fromkeys(cells), None, len(cells))
-    values = {
-        key: shown(size, k=k if k_of is None else max(k, k_of(key)), noise=noise(key, size))
-        for key, size in cells.items()
-    }
-    _protect(cells, values, _sums(cells, additive), k=k)
+    values = {key: shown(size, k=least(key), noise=noise(key, size)) for key, size in cells.items()}
+    sums = [_Sum(keys, k=max(map(least, keys))) for keys in _sums(cells, additive)]
+    _protect(cells, values, sums)
     return Shown(values, whole, sum(value is None for value in values.values()))
 
 
+@dataclass
+class _Sum:
+    """The cells of a sum that can be known, and what is hidden of them.
+
+    How many authors the hidden cells have together is not known: at least as many as the one of
+    them with most, and no more are counted on.
+    """
+
+    keys: Sequence[Key]
+    k: int
+    hidden: int = 0
+    some: int = 0
+    posts: int = 0
+    authors: int = 0
+
+    def hide(self, size: Size) -> None:
+        """A cell more of it is hidden."""
+        self.hidden += 1
+        # A cell that holds nothing protects none: that it is empty may be known.
+        self.some += size.posts > 0
+        self.posts += size.posts
+        self.authors = max(self.authors, size.authors)
+
+    @property
+    def safe(self) -> bool:
+        """Whether the sum less what is shown tells of no few people."""
+        enough = self.some > 1 and min(self.posts, self.authors) >= self.k
+        return enough or not self.some or self.hidden == len(self.keys)
+
+
 def _protect(
-    cells: Mapping[Key, Size],
-    values: dict[Key, int | None],
-    groups: Sequence[Sequence[Key]],
-    *,
-    k: int,
+    cells: Mapping[Key, Size], values: dict[Key, int | None], sums: Sequence[_Sum]
 ) -> None:
-    """Withhold more cells until the hidden rest of no sum tells anything about one of them."""
-    while True:
-        withheld = [key for group in groups if (key := _to_withhold(group, cells, values, k=k))]
-        if not withheld:
-            return
-        values.update(dict.fromkeys(withheld))
+    """Withhold more cells until every sum is safe, and no more than needed as far as one sees cell
+    by cell: first of the sum that has least choice.
+    """
+    sums_of: dict[Key, list[_Sum]] = defaultdict(list)
+    for each in sums:
+        for key in each.keys:
+            sums_of[key].append(each)
+            if values[key] is None:
+                each.hide(cells[key])
+
+    def order(key: Key) -> tuple[int, int, Key]:
+        # Best in sums that need it, worst in those that would need another cell because of it.
+        waste = sum(each.safe + (not each.some) for each in sums_of[key])
+        return waste, cells[key].posts, key
+
+    while unsafe := [each for each in sums if not each.safe]:
+        tightest = min(unsafe, key=lambda each: len(each.keys) - each.hidden)
+        withheld = min((key for key in tightest.keys if values[key] is not None), key=order)
+        values[withheld] = None
+        for each in sums_of[withheld]:
+            each.hide(cells[withheld])
 
 
 def _sums(cells: Mapping[Key, Size], additive: Sequence[bool]) -> Sequence[Sequence[Key]]:
@@ -139,20 +183,6 @@ def _sums(cells: Mapping[Key, Size], additive: Sequence[bool]) -> Sequence[Seque
                 fixed = (None if place in along else value for place, value in enumerate(key))
                 groups[tuple(fixed)].append(key)
     return list(groups.values())
-
-
-def _to_withhold(
-    group: Sequence[Key], cells: Mapping[Key, Size], values: Mapping[Key, int | None], *, k: int
-) -> Key | None:
-    """The next cell that must go so that what is hidden in `group` is protected, if any."""
-    hidden = [key for key in group if values[key] is None]
-    showing = [key for key in group if values[key] is not None]
-    # A cell that holds nothing protects none: that it is empty may be known.
-    some = [key for key in hidden if cells[key].posts]
-    rest = sum(cells[key].posts for key in hidden)
-    if not some or not showing or (len(some) > 1 and rest >= k):
-        return None
-    return min(showing, key=lambda key: (cells[key].posts, key))
 
 
 Bin = TypeVar("Bin", bound=str)

@@ -1,3 +1,4 @@
+import random
 import statistics
 from collections.abc import Iterable
 
@@ -5,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privacy.noise import COINS, Noise
-from privacy.suppress import K, Size, coarsest_needed, may_show_texts, shown, suppress, text
+from privacy.suppress import (
+    SPECIAL_K,
+    K,
+    Size,
+    coarsest_needed,
+    may_show_texts,
+    shown,
+    suppress,
+    text,
+)
 
 SIZES = st.builds(
     lambda posts, share: Size(posts, min(K, max(1, posts // share)) if posts else 0),
@@ -44,6 +54,59 @@ def test_no_small_cell_is_shown_or_follows_from_the_others(
         if result.total is not None and hidden and any(result.cells[key] for key in group):
             assert len(hidden) > 1
             assert sum(cells[key].posts for key in hidden) >= K
+
+
+ANY_SIZES = st.integers(0, 60).flatmap(
+    lambda posts: st.builds(Size, st.just(posts), st.integers(min(posts, 1), posts))
+)
+
+
+@given(
+    st.dictionaries(TWO, st.tuples(ANY_SIZES, st.sampled_from((K, SPECIAL_K))), max_size=12),
+    st.randoms(use_true_random=False),
+)
+def test_no_sum_less_what_is_shown_of_it_tells_of_few_people(
+    table: dict[tuple[str, ...], tuple[Size, int]], rng: random.Random
+) -> None:
+    cells = {key: size for key, (size, _) in table.items()}
+    result = suppress(
+        cells,
+        Size(sum(size.posts for size in cells.values()), K),
+        additive=[True, True],
+        k_of=lambda key: table[key][1],
+        noise=lambda _key, _size: rng.randint(-4, 4),
+    )
+    for group in sums(cells):
+        rest = [cells[key] for key in group if result.cells[key] is None and cells[key].posts]
+        if rest and any(result.cells[key] for key in group):
+            k = max(table[key][1] for key in group)
+            assert len(rest) > 1
+            assert sum(size.posts for size in rest) >= k
+            assert max(size.authors for size in rest) >= k
+
+
+def by_day(*days: Size) -> dict[tuple[str, ...], Size]:
+    return {(f"day {number}",): size for number, size in enumerate(days)}
+
+
+def test_what_is_hidden_of_a_sum_reaches_the_threshold_of_its_cells() -> None:
+    cells = by_day(Size(6, 6), Size(6, 6), Size(30, 30), Size(40, 40))
+    result = suppress(cells, Size(82, 40), additive=[True], k_of=lambda _key: SPECIAL_K)
+    assert list(result.cells.values()) == [None, None, None, 40]
+
+
+def test_what_is_hidden_of_a_sum_is_of_enough_authors() -> None:
+    cells = by_day(*[Size(3, 1)] * 4, Size(40, 20), Size(50, 20))
+    result = suppress(cells, Size(102, 40), additive=[True])
+    assert list(result.cells.values()) == [None, None, None, None, None, 50]
+
+
+def test_one_hidden_cell_costs_three_others_of_a_table_by_two_dimensions() -> None:
+    cells: dict[tuple[str, ...], Size] = {
+        (row, column): Size(40, 20) for row in "abcd" for column in "xyz"
+    }
+    cells |= {("a", "x"): Size(4, 4), ("d", "z"): Size(20, 20)}
+    assert suppress(cells, Size(424, 40), additive=[True, True]).hidden == 4
 
 
 def test_along_a_dimension_with_several_values_a_post_nothing_adds_up() -> None:
