@@ -12,9 +12,11 @@ from dashboard.mistakes import finding_in, hint_in, note_in, problem_in
 from index.answers import Answers
 from index.simplest import misplaced_dates
 from rules.documents import Book
-from rules.errors import QueryError
+from rules.errors import Note, Problem, QueryError
+from rules.lint.findings import Spot
 from rules.lint.meaning import Known, lint_query
 from rules.parser import Parsed, parse
+from rules.reading import line_starts
 
 MOST = 12
 SHORTEST = 2
@@ -112,6 +114,11 @@ def check(words: str, known: Known, *, language: str) -> Checked:
     translate = spoken(language).gettext
     if not words.strip():
         return Checked(errors=[], warnings=[])
+    lines = line_starts(words)
+
+    def start_of(at: Problem | Note | Spot) -> int:
+        return lines[at.line - 1] + at.column - 1
+
     try:
         parsed = _read(words, known)
     except QueryError as error:
@@ -119,7 +126,7 @@ def check(words: str, known: Known, *, language: str) -> Checked:
             errors=[
                 _mistake(
                     words,
-                    (each.line, each.column),
+                    start_of(each),
                     len(each.text),
                     message=problem_in(each, translate),
                     help=hint_in(each, translate),
@@ -132,15 +139,13 @@ def check(words: str, known: Known, *, language: str) -> Checked:
         errors=[],
         warnings=[
             *(
-                _mistake(
-                    words, (each.line, each.column), 1, message=note_in(each, translate), help=""
-                )
+                _mistake(words, start_of(each), 1, message=note_in(each, translate), help="")
                 for each in parsed.notes
             ),
             *(
                 _mistake(
                     words,
-                    (each.spot.line, each.spot.column),
+                    start_of(each.spot),
                     each.spot.length,
                     message=finding_in(each, translate),
                     help="",
@@ -162,16 +167,13 @@ def _read(words: str, known: Known) -> Parsed:
 
 def _mistake(
     words: str,
-    at: tuple[int, int],
+    start: int,
     length: int,
     *,
     message: str,
     help: str,  # noqa: A002  (as the editor has it)
 ) -> Mistake:
-    """The place of `length` characters at a line and column (from 1)."""
-    line, column = at
-    lines = words.split("\n")
-    start = sum(len(each) + 1 for each in lines[: line - 1]) + column - 1
+    """The place of `length` characters from `start` on, within `words`."""
     start = max(0, min(start, len(words) - 1))
     end = min(len(words), start + max(1, length))
     return Mistake(start=start, end=end, message=message, help=help)

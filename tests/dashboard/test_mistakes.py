@@ -26,9 +26,9 @@ from rules.lint.findings import finding
 from rules.lint.meaning import Known, lint_query
 from rules.parser import parse
 
-SAYING = {"wrong", "wrong_at", "note"}
+SAYING = {"wrong", "wrong_at", "note", "_say"}
 RULES = Path(rules.__file__).parent
-PARSER = [RULES / f"{name}.py" for name in ("parser", "nears", "operands", "fields")]
+PARSER = [RULES / f"{name}.py" for name in ("parser", "nears", "operands", "fields", "reading")]
 STORE = [
     RULES.parent / "index" / f"{name}.py"
     for name in ("answers", "questions", "readings", "simplest", "verifying")
@@ -62,7 +62,7 @@ def _said(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("path", PARSER, ids=lambda path: path.name)
 def test_every_sentence_of_the_parser_is_known_here(path: Path) -> None:
     found = list(_said(path))
-    assert len(found) >= 6
+    assert len(found) >= 4
     unknown = [each for each in found if not sentence_in(each, marked).startswith(MARK)]
     assert unknown == []
 
@@ -122,7 +122,7 @@ def test_no_sentence_of_lint_stands_here_in_vain() -> None:
 BROKEN = (
     "(fiets", "NOT fiets", "fiets NEAR", "lnag:nl", "kind:soort", "from:jan", "3 OF (a, b)",
     "@jan", "ab*", '"huur', "$nergens", "date:2026-99", "a NEAR/5 b NEAR/5 c", "a or b AND",
-    "(" * 8 + "a" + " NEAR/S b)" * 8 + " ONEAR/5 c",
+    "(" * 8 + "a" + " NEAR/S b)" * 8 + " ONEAR/5 c", ")" * 200, "a \ud800",
 )  # fmt: skip
 
 

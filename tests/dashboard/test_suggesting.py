@@ -18,6 +18,7 @@ from rules.errors import QueryError
 from rules.lint.linter import known_of
 from rules.lint.meaning import Known
 from rules.parser import parse
+from rules.reading import MOST_PROBLEMS
 from stream.clock import DAY_MS, ManualClock
 from stream.errors import Stop
 from stream.testing import START
@@ -123,7 +124,7 @@ def test_there_are_never_too_many(answers: Answers, book: Book) -> None:
 def test_suggestions_are_no_question_and_cannot_become_one(answers: Answers) -> None:
     for ask in (answers.count, answers.texts, answers.over_time, answers.typical_terms):
         with pytest.raises(Stop, match="logged before it is answered"):
-            ask("fatbike")  # type: ignore[operator]  # a fixture's function
+            ask("fatbike")
 
 
 def test_every_example_of_a_field_and_an_operator_can_be_read() -> None:
@@ -174,6 +175,14 @@ def test_what_lint_has_to_say_stops_no_search(
         (hint,) = found.warnings
         assert said in hint.message
         assert words[hint.start : hint.end] == under
+
+
+def test_of_too_many_mistakes_each_that_is_told_stands_under_its_word(known: Known) -> None:
+    words = "huis\n" + "a:b\n" * 4_000
+    found = check(words, known, language="en").errors
+    assert [each.start for each in found[:-1]] == [5 + 4 * line for line in range(MOST_PROBLEMS)]
+    assert {words[each.start : each.end] for each in found[:-1]} == {"a:b"}
+    assert (found[-1].end, found[-1].help) == (len(words), "Mend those first; there are more.")
 
 
 @pytest.mark.parametrize("words", ["huis OR date:2026-11", "huis NOT date:2026-11"])

@@ -19,6 +19,7 @@ from rules.lists import ListEntries, list_lookup
 from rules.matching.matcher import Matcher
 from rules.nears import MAX_NEARS
 from rules.parser import parse
+from rules.reading import MOST_PROBLEMS
 from rules.testing import tokenised_posts, trees
 from rules.tokens import tokenise
 from rules.tree import Field, Node, Of, Term, nears
@@ -210,6 +211,16 @@ def test_all_mistakes_come_in_one_pass() -> None:
     with pytest.raises(QueryError) as caught:
         parse("from:jan\nAND fo*\nAND $nope", lists=LISTS)
     assert [(p.line, p.column) for p in caught.value.problems] == [(1, 1), (2, 5), (3, 5)]
+
+
+def test_of_too_many_mistakes_the_first_ones_are_told_and_that_there_are_more() -> None:
+    lines = "a:b\n" * MOST_PROBLEMS
+    for query, more in ((lines, ()), (f"{lines}a:b\n", ((MOST_PROBLEMS + 2, 1, ""),))):
+        with pytest.raises(QueryError) as caught:
+            parse(query)
+        places = [(p.line, p.column, p.text) for p in caught.value.problems]
+        assert places == [*((line, 1, "a:b") for line in range(1, MOST_PROBLEMS + 1)), *more]
+    assert caught.value.problems[-1].hint == "Mend those first; there are more."
 
 
 @pytest.mark.parametrize("field", ["topic:sports", "sentiment:negative", "rule:x"])
