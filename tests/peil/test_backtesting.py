@@ -9,7 +9,7 @@ from stream.errors import Stop
 from tests.peil.commands import Peil
 
 WRITTEN = (
-    "Fatbikes scheuren hier elke avond over de stoep, weer overlast nummer",
+    "Fatbikes scheuren hier elke\u2028avond over de stoep, weer overlast nummer",
     "De kippen naast ons maken lawaai, weer overlast nummer",
     "Lekker weer vandaag, we gaan met de trein naar zee nummer",
 )
@@ -88,6 +88,7 @@ def test_texts_are_judged_here_and_in_a_file(peil: Peil, city: Path, tmp_path: P
     assert "is there already" in peil("rules", "sample", rule, "--out", str(path), code=3).stderr
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert len(rows) == 5
+    assert all("hier elke avond" in row["right"] for row in rows)
     for row in rows:
         row["verdict"] = "y"
     rows[0]["verdict"], rows[1]["verdict"] = "", "?"
@@ -99,7 +100,7 @@ def test_texts_are_judged_here_and_in_a_file(peil: Peil, city: Path, tmp_path: P
     for wrong in ("9" * 30, "9" * 5_000, "x" * 200_000):
         write(path, [rows[0] | {"verdict": "y", "row": wrong}])
         assert "line 2" in peil("rules", "verdicts", str(path), code=3).stderr
-    rows[1]["left"] = "a\u2028b\u0085c\x0bd\x0ce\x1cf\rg\nh"
+    rows[1]["left"] = "a\u2028b\u0085c\x0bd\x0ce\x1cf"
     write(path, [rows[1] | {"verdict": "n"}, rows[0] | {"verdict": ""}])
     assert "1 verdicts" in peil("rules", "verdicts", str(path)).stdout
     write(path, [rows[2], rows[3], rows[2] | {"verdict": "n"}])
