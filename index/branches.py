@@ -50,8 +50,8 @@ def exclusions(tree: Node) -> Iterator[Exclusion]:
 def same(branch: Branch, among: Sequence[Branch]) -> Branch | None:
     """What `branch` became in a query that was made simpler; None where that is not certain."""
     if branch.of:
-        named = (each for each in among if (each.of, each.text) == (branch.of, branch.text))
-        return next(named, None)
+        entry = (branch.of, branch.text, branch.at)
+        return next((each for each in among if (each.of, each.text, each.at) == entry), None)
     inside = [each for each in among if not each.of and _within(each.at, branch.at)]
     outermost = [
         each

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from index.answers import Answers
 from index.contract import TooBroad
+from index.subject import Subject
 from peil.pipeline import Pipeline
 from rules.lint.breadth import MOST_WORDS, Frequencies, Word
-from rules.tree import Prefix
+from rules.tree import Or, Prefix
 from rules.written import written
 from stream.errors import PeilError, Retry
 
@@ -33,8 +34,10 @@ class ShownFrequencies:
         return max(shares, default=None)  # of all together at least so many
 
     def _share(self, words: Sequence[Word]) -> float | None:
+        any_of = words[0] if len(words) == 1 else Or(tuple(words))
         try:
-            found = self._answers.count(" OR ".join(map(written, words))).posts
+            # Not every word can be written so that it is read as the same.
+            found = self._answers.count(Subject(query=written(any_of), tree=any_of)).posts
         except (TooBroad, Retry):
             return None  # lint says nothing of what cannot be counted now
         return None if found is None else min(1.0, found / self._total)

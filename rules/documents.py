@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -15,9 +15,12 @@ from rules.tokens import TOKENIZER_VERSION, tokenise
 from rules.tree import Node, named
 from rules.words import WORDS_VERSION, asks_for_words
 from stream.errors import Stop
-from stream.post import Label, Post
+from stream.post import Kind, Label, Post
 
 VERSION_DIGITS = 10
+
+Day = date
+"""Where `date` is the name of a field."""
 
 Number = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 """The version of a list; every database can hold it."""
@@ -34,11 +37,19 @@ def unchanged(post: Post) -> Post:
 
 
 class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A text that a rule must match, or must not."""
+    """A text that a rule must match, or must not, and what its post is beside it, for a rule that
+    asks for that.
+    """
 
     text: str
     lang: str = ""
     why: str = ""
+    source: str = "example"
+    platform: str = "example"
+    kind: Kind = "post"
+    link: bool = False
+    media: bool = False
+    date: Day | None = None
 
 
 class KeywordList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -261,19 +272,24 @@ def asks_for_more(tree: Node) -> bool:
 
 
 def example_post(example: Example) -> Post:
-    """A post of nothing but the example's text, its tokens and its language, if it says one."""
+    """A post of nothing but what the example says, with the tokens of its text. It is made at noon
+    UTC of its date, or else in 1970.
+    """
+    noon = datetime.combine(example.date, time(12), UTC) if example.date else None
     label = Label(value=example.lang, confidence=1.0, model="example", version="1")
     return Post(
         id="example",
         author="0-example",
-        source="example",
-        platform="example",
-        kind="post",
-        created_at=0,
+        source=example.source,
+        platform=example.platform,
+        kind=example.kind,
+        created_at=int(noon.timestamp()) * 1000 if noon else 0,
         first_observed=0,
         keep_until=0,
         text=example.text,
         version=0,
+        domains=("example.org",) if example.link else (),
+        has_media=example.media,
         tokens=tokenise(example.text),
         lang=label if example.lang else None,
     )

@@ -7,7 +7,7 @@ import msgspec
 from rules.errors import Note, QueryError
 from rules.fields import parse_field
 from rules.lexer import Lexeme
-from rules.lists import Lists, no_lists
+from rules.lists import ListEntries, Lists, no_lists
 from rules.nears import parse_near
 from rules.operands import number_of, parse_string, parse_word
 from rules.reading import MAX_LENGTH, Reading
@@ -46,6 +46,14 @@ def parse(query: str, *, lists: Lists = no_lists, use: Use = "search") -> Parsed
     return Parsed(tree, tuple(reading.notes))
 
 
+class _Entries(msgspec.Struct, frozen=True):
+    """The entries of a list, or the one that is `unsound` and why."""
+
+    nodes: tuple[Node, ...] = ()
+    unsound: str | None = None
+    why: str = ""
+
+
 class _Parser:
     """Recursive descent. A mistake is noted, stands for nothing (None), and reading goes on."""
 
@@ -57,6 +65,7 @@ class _Parser:
         self._use = use
         self._inside = inside
         self._depth = 0
+        self._known: dict[tuple[str, int], _Entries] = {}
 
     def parse(self) -> Node | None:
         if len(self._text.query) > MAX_LENGTH:
@@ -262,13 +271,23 @@ class _Parser:
                 lexeme, "a list that exists", "`peil rules list` shows which there are."
             )
             return None
+        key = (found.name, found.version)
+        entries = self._known.get(key)
+        if entries is None:
+            entries = self._known[key] = self._entries(found)
+        if entries.unsound is not None:
+            expected = f"a sound list; entry {entries.unsound!r} is not"
+            self._text.wrong(lexeme, expected, entries.why)
+            return None
+        return Keywords(found.name, found.version, entries.nodes, at=At(lexeme.start, lexeme.end))
+
+    def _entries(self, found: ListEntries) -> _Entries:
         nodes: list[Node] = []
         for entry in found.entries:
             inner = Reading(entry)
             node = _Parser(inner, self._lists, self._use, inside=found.name).parse()
             if inner.problems or node is None or not is_positional(node):
                 why = "; ".join(map(str, inner.problems)) or "words, phrases and prefixes only"
-                self._text.wrong(lexeme, f"a sound list; entry {entry!r} is not", why)
-                return None
+                return _Entries(unsound=entry, why=why)
             nodes.append(node)
-        return Keywords(found.name, found.version, tuple(nodes), at=At(lexeme.start, lexeme.end))
+        return _Entries(tuple(nodes))

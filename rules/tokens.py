@@ -118,9 +118,9 @@ def tokenise(text: str) -> tuple[Token, ...]:
 
 def only_word(chunk: str) -> str | None:
     """The folded form of a chunk of text between white space when it is one plain word, with
-    nothing but marks behind it; None of any other.
+    nothing but marks behind it; None of any other, and of what is cut.
     """
-    end = _end_of_word(chunk)
+    end = _end_of_word(chunk) if len(chunk) <= MAX_CHUNK else 0
     return fold(chunk[:end]) if end else None
 
 

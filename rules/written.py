@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from rules.lexer import Kind, lex
 from rules.tree import (
     And,
     Cased,
@@ -21,15 +22,14 @@ from rules.tree import (
     Together,
 )  # fmt: skip
 
-WORDS = frozenset({"and", "or", "not", "exclude", "near", "onear"})
-"""Terms that would be read as operators."""
-
 
 def written(node: Node) -> str:
-    """The query that `node` stands for. What the parser made is read back as the same tree."""
+    """The query that `node` stands for. What the parser made is read back as the same tree, but for
+    a form that is no word itself, as that of `½` is `1⁄2`: who asks for posts asks with the tree.
+    """
     match node:
         case Term():
-            return f'"{node.form}"' if node.form in WORDS else node.form
+            return _word(node.form)
         case Phrase():
             return f'"{" ".join(node.forms)}"' + (f"~{node.slop}" if node.slop else "")
         case Prefix():
@@ -59,7 +59,7 @@ def written(node: Node) -> str:
         case Keywords():
             return f"${node.name}@{node.version}"
         case Field():
-            return f"{node.name}:{_value(','.join(node.values))}"
+            return _field(node.name, ",".join(node.values))
         case Dates():
             return f"date:{node.first}" + ("" if _is_day(node) else f"..{_last(node)}")
         case _:
@@ -95,8 +95,20 @@ def _tight(node: Node) -> str:
     return f"({written(node)})" if loose else written(node)
 
 
-def _value(text: str) -> str:
-    return f'"{text}"' if " " in text or "(" in text else text
+def _word(form: str) -> str:
+    # What stands behind it may make an operator of `of`.
+    return form if form != "of" and _is_one(form, "word") else f'"{form}"'
+
+
+def _field(name: str, value: str) -> str:
+    bare = f"{name}:{value}"
+    return bare if _is_one(bare, "field") else f'{name}:"{value}"'
+
+
+def _is_one(text: str, kind: Kind) -> bool:
+    """Whether `text` is read as one lexeme of this kind."""
+    first = next(lex(text))
+    return (first.kind, first.text) == (kind, text)
 
 
 def _is_day(node: Dates) -> bool:

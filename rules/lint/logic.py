@@ -5,7 +5,7 @@ is so is not said.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import assert_never
 
@@ -39,7 +39,33 @@ SINGLE: frozenset[FieldName] = frozenset(
 )
 """Fields of which a post has at most one value."""
 
+LONGEST = 40
+"""Of a longer beginning of a word it is not seen that it is one: each is kept with its word."""
+
+MOST_KEPT = 100_000
+"""With more words than this in what is remembered, remembering begins anew."""
+
 _TAG = re.compile(r"#\w")
+
+
+def _kept(work_out: Callable[[Node], frozenset[Node]]) -> Callable[[Node], frozenset[Node]]:
+    """`work_out`, remembering what it found."""
+    known: dict[Node, frozenset[Node]] = {}
+    words = 0
+
+    def found(node: Node) -> frozenset[Node]:
+        nonlocal words
+        result = known.get(node)
+        if result is None:
+            result = work_out(node)
+            if words > MOST_KEPT:
+                known.clear()
+                words = 0
+            known[node] = result
+            words += 1 + len(result)
+        return result
+
+    return found
 
 
 def implies(first: Node, second: Node) -> bool:
@@ -148,7 +174,7 @@ def _same_sides(first: Near | Together, second: Near | Together, *, swapped: boo
     )
 
 
-@lru_cache(maxsize=20_000)
+@_kept
 def same_word(node: Node) -> frozenset[Node]:
     """What each word that `node` finds is found by as well, of what finds single words."""
     match node:
@@ -157,7 +183,7 @@ def same_word(node: Node) -> frozenset[Node]:
             return longer | {node, Lemma(form), Part(form), *_beginnings(form)}
         case Prefix(stem=stem):
             longer = same_word(Prefix(stem[1:])) if _TAG.match(stem) else frozenset[Node]()
-            return longer | {*_beginnings(stem)}
+            return longer | {node, *_beginnings(stem)}
         case Cased(words=(word,)):
             return _cased(word) | {node}
         case Lemma() | Part():
@@ -175,10 +201,10 @@ def _cased(word: str) -> frozenset[Node]:
 
 
 def _beginnings(form: str) -> Iterable[Prefix]:
-    return (Prefix(form[:length]) for length in range(1, len(form) + 1))
+    return (Prefix(form[:length]) for length in range(1, min(len(form), LONGEST) + 1))
 
 
-@lru_cache(maxsize=20_000)
+@_kept
 def must_occur(node: Node) -> frozenset[Node]:
     """Terms, prefixes, lemmas and parts that are true of every post that `node` is true of."""
     match node:

@@ -26,7 +26,7 @@ huurprij* OR moslims
 
 
 def posts(count: int) -> list[str]:
-    kept, other = "fatbikes, weer overlast", "lekker weer vandaag"
+    kept, other = "fatbikes, weer overlast", "lekker weer vandaag, ½ en 3,5 uur"
     return [
         json.dumps(
             {
@@ -102,6 +102,7 @@ def test_how_broad_a_rule_is_comes_from_counts_that_may_be_shown(
     peil("import", str(path))
     broad = peil("rules", "check", "--query", "vandaag OR morgen").stdout
     assert "R302 warning line 1, column 1: it takes in at least" in broad
+    assert "R302" in peil("rules", "check", "--query", '"3,5" OR 1½5 OR ½').stdout
     assert "was not looked at" not in broad
     settings = load_settings(folder / "config" / "peil.toml", environ={})
     with closing(Pipeline(WorkingFolder.open(folder), settings, clock=SystemClock())) as pipeline:
@@ -114,6 +115,8 @@ def test_how_broad_a_rule_is_comes_from_counts_that_may_be_shown(
         assert frequencies.share([Term("nergens")]) is None
         assert frequencies.share([*rare, Term("vandaag")]) == pytest.approx(0.5, abs=0.15)
         assert frequencies.words(Prefix("fatb")) == 1
+        odd = [Term("1⁄2"), Term("3,5")]  # as nothing that can be typed is read
+        assert [frequencies.share([each]) for each in odd] == pytest.approx([0.5, 0.5], abs=0.15)
 
 
 def test_without_a_purpose_nothing_is_asked(peil: Peil, folder: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from rules.documents import Book, Outcome, run_examples
 from rules.files import load_book, sound
+from rules.life.exporting import written
 from rules.lint.linter import check
 from stream.errors import Stop
 
@@ -52,6 +53,40 @@ def test_without_both_it_is_refused(tmp_path: Path, extra: str) -> None:
 @pytest.mark.parametrize("outcome", run_examples(SHIPPED), ids=str)
 def test_every_example_of_the_shipped_rules_holds(outcome: Outcome) -> None:
     assert outcome.passed
+
+
+FIELDS = "source:city-news platform:feeds kind:reply has:link has:media date:2026-11-24"
+AS_ASKED = """
+[[{kind}]]
+text = "een huis"
+source = "city-news"
+platform = "feeds"
+kind = "reply"
+link = true
+media = true
+date = 2026-11-24
+"""
+
+
+def test_an_example_says_what_its_post_is_beside_the_text(tmp_path: Path) -> None:
+    asked = AS_ASKED.format(kind="match")
+    others = [
+        AS_ASKED.format(kind="no_match").replace(line, f"{line.split(' = ')[0]} = {other}")
+        for line, other in (
+            ('source = "city-news"', '"trial"'), ('platform = "feeds"', '"example"'),
+            ('kind = "reply"', '"post"'), ("link = true", "false"), ("media = true", "false"),
+            ("date = 2026-11-24", "2026-11-25"),
+        )
+    ]  # fmt: skip
+    found = book(tmp_path, f"huis {FIELDS}", extra=asked + "".join(others))
+    assert not found.unread
+    assert [(each.expected, each.passed) for each in run_examples(found)] == [
+        (True, True), *[(False, True)] * 6,
+    ]  # fmt: skip
+    (tmp_path / "rules" / "a-rule.toml").write_text(written(found.rules["a-rule"]))
+    assert load_book(tmp_path) == found
+    (unread,) = book(tmp_path, "huis", extra='[[match]]\ntext = "a"\nkind = "tweet"\n').unread
+    assert (unread.line, unread.text) == (11, 'kind = "tweet"')
 
 
 def test_the_shipped_rules_have_no_findings() -> None:

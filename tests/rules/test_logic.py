@@ -1,12 +1,14 @@
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rules.documents import Example, example_post
+from rules.errors import QueryError
 from rules.evaluator import Reading, holds, spans
 from rules.lint.alone import Groups, enough
 from rules.lint.contradiction import always, never
@@ -19,6 +21,7 @@ from rules.lint.redundancy import (
 )
 from rules.parser import parse
 from rules.testing import tokenised_posts, trees
+from rules.tokens import tokenise
 from rules.tree import (
     And,
     Cased,
@@ -294,3 +297,72 @@ def test_what_is_written_out_means_the_same(tree: Node, post: Post) -> None:
 def test_what_is_written_out_is_read_as_the_same_tree(query: str) -> None:
     tree = parse(query).tree
     assert parse(written(tree)).tree == tree
+
+
+ODD = st.text(
+    st.sampled_from("ab1½,.:()[]<>\t\u2028 -–'’·#$~*/_éŉ🔥و") | st.characters(), max_size=8
+)
+VALUES = st.builds(
+    lambda name, value: f'{name}"{value}"',
+    st.sampled_from(
+        ["", "", "source:", "platform:", "lang:", "place:", "lemma:", "part:", "case:"]
+    ),
+    ODD | st.sampled_from(["3,5", "a)b", "a\tb", "of", "near", "a,b c"]),
+)
+PARTS = st.lists(
+    VALUES | st.sampled_from(["NOT", "OR", "(c OR d)", "2 OF (c, d)", "5", '"of"']), max_size=5
+)
+
+
+@given(PARTS.map(" ".join))
+@example('"3,5"')
+@example('source:"a)b"')
+@example('source:"a\tb" OR x')
+@example('5 "of" (c OR d)')
+@settings(max_examples=500)
+def test_whatever_is_in_it_what_is_written_out_is_read_as_the_same_tree(query: str) -> None:
+    try:
+        tree = parse(query).tree
+    except QueryError:
+        return
+    if all(map(_can_be_written, below(tree))):
+        assert parse(written(tree)).tree == tree
+
+
+def _can_be_written(node: Node) -> bool:
+    """Not so is a form that is no word itself, such as that of `½`, nor a place with a mark in it
+    that only folding makes.
+    """
+    match node:
+        case Term(form=word) | Lemma(word=word) | Part(word=word) | Prefix(stem=word):
+            forms: tuple[str, ...] = (word,)
+        case Phrase():
+            forms = node.forms
+        case Field(name="place"):
+            return set(',@"“”„‟«»').isdisjoint("".join(node.values))
+        case _:
+            return True
+    return all([each.forms[0] for each in tokenise(form)] == [form] for form in forms)
+
+
+def kept_of(queries: Sequence[Sequence[str]]) -> int:
+    """How many bytes stay in memory when it was seen what follows from words that all occur."""
+    trees = [And(tuple(map(Term, words))) for words in queries]
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for tree in trees:
+        must_occur(tree)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return after - before
+
+
+def test_of_long_words_and_many_queries_little_is_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert kept_of([[f"{number}{'x' * 990}" for number in range(20)]]) < 500_000
+    assert implies(Term("x" * 990), Prefix("x" * 10))
+    assert implies(And((Term("a"), Prefix("x" * 990))), Prefix("x" * 990))
+    monkeypatch.setattr("rules.lint.logic.MOST_KEPT", 10_000)
+    words = [[f"{query}w{number}woorden" for number in range(200)] for query in range(40)]
+    assert kept_of(words) < 4_000_000

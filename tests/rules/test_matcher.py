@@ -12,6 +12,7 @@ from rules.documents import ActiveRule, Example, example_post, version_of
 from rules.evaluator import evaluate
 from rules.matching.matcher import FEW, Hits, Matcher
 from rules.testing import texts, tokenised_posts, trees
+from rules.tokens import MAX_CHUNK
 from rules.tree import And, Field, Near, Node, Not, Of, Or, Phrase, Prefix, Term
 from stream.post import Match, Place, Post
 
@@ -111,6 +112,21 @@ def test_texts_are_told_apart_whatever_stands_in_them(found: list[str]) -> None:
     for text, post in zip(found, posts, strict=True):
         alone = list(Matcher(rules, timezone=ZONE).find_in([text]).pairs())
         assert alone == pairs(by_evaluator(rules, [post]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" * MAX_CHUNK + "huis", "a" * MAX_CHUNK, "a" * MAX_CHUNK + "!", "é" * 2_500 + "."],
+    ids=["a word behind it", "none", "a mark", "several cuts"],
+)
+def test_of_a_word_that_is_cut_it_says_what_the_evaluator_says(text: str) -> None:
+    forms = ("huis", "a" * MAX_CHUNK, "e" * MAX_CHUNK, "e" * 500)
+    rules = [active(number, Term(form)) for number, form in enumerate(forms)]
+    expected = pairs(by_evaluator(rules, [example_post(Example(text))]))
+    assert expected
+    assert list(Matcher(rules, timezone=ZONE).find_in([text]).pairs()) == expected
+    several = Matcher(rules, timezone=ZONE).find_in([text] * FEW * 4).pairs()
+    assert [rule for post, rule in several if not post] == [rule for _, rule in expected]
 
 
 def test_what_it_remembers_is_bounded_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
