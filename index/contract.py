@@ -183,8 +183,8 @@ class Asked(Protocol):
 
     def words(self, prefix: str, *, limit: int, least: int, until: int) -> Mapping[str, int]:
         """At most `limit` frequent words of `kept` that begin with `prefix` (folded, not empty),
-        the most frequent first, with about how many posts. Of each at least `least` authors (k
-        at most) wrote a post that was made before `until` (Unix ms).
+        with about how many posts: by these numbers, then by the alphabet. Of each at least `least`
+        authors (k at most) wrote a post that was made before `until` (Unix ms).
         """
         ...
 

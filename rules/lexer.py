@@ -50,13 +50,13 @@ def lex(query: str) -> Iterator[Lexeme]:
     """The pieces of `query` in order, without spaces and comments; `end` comes last."""
     for match in _LEXEME.finditer(query):
         kind = match.lastgroup or "bad"
+        if kind in ("space", "comment"):
+            continue
         start, end, text = match.start(), match.end(), match[0]
         groups = match.groupdict()
         for family in ("cased", "field", "string", "slop", "near", "of", "list"):
             if groups.get(family) is not None:
                 kind = family
-        if kind in ("space", "comment"):
-            continue
         if kind == "unclosed":
             yield Lexeme("bad", text, start, end, "quote")
         elif kind == "cased":
