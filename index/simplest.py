@@ -12,11 +12,11 @@ ends where at least k authors are between one end and the next: so two periods d
 
 Where either of two operands makes no difference beside the other, one of them goes and the other
 stays. Which one, must not be up to who writes: operands are tried in one order, and so is the
-question that comes out. What stands in a bracket is tried before the bracket: of `fiets OR (boom
-NOT laan)` first the NOT, so that what hardly a post has cannot decide whether `boom` is as if it
-did not exist. What is negated is tried first: of `huis NOT laan` the NOT goes where it
-can, and `huis` alone only where fewer than k authors wrote nothing of both. Then it must: else
-`huis NOT laan` and `de NOT laan` would be two questions that differ in a few posts.
+question that comes out. A bracket is tried before what stands in it: word by word it would become
+another one, step by step further from what was asked. What is negated is tried first: of `huis NOT
+laan` the NOT goes where it can, and `huis` alone only where fewer than k authors wrote nothing of
+both. Then it must: else `huis NOT laan` and `de NOT laan` would be two questions that differ in a
+few posts.
 
 Keyword lists are left as they are: nobody changes them for one question.
 """

@@ -45,24 +45,24 @@ _Simpler = Iterator[tuple[Node, Operand | None]]
 
 def steps(tree: Node | None) -> Iterator[tuple[Node | None, Operand | None]]:
     """Every tree that is one step simpler (None is no condition at all), with the operand of an
-    AND or OR that is left out, where it is one. Always in the same order for the same tree: what
-    stands in a bracket before the bracket.
+    AND or OR that is left out, where it is one. Always in the same order for the same tree: a
+    bracket before what stands in it.
     """
     if tree is not None:
-        yield from _simpler(tree, (), placed=False)
         yield None, None
+        yield from _simpler(tree, (), placed=False)
 
 
 def _simpler(node: Node, path: _Path, *, placed: bool) -> _Simpler:
     """`node`, to which `path` leads, with one operand less, or one of its parts made simpler, where
     it was written. What is `placed` stands beside NEAR and must keep a place in the text.
     """
-    yield from _simpler_below(node, path, placed=placed)
     if isinstance(node, And | Or):
         for operand, rest in zip(node.children, _without_one(node.children), strict=True):
             yield _together(type(node), rest, node.at), (path, operand)
     for each in _simpler_itself(node, placed=placed):
         yield each, None
+    yield from _simpler_below(node, path, placed=placed)
 
 
 def _simpler_itself(node: Node, *, placed: bool) -> Iterator[Node]:
