@@ -113,9 +113,9 @@ class Mouse:
         box = figure.bounding_box()
         assert box is not None
         mouse, middle = figure.page.mouse, box["y"] + box["height"] / 2
-        mouse.move(box["x"] + box["width"] * 0.5, middle)
+        mouse.move(box["x"] + box["width"] * 0.2, middle)
         mouse.down()
-        mouse.move(box["x"] + box["width"] * 0.7, middle, steps=5)
+        mouse.move(box["x"] + box["width"] * 0.9, middle, steps=5)
         mouse.up()
 
 
@@ -151,9 +151,8 @@ class Keyboard:
         self.reach(figure)
         keyboard = figure.page.keyboard
         keyboard.press("Home")
-        for _ in range(10):
-            keyboard.press("ArrowRight")
-        for _ in range(5):
+        keyboard.press("ArrowRight")
+        for _ in range(15):  # more than two weeks, by day or by week
             keyboard.press("Shift+ArrowRight")
         keyboard.press("Enter")
 
