@@ -359,3 +359,14 @@ def test_both_parts_are_in_what_is_shown(store: LocalStore, tmp_path: Path) -> N
     fill(store, posts_of(0, 20, "huis", matches=MATCHED))
     done: Backtest = ask(store, Log(), tmp_path).backtest(subject("huis"))
     assert {row["period"] for row in done.rows()} == {"recent", "kept"}
+
+
+def test_what_a_not_keeps_out_leaves_out_what_few_decide(store: LocalStore, tmp_path: Path) -> None:
+    """Else the number would tell whether somebody wrote of both of two words that are kept out."""
+    fill(store, posts_of(0, 20, "huis"))
+    fill(store, posts_of(100, 20, "huis straat"))
+    fill(store, posts_of(200, 20, "huis laan"))
+    fill(store, posts_of(300, 1, "huis straat laan"))
+    part = ask(store, Log(), tmp_path).backtest(subject("huis NOT straat NOT laan")).recent
+    assert part.posts == 20
+    assert {each.text: each.posts for each in part.taken_out} == {"NOT straat": 21, "NOT laan": 21}
