@@ -63,7 +63,9 @@ def test_a_backtest_finds_what_no_rule_matched_and_says_where_it_is_biased(
         with pytest.raises(Stop, match="a query or a rule"):
             connection.backtest()
     suggested = json.loads(peil("rules", "suggest", "--query", "kippen", "--json").stdout)
-    assert {"lawaai", "de kippen"} & {each["word"] for each in suggested["terms"]} == {"lawaai"}
+    words = {each["word"] for each in suggested["terms"]}
+    assert "lawaai" in words, suggested
+    assert "de kippen" not in words
 
 
 def test_what_cannot_be_meant_is_said(peil: Peil, city: Path) -> None:
