@@ -16,7 +16,7 @@ from index.breakdowns import MAX_VALUES, Asking, Breakdowns
 from index.contract import Asked, Dimension, Question, Scope
 from index.disclosure import Disclosure
 from index.inquiry import Inquiry, Within
-from index.simplest import MOST_OPERANDS, simplest
+from index.simplest import MOST_OPERANDS, is_empty, simplest
 from index.subject import Subject
 from index.trial import (
     Backtest,
@@ -166,7 +166,7 @@ class Backtests:
         """
         other = self.question(against, name, period)
         k = max(self._k(question, subject), self._k(other, against))
-        days = other if _is_empty(question) else question
+        days = other if is_empty(question) else question
         new, old = (
             msgspec.structs.replace(days, query=each.query, scope=days.scope)
             for each in (question, other)
@@ -174,8 +174,8 @@ class Backtests:
         return Change(
             against=against.name or against.query,
             before=self._count(old, k=k),
-            gained=None if _is_empty(question) else self._beyond(new, old.query, k=k),
-            lost=None if _is_empty(other) else self._beyond(old, new.query, k=k),
+            gained=None if is_empty(question) else self._beyond(new, old.query, k=k),
+            lost=None if is_empty(other) else self._beyond(old, new.query, k=k),
         )
 
     def _beyond(self, one: Question, other: Node | None, *, k: int) -> int | None:
@@ -247,8 +247,3 @@ def whole_since(now: int) -> int:
     goes at the start of a UTC day, 72 hours old at most.
     """
     return now - now % DAY_MS + DAY_MS - RECENT_TERM_MS
-
-
-def _is_empty(question: Question) -> bool:
-    """Whether a settled question has no days."""
-    return question.until in (question.since, 0)

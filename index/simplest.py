@@ -123,7 +123,7 @@ def settled(
         return _within(asked, days, today=today, timezone=timezone)
 
     def simpler(asked: Question, query: Node | None) -> Node | None:
-        if _is_empty(asked):
+        if is_empty(asked):
             return query  # there is nothing to compare in
         return simplest(msgspec.structs.replace(asked, query=query), differ).query
 
@@ -136,7 +136,8 @@ def settled(
             return asked
 
 
-def _is_empty(question: Question) -> bool:
+def is_empty(question: Question) -> bool:
+    """Whether a settled question has no days."""
     return question.until in (question.since, 0)
 
 
