@@ -207,8 +207,3 @@ def coarsest_needed(
         if posts and visible >= share * posts:
             return name, table
     return coarsest, ask(coarsest)
-
-
-def may_show_texts(size: Size, *, k: int = K) -> bool:
-    """Texts are shown only of a question that at least k authors answer."""
-    return shown(size, k=k) is not None

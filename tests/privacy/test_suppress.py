@@ -11,7 +11,6 @@ from privacy.suppress import (
     K,
     Size,
     coarsest_needed,
-    may_show_texts,
     shown,
     suppress,
     text,
@@ -161,5 +160,5 @@ def test_bins_are_coarsened_before_anything_is_hidden() -> None:
 
 
 def test_texts_need_k_authors() -> None:
-    assert may_show_texts(Size(10, 10))
-    assert not may_show_texts(Size(1000, 9))
+    assert shown(Size(10, 10)) is not None
+    assert shown(Size(1000, 9)) is None
